@@ -1,0 +1,97 @@
+"""Check runs: one per image on the commit, found again by its `external_id`.
+
+GitHub takes at most 50 annotations in a call and appends them on updates, so they are sent in chunks, counted by what
+the check run already holds: a repeated call never adds one twice.
+
+Source: GitHub REST API, "Check runs".
+"""
+
+from __future__ import annotations
+
+from hublish.adapters.github.session import Reply, Session, make_path
+from hublish.core.ports import CheckRun
+from hublish.core.repository import Repository
+
+ANNOTATIONS_PER_CALL = 50
+
+
+class _Output(Reply):
+    title: str | None = None
+    summary: str | None = None
+    annotations_count: int = 0
+
+
+class _CheckReply(Reply):
+    id: int
+    name: str
+    external_id: str | None = None
+    status: str
+    conclusion: str | None = None
+    details_url: str | None = None
+    output: _Output = _Output()
+
+
+def ensure_check_run(session: Session, repository: Repository, check: CheckRun, *, app_id: int) -> int:
+    """Create or update a check run, with all its annotations.
+
+    Args:
+        session: with permission to write checks.
+        repository: where the commit is.
+        check: as it should be.
+        app_id: ours; check runs of other Apps with the same external id are not touched.
+
+    Returns:
+        GitHub's id of the check run.
+
+    Raises:
+        GitHubFailed: GitHub refused or failed.
+    """
+    base = ("repos", repository.owner, repository.name)
+    found = _find(session, repository, check, app_id=app_id)
+    if found is None:
+        body = {"name": check.name, "head_sha": check.sha, "external_id": check.external_id}
+        made = {**body, **_make_state(check), "output": _make_output(check, sent=0)}
+        found = session.write(_CheckReply, "POST", make_path(*base, "check-runs"), body=made)
+        sent = min(ANNOTATIONS_PER_CALL, len(check.annotations))
+    else:
+        sent = min(found.output.annotations_count, len(check.annotations))
+        if _is_same(found, check) and sent == len(check.annotations):
+            return found.id
+        sent = _update(session, repository, check, check_id=found.id, sent=sent)
+    while sent < len(check.annotations):
+        sent = _update(session, repository, check, check_id=found.id, sent=sent)
+    return found.id
+
+
+def _find(session: Session, repository: Repository, check: CheckRun, *, app_id: int) -> _CheckReply | None:
+    path = make_path("repos", repository.owner, repository.name, "commits", check.sha, "check-runs")
+    query = {"app_id": str(app_id), "check_name": check.name, "filter": "all"}
+    listed = session.pages(_CheckReply, path, query=query, key="check_runs")
+    return next((run for run in listed if run.external_id == check.external_id), None)
+
+
+def _update(session: Session, repository: Repository, check: CheckRun, *, check_id: int, sent: int) -> int:
+    path = make_path("repos", repository.owner, repository.name, "check-runs", check_id)
+    session.write(_CheckReply, "PATCH", path, body={**_make_state(check), "output": _make_output(check, sent=sent)})
+    return min(sent + ANNOTATIONS_PER_CALL, len(check.annotations))
+
+
+def _make_state(check: CheckRun) -> dict[str, str]:
+    state = {"status": check.status, "details_url": check.details_url}
+    return state if check.conclusion is None else {**state, "conclusion": check.conclusion}
+
+
+def _make_output(check: CheckRun, *, sent: int) -> dict[str, object]:
+    output: dict[str, object] = {"title": check.title, "summary": check.summary}
+    chunk = check.annotations[sent : sent + ANNOTATIONS_PER_CALL]
+    if chunk:
+        output["annotations"] = [
+            {"path": path, "start_line": line, "end_line": line, "annotation_level": level, "message": message}
+            for path, line, level, message in chunk
+        ]
+    return output
+
+
+def _is_same(found: _CheckReply, check: CheckRun) -> bool:
+    held = (found.status, found.conclusion, found.details_url, found.output.title, found.output.summary)
+    return held == (check.status, check.conclusion, check.details_url, check.title, check.summary)

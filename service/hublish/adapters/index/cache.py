@@ -1,0 +1,100 @@
+"""What an index gave, on disk: pages to be asked again with their ETag, files by their SHA-256.
+
+Every write goes to a file beside and is renamed into place, so that a crash or a full disk leaves nothing half done.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from hublish.core.ports import IndexFile
+from hublish.errors import DiskFull
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedPage:
+    """A page as it came: where from after redirects, its ETag, its content type, its bytes."""
+
+    url: str
+    etag: str
+    content_type: str
+    body: bytes
+
+
+def load_page(folder: Path, url: str) -> CachedPage | None:
+    """Load the page kept for `url`; None when there is none or its file is damaged."""
+    try:
+        head, _, body = _page_path(folder, url).read_bytes().partition(b"\n")
+        fields = json.loads(head)
+        page = CachedPage(url=fields["url"], etag=fields["etag"], content_type=fields["content_type"], body=body)
+        return page if fields["sha256"] == hashlib.sha256(body).hexdigest() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def ensure_page(folder: Path, url: str, page: CachedPage) -> None:
+    """Keep the page asked for at `url`. Raises DiskFull."""
+    head = {
+        "url": page.url,
+        "etag": page.etag,
+        "content_type": page.content_type,
+        "sha256": hashlib.sha256(page.body).hexdigest(),
+    }
+    with replace_file(_page_path(folder, url)) as stream:
+        stream.write(json.dumps(head).encode() + b"\n" + page.body)
+
+
+def file_path(folder: Path, sha256: str, filename: str) -> Path:
+    """Where a file is kept: a folder named by its hash, so that the file can carry its own name."""
+    return folder / "wheels" / sha256 / filename
+
+
+def find_file(folder: Path, file: IndexFile, sha256: str) -> Path | None:
+    """The kept file, or None. Its size vouches for it; where no size is known, or another is found, its hash must."""
+    path = file_path(folder, sha256, file.filename)
+    try:
+        if path.stat().st_size == file.size_bytes:
+            return path
+        with path.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() == sha256:
+                return path
+    except FileNotFoundError:
+        return None
+    path.unlink(missing_ok=True)
+    return None
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file beside `path` and move it there when the block ends well; otherwise remove it.
+
+    Raises:
+        DiskFull: no space is left for it.
+    """
+    staging = path.parent.parent / f".{uuid.uuid4().hex}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with staging.open("wb") as stream:
+            yield stream
+        staging.replace(path)
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"no space is left under {path.parent.parent}", hint="Free some space there.") from exc
+        raise
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def _page_path(folder: Path, url: str) -> Path:
+    return folder / "pages" / os.fspath(hashlib.sha256(url.encode()).hexdigest())

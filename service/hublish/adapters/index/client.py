@@ -1,0 +1,181 @@
+"""The package index port over HTTP: pages and files of the sources a lock names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from packaging.utils import canonicalize_name
+
+from hublish.adapters.index.cache import CachedPage, ensure_page, file_path, find_file, load_page, replace_file
+from hublish.adapters.index.pages import ACCEPT, parse_page
+from hublish.adapters.index.rules import IndexBase, IndexRule, IndexRules, host_of, split_url
+from hublish.adapters.index.transport import Answer, IndexTiming, IndexTransport, Request
+from hublish.core.lockfile import IndexSource
+from hublish.core.ports import IndexFile
+from hublish.errors import IndexFailed, WheelInvalid, WheelMissing, clip
+
+_LARGEST_PAGE_BYTES = 64 * 2**20
+_LARGEST_FILE_BYTES = 4 * 2**30
+_OK, _NOT_MODIFIED = 200, 304
+
+
+class HTTPPackageIndex:
+    """Package indexes by the operator's map; safe to share between threads."""
+
+    def __init__(
+        self,
+        *,
+        rules: Mapping[str, IndexRule],
+        allow_unlisted: bool,
+        cache: Path,
+        environ: Mapping[str, str] | None = None,
+        ca_file: Path | None = None,
+        proxy: str | None = None,
+        no_proxy: tuple[str, ...] = (),
+        timing: IndexTiming | None = None,
+        largest_page_bytes: int = _LARGEST_PAGE_BYTES,
+        largest_file_bytes: int = _LARGEST_FILE_BYTES,
+    ) -> None:
+        """Prepare a client; nothing is sent or read yet.
+
+        Args:
+            rules: `host` or `host:port` -> rule.
+            allow_unlisted: True on a user's own machine only; see IndexRules.
+            cache: folder for pages and files; created when needed.
+            environ: values for `${VAR}` in source URLs, on a user's own machine only; None expands nothing.
+            ca_file: PEM file of certificate authorities; None takes the system's.
+            proxy: URL of an HTTP proxy; None for none.
+            no_proxy: host names, or endings of them, that are asked directly.
+            timing: how patient each call is; None takes the defaults.
+            largest_page_bytes: a page above it is refused. 64 MiB: the largest real pages have about 40.
+            largest_file_bytes: a file above it is refused. 4 GiB: the largest real wheels have about 3.
+        """
+        self._rules = IndexRules(rules=rules, allow_unlisted=allow_unlisted, environ=environ)
+        self._timing = IndexTiming() if timing is None else timing
+        self._transport = IndexTransport(
+            rules=self._rules, timing=self._timing, ca_file=ca_file, proxy=proxy, no_proxy=no_proxy
+        )
+        self._cache = cache
+        self._largest_page_bytes = largest_page_bytes
+        self._largest_file_bytes = largest_file_bytes
+
+    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+        """List all files of a package.
+
+        Args:
+            source: the index, as the lock names it.
+            name: name of the project, normalised or not.
+
+        Returns:
+            The files in the index's order; empty when the index does not know the name.
+
+        Raises:
+            NotAllowed: the host, or one it redirects to, may not be asked.
+            IndexFailed: the index refused, failed or answered something else.
+            DiskFull: the cache has no space.
+        """
+        base = self._rules.make_base(source)
+        url = f"{base.url}/{quote(canonicalize_name(name), safe='')}/"
+        kept = load_page(self._cache, url)
+        headers = {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
+        headers |= {} if kept is None else {"If-None-Match": kept.etag}
+        request = Request(url=url, base=base, hashed=False, headers=headers, seconds=self._timing.page_seconds)
+        page = self._transport.run(request, lambda answer: self._read_page(answer, kept, request.where))
+        if page is None:
+            return ()
+        if page is not kept and page.etag:
+            ensure_page(self._cache, url, page)
+        return parse_page(page.body, content_type=page.content_type, url=page.url)
+
+    def _read_page(self, answer: Answer, kept: CachedPage | None, where: str) -> CachedPage | None:
+        if answer.status == _NOT_MODIFIED and kept is not None:
+            return kept
+        if answer.status != _OK:
+            return None
+        body = bytearray()
+        for chunk in answer.chunks:
+            body += chunk
+            if len(body) > self._largest_page_bytes:
+                raise IndexFailed(f"{where} is larger than {self._largest_page_bytes} bytes")
+        return CachedPage(
+            url=answer.url,
+            etag=answer.headers.get("etag", ""),
+            content_type=answer.headers.get("content-type", ""),
+            body=bytes(body),
+        )
+
+    def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
+        """Fetch a file into the cache, or find it there.
+
+        Args:
+            source: the index that lists the file.
+            file: what `list_files` gave.
+            progress: called with the bytes received since its last call; with a negative number when a broken try is
+                begun anew, so that the sum is always what is there. Not called for a file in the cache.
+
+        Returns:
+            Path of the file, named `file.filename`; its content has the hash `file.sha256`.
+
+        Raises:
+            WheelInvalid: the index gives no hash, or other bytes.
+            WheelMissing: the file is gone.
+            NotAllowed, IndexFailed, DiskFull: as for `list_files`.
+        """
+        base = self._rules.make_base(source)
+        if file.sha256 is None:
+            raise WheelInvalid(
+                f"{host_of(split_url(base.url))} lists {clip(file.filename)} without a SHA-256, so it cannot be verified"
+            )
+        kept = find_file(self._cache, file, file.sha256)
+        if kept is not None:
+            return kept
+        path = file_path(self._cache, file.sha256, file.filename)
+        # A compressed transfer would only hide the sizes that progress and caps count.
+        request = Request(
+            url=file.url,
+            base=base,
+            hashed=True,
+            headers={"Accept-Encoding": "identity"},
+            seconds=self._timing.file_seconds,
+        )
+        self._transport.run(request, lambda answer: self._save_file(answer, file, path, base, progress))
+        return path
+
+    def _save_file(
+        self, answer: Answer, file: IndexFile, path: Path, base: IndexBase, progress: Callable[[int], None] | None
+    ) -> None:
+        host = host_of(split_url(base.url))
+        if answer.status != _OK:
+            raise WheelMissing(
+                f"{clip(file.filename)} is listed by {host} but gone or yanked away (status {answer.status})",
+                hint="Lock again: run `pipenv lock`.",
+            )
+        with replace_file(path) as stream:
+            found = self._copy(answer, stream, file.filename, progress)
+            if found != file.sha256:
+                raise WheelInvalid(
+                    f"{clip(file.filename)} from {host}: expected sha256 {file.sha256}, got {found}",
+                    hint="The index or something on the way changed the file; nothing was installed.",
+                )
+
+    def _copy(self, answer: Answer, stream: BinaryIO, filename: str, progress: Callable[[int], None] | None) -> str:
+        digest = hashlib.sha256()
+        received = 0
+        try:
+            for chunk in answer.chunks:
+                digest.update(chunk)
+                stream.write(chunk)
+                received += len(chunk)
+                if progress is not None:
+                    progress(len(chunk))
+                if received > self._largest_file_bytes:
+                    raise IndexFailed(f"{clip(filename)} is larger than {self._largest_file_bytes} bytes")
+        except IndexFailed:
+            if progress is not None:
+                progress(-received)
+            raise
+        return digest.hexdigest()

@@ -1,0 +1,156 @@
+"""Project pages of the simple API, read: JSON (PEP 691) or HTML (PEP 503) -> the files they offer. Pure.
+
+A page is foreign text: a row whose file name is no plain name, or whose URL is none, is left out rather than trusted.
+"""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Annotated, Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hublish.adapters.index.rules import split_url, without_credentials
+from hublish.core.ports import IndexFile
+from hublish.errors import IndexFailed, NotAllowed, clip
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]{0,254}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HTML_TYPES = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html")
+_JSON_TYPES = ("application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json", "application/json")
+
+
+class _Meta(BaseModel):
+    api_version: Annotated[str, Field(alias="api-version", pattern=r"^\d+\.\d+$")]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    filename: str
+    url: str
+    hashes: dict[str, str] = {}
+    size: int | None = None
+    yanked: bool | str = False
+    requires_python: Annotated[str | None, Field(alias="requires-python")] = None
+
+
+class _Page(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    meta: _Meta
+    files: list[_Row]
+
+
+def parse_page(body: bytes, *, content_type: str, url: str) -> tuple[IndexFile, ...]:
+    """Read a project page.
+
+    Args:
+        body: the page as received, decompressed.
+        content_type: the header's value; decides between JSON and HTML.
+        url: where the page came from after redirects; relative links count from it.
+
+    Returns:
+        The files in the page's order.
+
+    Raises:
+        IndexFailed: another content type, broken JSON, or a version of the API whose first number is not 1.
+
+    Source:
+        PEP 691 (JSON), PEP 503 (HTML), PEP 592 (yanked), PEP 629 (versions), PEP 700 (size).
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    where = clip(urlsplit(url).netloc.rpartition("@")[2] + urlsplit(url).path)
+    if media_type in _JSON_TYPES:
+        rows = _parse_json(body, where)
+    elif media_type in _HTML_TYPES:
+        rows = _parse_html(body, where)
+    else:
+        raise IndexFailed(
+            f"expected a page of the simple API at {where}, found {clip(content_type) or 'no content type'}"
+        )
+    return tuple(file for file in (_make_file(row, url) for row in rows) if file is not None)
+
+
+def _parse_json(body: bytes, where: str) -> list[_Row]:
+    try:
+        page = _Page.model_validate_json(body)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise IndexFailed(f"the index answered a broken page at {where}: {clip(place)} {clip(first['msg'])}") from None
+    _verify_version(page.meta.api_version, where)
+    return page.files
+
+
+def _parse_html(body: bytes, where: str) -> list[_Row]:
+    parser = _LinkParser()
+    parser.feed(body.decode("utf-8", errors="replace"))
+    parser.close()
+    _verify_version(parser.version, where)
+    return [_row_of_link(attributes, parser.base) for attributes in parser.links]
+
+
+def _verify_version(version: str, where: str) -> None:
+    if version.partition(".")[0] != "1":
+        raise IndexFailed(f"expected version 1 of the simple API at {where}, found {clip(version)}")
+
+
+class _LinkParser(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.links: list[dict[str, str | None]] = []
+        self.base = ""
+        self.version = "1.0"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep links, the base of relative ones, and the version of the API."""
+        attributes = dict(attrs)
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes)
+        elif tag == "base" and not self.base:
+            self.base = attributes.get("href") or ""
+        elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
+            self.version = attributes.get("content") or ""
+
+
+def _row_of_link(attributes: dict[str, str | None], base: str) -> _Row:
+    link, _, fragment = (attributes["href"] or "").partition("#")
+    algorithm, _, value = fragment.partition("&")[0].partition("=")
+    row: dict[str, Any] = {
+        "filename": unquote(urlsplit(link).path.rpartition("/")[2]) if _is_splittable(link) else "",
+        "url": urljoin(base, link) if _is_splittable(link) and _is_splittable(base) else "",
+        "hashes": {algorithm: value},
+        "yanked": False if "data-yanked" not in attributes else attributes["data-yanked"] or True,
+        "requires-python": attributes.get("data-requires-python"),
+    }
+    return _Row.model_validate(row)
+
+
+def _is_splittable(link: str) -> bool:
+    try:
+        urlsplit(link)
+    except ValueError:
+        return False
+    return True
+
+
+def _make_file(row: _Row, page_url: str) -> IndexFile | None:
+    if _FILENAME.fullmatch(row.filename) is None or not row.url:
+        return None
+    try:
+        url = without_credentials(split_url(urljoin(page_url, row.url)))
+    except (NotAllowed, ValueError):
+        return None
+    sha256 = row.hashes.get("sha256", "").lower()
+    return IndexFile(
+        filename=row.filename,
+        url=url,
+        sha256=sha256 if _SHA256.fullmatch(sha256) else None,
+        size_bytes=row.size if row.size is not None and row.size >= 0 else None,
+        yanked=None if row.yanked is False else row.yanked if isinstance(row.yanked, str) else "",
+        requires_python=row.requires_python or None,
+    )

@@ -1,0 +1,18 @@
+"""The database of hublish: SQLite in one file, or PostgreSQL, through SQLAlchemy Core. One class per port of `records`."""
+
+from hublish.adapters.store.builds import BuildStore
+from hublish.adapters.store.deliveries import DeliveryStore
+from hublish.adapters.store.images import ImageStore
+from hublish.adapters.store.runs import RunStore
+from hublish.adapters.store.schema import ensure_schema, open_database
+from hublish.adapters.store.steps import StepStore
+
+__all__ = [
+    "BuildStore",
+    "DeliveryStore",
+    "ImageStore",
+    "RunStore",
+    "StepStore",
+    "ensure_schema",
+    "open_database",
+]

@@ -1,0 +1,94 @@
+"""Builds in the database: one per key and attempt, shared by every run that wants it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hublish.adapters.store.schema import build_requests, builds, insert_ignore, parse_time, render_time
+from hublish.core.building import BuildOutcome, BuildSucceeded, Progress
+from hublish.core.codec import parse_value, render_value
+from hublish.core.records import Build
+
+_RUNNING, _SUCCEEDED, _STOPPED = "running", "succeeded", "stopped"
+
+
+class BuildStore:
+    """`hublish.core.records.BuildRecords` on a database."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def ensure_request(self, key: str, request: str) -> None:
+        """Store the request of a build key as versioned JSON; the first one stays."""
+        with self._engine.begin() as connection:
+            connection.execute(insert_ignore(self._engine, build_requests, key=key, request=request))
+
+    def read_request(self, key: str) -> str | None:
+        """The request of a build key."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(build_requests).where(build_requests.c.key == key)).first()
+        return None if row is None else row.request
+
+    def claim_build(self, key: str, *, at: datetime) -> Build:
+        """The build to join for a key: the running or succeeded one, else the next attempt."""
+        latest = sa.select(builds).where(builds.c.key == key).order_by(builds.c.attempt.desc()).limit(1)
+        with self._engine.begin() as connection:
+            row = connection.execute(latest).first()
+            if row is None or row.state == _STOPPED:
+                attempt = 1 if row is None else row.attempt + 1
+                connection.execute(
+                    insert_ignore(
+                        self._engine,
+                        builds,
+                        name=f"build-{key}-{attempt}",
+                        key=key,
+                        attempt=attempt,
+                        state=_RUNNING,
+                        started_at=render_time(at),
+                    )
+                )
+                row = connection.execute(latest).one()
+            return _make_build(row)
+
+    def read_build(self, name: str) -> Build | None:
+        """A build by its name."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(builds).where(builds.c.name == name)).first()
+        return None if row is None else _make_build(row)
+
+    def finish_build(self, name: str, outcome: BuildOutcome, *, at: datetime) -> None:
+        """Record how a build ended; the first outcome stays."""
+        update = (
+            builds.update()
+            .where(builds.c.name == name, builds.c.state == _RUNNING)
+            .values(
+                state=_SUCCEEDED if isinstance(outcome, BuildSucceeded) else _STOPPED,
+                outcome=render_value(outcome, BuildOutcome),
+                ended_at=render_time(at),
+            )
+        )
+        with self._engine.begin() as connection:
+            connection.execute(update)
+
+    def note_progress(self, name: str, progress: Progress) -> None:
+        """Remember how far a build is, for its page."""
+        update = builds.update().where(builds.c.name == name).values(progress=render_value(progress))
+        with self._engine.begin() as connection:
+            connection.execute(update)
+
+
+def _make_build(row: sa.Row[tuple[object, ...]]) -> Build:
+    outcome: BuildOutcome | None = None
+    if row.outcome is not None:
+        outcome = parse_value(BuildOutcome, row.outcome)  # type: ignore[arg-type]  # a union is no type to mypy
+    return Build(
+        name=row.name,
+        key=row.key,
+        attempt=row.attempt,
+        progress=None if row.progress is None else parse_value(Progress, row.progress),
+        outcome=outcome,
+        started_at=parse_time(row.started_at),
+        ended_at=None if row.ended_at is None else parse_time(row.ended_at),
+    )

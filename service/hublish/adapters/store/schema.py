@@ -1,0 +1,186 @@
+"""Tables, and how a database is opened. Times are stored as ISO 8601 text in UTC, which sorts and reads everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hublish.errors import DatabaseFailed, clip
+
+metadata = sa.MetaData()
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("guid", sa.String(64), nullable=False),
+    sa.Column("body_sha256", sa.String(64), nullable=False),
+    sa.Column("event", sa.String(64), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("run_id", sa.String(32)),
+    sa.Column("received_at", sa.String(32), nullable=False),
+    # The GUID is outside GitHub's signature: only together with the body does it name a delivery.
+    sa.UniqueConstraint("guid", "body_sha256"),
+    # Only the few due rows are ever searched for; a partial index stays tiny however long the history is.
+    sa.Index(
+        "deliveries_due",
+        "id",
+        sqlite_where=sa.text("state = 'received'"),
+        postgresql_where=sa.text("state = 'received'"),
+    ),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("key", sa.String(255), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("repository", sa.String(255), nullable=False),
+    sa.Column("ref", sa.String(255), nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("sha", sa.String(40)),
+    sa.Column("trigger", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", sa.String(32), nullable=False),
+    sa.Column("ended_at", sa.String(32)),
+    sa.UniqueConstraint("key", "attempt"),
+)
+
+run_steps = sa.Table(
+    "run_steps",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.String(32), nullable=False),
+    sa.Column("name", sa.String(128), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("started_at", sa.String(32), nullable=False),
+    sa.Column("ended_at", sa.String(32)),
+    sa.UniqueConstraint("run_id", "name"),
+)
+
+run_builds = sa.Table(
+    "run_builds",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.String(32), nullable=False),
+    sa.Column("build_name", sa.String(64), nullable=False),
+    sa.Column("image", sa.String(255), nullable=False),
+    sa.UniqueConstraint("run_id", "image"),
+)
+
+builds = sa.Table(
+    "builds",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(32), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("progress", sa.Text),
+    sa.Column("outcome", sa.Text),
+    sa.Column("started_at", sa.String(32), nullable=False),
+    sa.Column("ended_at", sa.String(32)),
+    sa.UniqueConstraint("key", "attempt"),
+)
+
+build_requests = sa.Table(
+    "build_requests",
+    metadata,
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("request", sa.Text, nullable=False),
+)
+
+image_owners = sa.Table(
+    "image_owners",
+    metadata,
+    sa.Column("name", sa.String(512), primary_key=True),
+    sa.Column("repo_id", sa.BigInteger, nullable=False),
+    sa.Column("claimed_at", sa.String(32), nullable=False),
+)
+
+images = sa.Table(
+    "images",
+    metadata,
+    sa.Column("name", sa.String(512), primary_key=True),
+    sa.Column("digest", sa.String(80), primary_key=True),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("delivered_at", sa.String(32), nullable=False),
+)
+
+floating_tags = sa.Table(
+    "floating_tags",
+    metadata,
+    sa.Column("name", sa.String(512), primary_key=True),
+    sa.Column("tag", sa.String(128), primary_key=True),
+    sa.Column("release", sa.String(255), nullable=False),
+    sa.Column("moved_at", sa.String(32), nullable=False),
+)
+
+BUSY_TIMEOUT_SECONDS = 30
+
+
+def open_database(url: str) -> sa.Engine:
+    """Open a database.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://...` (read as psycopg 3).
+    Returns:
+        An engine whose connections may be used from any thread.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # WAL lets the pages read while a webhook is written. synchronous=NORMAL keeps every committed row when the process
+    # is killed; only a power cut may lose the last ones, which GitHub keeps for three days.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def ensure_schema(engine: sa.Engine) -> None:
+    """Create the tables that are missing.
+
+    Raises:
+        DatabaseFailed: the database cannot be reached or written.
+    """
+    try:
+        metadata.create_all(engine)
+    except sa.exc.SQLAlchemyError as error:
+        raise DatabaseFailed(
+            f"the database {engine.url.render_as_string(hide_password=True)} cannot be prepared: {clip(str(error))}",
+            hint="check `database` in the settings, and that the folder exists and is writable",
+        ) from error
+
+
+def render_time(at: datetime) -> str:
+    """Aware time -> sortable text in UTC with microseconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """What `render_time` made -> aware UTC time."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def insert_ignore(engine: sa.Engine, table: sa.Table, **values: object) -> sa.Executable:
+    """An INSERT that does nothing when a unique key is taken, in the engine's dialect."""
+    if engine.dialect.name == "sqlite":
+        return sqlite.insert(table).values(**values).on_conflict_do_nothing()
+    return postgresql.insert(table).values(**values).on_conflict_do_nothing()

@@ -1,0 +1,85 @@
+"""Clients made from the operator's settings, the same for the service and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hublish.adapters.index import HTTPPackageIndex, IndexRule
+from hublish.adapters.registry import RegistryClient, RegistryRule
+from hublish.core.consent import HubRule
+from hublish.core.namespaces import Namespaces
+from hublish.core.reference import Reference, parse_reference
+from hublish.errors import ReferenceInvalid, SettingsInvalid
+from hublish.settings import HubSettings, Settings
+from hublish.workflows.services import Hub
+
+
+def make_registry_rules(settings: Settings) -> dict[str, RegistryRule]:
+    """The operator's registries as rules of the client."""
+    return {
+        host: RegistryRule(
+            plain_http=registry.plain_http,
+            auth_file=registry.auth_file,
+            token_hosts=frozenset(registry.token_hosts),
+        )
+        for host, registry in settings.registries.items()
+    }
+
+
+def make_registry(settings: Settings) -> RegistryClient:
+    """A client that speaks with the operator's registries and no others."""
+    rules = make_registry_rules(settings)
+    return RegistryClient(rules=rules, allowed_hosts=frozenset(rules), ca_file=settings.ca_file)
+
+
+def make_index_rules(settings: Settings) -> dict[str, IndexRule]:
+    """The operator's package indexes as rules of the client."""
+    return {
+        host: IndexRule(mirror=index.mirror, auth_file=index.auth_file, plain_http=index.plain_http)
+        for host, index in settings.indexes.items()
+    }
+
+
+def make_index(settings: Settings, *, cache: Path) -> HTTPPackageIndex:
+    """A client that speaks with the operator's package indexes and no others; no variable is ever expanded."""
+    return HTTPPackageIndex(
+        rules=make_index_rules(settings), allow_unlisted=False, cache=cache, ca_file=settings.ca_file
+    )
+
+
+def make_bases(bases: Mapping[str, str]) -> dict[str, Reference]:
+    """Default bases by Python version.
+
+    Raises:
+        SettingsInvalid: a base is no reference; the message names the key.
+    """
+    made = {}
+    for version, text in bases.items():
+        try:
+            made[version] = parse_reference(text)
+        except ReferenceInvalid as error:
+            raise SettingsInvalid(f"bases.{version}: {error.message}", hint=error.hint) from error
+    return made
+
+
+def make_namespaces(settings: Settings) -> Namespaces:
+    """Who may push where."""
+    return {
+        host: {owner.lower(): tuple(prefixes) for owner, prefixes in registry.namespaces.items()}
+        for host, registry in settings.registries.items()
+    }
+
+
+def make_hub(name: str, hub: HubSettings) -> Hub:
+    """One hub of the settings."""
+    rules = tuple(HubRule(repo=rule.repo, images=tuple(rule.images), file=rule.file) for rule in hub.accept)
+    return Hub(
+        name=name,
+        repo=hub.repo,
+        branch=hub.branch,
+        folder=hub.folder.strip("/"),
+        jupyterhub=hub.jupyterhub,
+        pin=hub.pin,
+        accept=rules,
+    )

@@ -1,0 +1,196 @@
+"""The service: GitHub App, workflows, pages, in one process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from hublish.adapters.archive import DiskArchive
+from hublish.adapters.github import GitHubApp, GitHubConversation, GitHubHub, GitHubReader, GitHubSources
+from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
+from hublish.adapters.store import (
+    BuildStore,
+    DeliveryStore,
+    ImageStore,
+    RunStore,
+    StepStore,
+    ensure_schema,
+    open_database,
+)
+from hublish.bootstrap.clients import make_bases, make_hub, make_index, make_namespaces, make_registry
+from hublish.engines.local import LocalEngine
+from hublish.errors import SettingsInvalid
+from hublish.settings import Settings
+from hublish.web.app import make_app
+from hublish.web.views import make_view_router
+from hublish.web.webhooks import make_webhook_router
+from hublish.workflows.build import BuildWorkflow
+from hublish.workflows.deliver import DeliverWorkflow, make_start
+from hublish.workflows.durable import launch_workflows, prepare_workflows, stop_workflows
+from hublish.workflows.inbox import Inbox
+from hublish.workflows.services import Policy, Services
+
+RUN_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service that is wired and not yet started: its ASGI application starts and stops everything else."""
+
+    app: FastAPI
+    services: Services
+    inbox: Inbox
+
+
+def make_services(settings: Settings) -> Services:
+    """Construct the ports of the service.
+
+    Raises:
+        SettingsInvalid: a file that the settings name is missing or unusable.
+        DatabaseFailed: the database cannot be reached.
+    """
+    data = settings.data
+    data.mkdir(parents=True, exist_ok=True)
+    engine = open_database(settings.database)
+    ensure_schema(engine)
+    github = GitHubApp(
+        api_url=settings.github.api,
+        app_id=settings.github.app_id,
+        private_key_pem=_load_secret(settings.github.private_key_file),
+    )
+    doors = GitHubSources(github)
+    sources = ArchiveSourceFetcher(
+        fetch_tarball=doors.open_tarball,
+        list_tree=doors.list_tree,
+        cache=data / "sources",
+        limits=SourceLimits(total_bytes=settings.limits.source_bytes, files=settings.limits.source_files),
+    )
+    registry = make_registry(settings)
+    return Services(
+        reader=GitHubReader(github),
+        conversation=GitHubConversation(github),
+        hub_repository=GitHubHub(github),
+        sources=sources,
+        images=registry,
+        output=registry,
+        engine=LocalEngine(
+            sources=sources,
+            images=registry,
+            output=registry,
+            index=make_index(settings, cache=data / "index"),
+            workspace=data / "layers",
+            workers=settings.engines.local.workers or os.cpu_count() or 1,
+            slots=settings.engines.local.slots,
+        ),
+        archive=DiskArchive(data / "logs"),
+        deliveries=DeliveryStore(engine),
+        runs=RunStore(engine),
+        steps=StepStore(engine),
+        builds=BuildStore(engine),
+        image_records=ImageStore(engine),
+        policy=_make_policy(settings),
+        now=lambda: datetime.now(UTC),
+        make_run_id=lambda: secrets.token_hex(RUN_ID_BYTES),
+    )
+
+
+def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = lambda services: services) -> Service:
+    """Wire the whole service.
+
+    Args:
+        settings: the operator's.
+        wrap: given the ports before anything uses them, for tests that watch or break them.
+    """
+    webhook_secrets = tuple(_load_secret(path).strip() for path in settings.github.webhook_secret_files)
+    prepare_workflows(database_url=settings.database, executor_id=settings.executor_id)
+    services = wrap(make_services(settings))
+    build = BuildWorkflow(services)
+    deliver = DeliverWorkflow(services, build)
+    inbox = Inbox(services, start_run=make_start(deliver))
+    writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="deliveries")
+    archive = services.archive
+
+    def start() -> None:
+        launch_workflows()
+        inbox.start()
+
+    def stop() -> None:
+        inbox.stop()
+        services.engine.close()
+        stop_workflows()
+        writer.shutdown()
+
+    webhooks = make_webhook_router(
+        secrets=webhook_secrets,
+        limit_bytes=settings.limits.webhook_bytes,
+        store=lambda guid, event, body: services.deliveries.insert_delivery(
+            guid=guid, event=event, body=body, at=services.now()
+        ),
+        writer=writer,
+        wake=inbox.wake,
+    )
+    views = make_view_router(
+        runs=services.runs,
+        steps=services.steps,
+        builds=services.builds,
+        archive=archive,
+        now=services.now,
+    )
+    app = make_app((webhooks, views), start=start, stop=stop, health=lambda: _check_health(services))
+    return Service(app=app, services=services, inbox=inbox)
+
+
+def run_service(settings: Settings, *, host: str, port: int) -> None:
+    """Run the service until it is told to stop.
+
+    Args:
+        settings: the operator's.
+        host: address to listen on.
+        port: port to listen on.
+    """
+    service = make_service(settings)
+    config = uvicorn.Config(
+        service.app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5
+    )
+    uvicorn.Server(config).run()
+
+
+def _make_policy(settings: Settings) -> Policy:
+    return Policy(
+        public_url=settings.public_url.rstrip("/"),
+        web_url=settings.github.web.rstrip("/"),
+        namespaces=make_namespaces(settings),
+        bases=make_bases(settings.bases),
+        hubs={name: make_hub(name, hub) for name, hub in settings.hubs.items()},
+        build_seconds=settings.limits.build_seconds,
+        image_bytes=settings.limits.image_bytes,
+        facts_cache=settings.data / "bases",
+    )
+
+
+def _load_secret(path: Path) -> bytes:
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise SettingsInvalid(
+            f"the secret file {path} cannot be read: {error.strerror}", hint="check the path and its mode"
+        ) from error
+    if not body.strip():
+        raise SettingsInvalid(f"the secret file {path} is empty", hint="write the secret into it")
+    return body
+
+
+def _check_health(services: Services) -> dict[str, str]:
+    try:
+        services.deliveries.count_deliveries()
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with the database is the answer
+        return {"database": type(error).__name__}
+    return {"database": "ok"}

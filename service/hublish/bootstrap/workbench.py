@@ -1,0 +1,242 @@
+"""The workbench: a folder on this machine, planned and built without a service, a daemon or root."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
+from hublish.adapters.layout import OCILayout
+from hublish.adapters.registry import RegistryClient, RegistryRule
+from hublish.adapters.source_folder import FolderSource
+from hublish.bootstrap.clients import make_bases, make_index_rules, make_registry_rules
+from hublish.bootstrap.doctor import Check, check_environment
+from hublish.builders.layered import build_layered
+from hublish.builders.planner import PlanInputs, Planned, make_plan
+from hublish.core.building import BuildSucceeded
+from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
+from hublish.core.plan import Plan, Strategy, Trust
+from hublish.core.ports import ImageReader, ImageWriter, Manifest, ProgressSink, Source
+from hublish.core.reference import Reference, parse_reference
+from hublish.errors import BuildFailed, StrategyUnavailable
+from hublish.settings import Settings
+
+LAYOUT_PREFIX = "oci:"
+_LAYOUT_HOST = "oci-layout.invalid"
+"""Registry name of a base that lies in a layout on disk; .invalid can never be a host's name (RFC 6761)."""
+PLACEHOLDER_INDEX = "index.example.invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkbenchOptions:
+    """What the workbench may use.
+
+    Attributes:
+        environ: of the user's process: pip's configuration, proxies and `${VAR}` in locks are read from it.
+        cache: folder for wheels, layers and facts of bases.
+        plain_http: registry and index hosts that are spoken to without TLS.
+        index_map: host of a lock's index, or its URL -> base URL used instead.
+        bases: Python version -> default base image; the settings' count too.
+        settings: the operator's settings, or None.
+        workers: processes at work; None takes one per core.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    cache: Path
+    plain_http: frozenset[str]
+    index_map: Mapping[str, str]
+    bases: Mapping[str, str]
+    settings: Settings | None
+    workers: int | None
+
+
+class _Images:
+    """Images of registries and of one layout, behind one port: a base may lie in either."""
+
+    def __init__(self, registry: ImageReader) -> None:
+        self._registry = registry
+        self._layouts: dict[str, OCILayout] = {}
+
+    def add_layout(self, folder: Path) -> Reference:
+        """Make the only image of a layout readable; returns its reference.
+
+        Raises:
+            BuildFailed: the layout holds no image, or several.
+        """
+        layout = OCILayout(folder)
+        anywhere = Reference(registry=_LAYOUT_HOST, repository=f"layout-{len(self._layouts) + 1}")
+        manifest = layout.fetch_manifest(anywhere)
+        if manifest is None:
+            raise BuildFailed(f"{folder} does not hold exactly one image", hint="give a layout with one image as base")
+        self._layouts[anywhere.repository] = layout
+        return anywhere.with_digest(manifest.digest)
+
+    def fetch_manifest(self, reference: Reference) -> Manifest | None:
+        return self._find(reference).fetch_manifest(reference)
+
+    @contextmanager
+    def open_blob(self, reference: Reference, digest: str) -> Iterator[BinaryIO]:
+        with self._find(reference).open_blob(reference, digest) as body:
+            yield body
+
+    def _find(self, reference: Reference) -> ImageReader:
+        return self._layouts[reference.repository] if reference.registry == _LAYOUT_HOST else self._registry
+
+
+class Workbench:
+    """Plans and builds folders."""
+
+    def __init__(self, options: WorkbenchOptions) -> None:
+        self._options = options
+        self._cache = options.cache
+        self._registry = _make_registry(options)
+        self._images = _Images(self._registry)
+        self._index_url, pip_ca = _find_pip_index(options.environ)
+        self._index = _make_index(options, pip_index=self._index_url, pip_ca=pip_ca)
+
+    def open_folder(self, path: Path) -> Source:
+        """Open a folder as a source tree."""
+        return FolderSource.load(path, environ=self._options.environ)
+
+    def read_config(self, source: Source, *, repository_name: str | None) -> ParsedConfig:
+        """Read the config of an opened source; config and findings are empty when it has none."""
+        for path in CONFIG_PATHS:
+            if path in source.tree.paths:
+                with source.open(path) as file:
+                    return parse_config(file.read(), path=path, repository_name=repository_name)
+        return ParsedConfig(config=None, findings=())
+
+    def plan(self, source: Source, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+        """Plan one image.
+
+        Args:
+            source: the opened folder.
+            config: its config.
+            image: one of the config's images.
+            base: overrides the config's base: a reference, or `oci:FOLDER`.
+        """
+        if base is not None:
+            config = replace(config, base=self._find_base(base))
+        settings = self._options.settings
+        bases = make_bases({**(settings.bases if settings else {}), **self._options.bases})
+        inputs = PlanInputs(
+            source=source,
+            config=config,
+            image=image,
+            bases=bases,
+            trust=Trust.OWNER,
+            source_repo_id=0,
+            target_repository=image.reference.name,
+        )
+        return make_plan(inputs, images=self._images, facts_cache=self._cache / "bases")
+
+    def build(
+        self,
+        plan: Plan,
+        source: Source,
+        *,
+        push: Reference | None,
+        output: Path | None,
+        log: Callable[[str], None],
+        progress: ProgressSink,
+        cancelled: Callable[[], bool],
+    ) -> BuildSucceeded:
+        """Build a plan and push it, or write it as an OCI layout.
+
+        Raises:
+            StrategyUnavailable: the plan needs a container engine.
+            HublishError: what the builder raises.
+        """
+        if plan.strategy is not Strategy.LAYERED:
+            raise StrategyUnavailable(
+                f"the strategy {plan.strategy.value} ({plan.reason}) needs a container engine, and hublish has none here",
+                hint="`hublish doctor` says what is missing; or set `strategy: layered` in the config",
+            )
+        if (push is None) == (output is None):
+            raise BuildFailed("either a reference to push to or a folder to write to is expected")
+        writer: ImageWriter = self._registry if output is None else OCILayout(output)
+        target = push or Reference(registry=_LAYOUT_HOST, repository="output", tag="latest")
+        return build_layered(
+            plan,
+            source=source,
+            images=self._images,
+            output=writer,
+            target=target,
+            index=self._index,
+            workspace=self._cache / "layers",
+            workers=self._options.workers or os.cpu_count() or 1,
+            log=log,
+            progress=progress,
+            cancelled=cancelled,
+        )
+
+    def check_environment(self) -> tuple[Check, ...]:
+        """Look at what this machine offers a build."""
+        settings = self._options.settings
+        return check_environment(
+            cache=self._cache,
+            index_url=self._index_url,
+            registry=self._registry,
+            hosts=tuple(sorted(settings.registries)) if settings else (),
+        )
+
+    def _find_base(self, text: str) -> Reference:
+        if text.startswith(LAYOUT_PREFIX):
+            return self._images.add_layout(Path(text.removeprefix(LAYOUT_PREFIX)))
+        return parse_reference(text)
+
+
+def _find_pip_index(environ: Mapping[str, str]) -> tuple[str | None, Path | None]:
+    pip = read_pip_configuration(environ)
+    return (None, None) if pip is None else (pip.index_url, pip.ca_file)
+
+
+def _make_registry(options: WorkbenchOptions) -> RegistryClient:
+    rules = make_registry_rules(options.settings) if options.settings else {}
+    for host in options.plain_http:
+        rules[host] = replace(rules.get(host, RegistryRule()), plain_http=True)
+    home = Path(options.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker")))
+    return RegistryClient(
+        rules=rules, default_auth_files=(home / "config.json",), allowed_hosts=None, ca_file=_find_ca(options)
+    )
+
+
+def _make_index(options: WorkbenchOptions, *, pip_index: str | None, pip_ca: Path | None) -> HTTPPackageIndex:
+    rules = make_index_rules(options.settings) if options.settings else {}
+    mirrors = dict(options.index_map)
+    if pip_index is not None:
+        # Locks of documentation and tests name a host that cannot exist; this user's own index stands in for it.
+        mirrors.setdefault(f"https://{PLACEHOLDER_INDEX}/simple", pip_index)
+    for url, mirror in mirrors.items():
+        host = urlsplit(mirror).netloc.rpartition("@")[2]
+        rules[urlsplit(url).netloc] = IndexRule(mirror=mirror, plain_http=host in options.plain_http)
+    return HTTPPackageIndex(
+        rules=rules,
+        allow_unlisted=True,
+        cache=options.cache / "index",
+        environ=options.environ,
+        ca_file=_find_ca(options) or pip_ca,
+        proxy=options.environ.get("HTTPS_PROXY") or options.environ.get("https_proxy"),
+        no_proxy=tuple(filter(None, options.environ.get("NO_PROXY", options.environ.get("no_proxy", "")).split(","))),
+    )
+
+
+def _find_ca(options: WorkbenchOptions) -> Path | None:
+    if options.settings is not None and options.settings.ca_file is not None:
+        return options.settings.ca_file
+    named = options.environ.get("SSL_CERT_FILE") or options.environ.get("REQUESTS_CA_BUNDLE")
+    return Path(named) if named else None
+
+
+def open_workbench(options: WorkbenchOptions) -> Workbench:
+    """Open the workbench of this machine and user.
+
+    Raises:
+        SettingsInvalid: a value of the options or settings is unusable.
+    """
+    return Workbench(options)

@@ -1,0 +1,233 @@
+"""The layered strategy: a base, locked wheels and a source tree become an image; nothing of it is ever run.
+
+The bytes of the image depend on the plan alone: neither on this machine, its user, clock and locale, nor on what was
+built before. What can be slow is spread over processes, and layers that were made before are taken from the memo.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hublish.builders.assembly import BuiltLayer, make_image
+from hublish.builders.basefacts import BaseFacts
+from hublish.builders.baseimage import BaseImage, read_base_image
+from hublish.builders.consistency import verify_no_conflicts, verify_requirements
+from hublish.builders.entrypoint import write_environment_layer, write_home_layer
+from hublish.builders.environment import TargetEnvironment, make_environment
+from hublish.builders.layering import group_wheels
+from hublish.builders.layertree import LayerTree, open_layer_file
+from hublish.builders.memo import LayerMemo
+from hublish.builders.planner import load_base_facts
+from hublish.builders.push import Pushed, push_image
+from hublish.builders.sourcelayer import write_source_layer
+from hublish.builders.wheels import ChosenWheel, FetchedWheel, choose_wheels, fetch_wheels
+from hublish.builders.workshop import Workshop
+from hublish.core.building import BuildSucceeded, Progress, Step
+from hublish.core.plan import Environment, Plan, Trust
+from hublish.core.ports import ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
+from hublish.core.reference import Reference
+from hublish.errors import BuildCancelled, BuildFailed, DiskFull, clip
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def build_layered(
+    plan: Plan,
+    *,
+    source: Source,
+    images: ImageReader,
+    output: ImageWriter,
+    target: Reference,
+    index: PackageIndex,
+    workspace: Path,
+    workers: int,
+    log: Callable[[str], None],
+    progress: ProgressSink,
+    cancelled: Callable[[], bool],
+    clock: Callable[[], float] = time.monotonic,
+) -> BuildSucceeded:
+    """Build an image by the layered strategy and put it where it shall stand.
+
+    Args:
+        plan: what to build; its strategy is LAYERED and its base is pinned.
+        source: the tree the plan was made from.
+        images: where the base is read from.
+        output: where the image goes.
+        target: repository and tag it goes under.
+        index: where wheels come from.
+        workspace: folder for finished layers and facts of bases, shared by all builds of this machine.
+        workers: processes that make layers.
+        log: told what happens, line by line, from several threads.
+        progress: told how far it is, from several threads.
+        cancelled: True once the build is to stop; asked between units of work.
+        clock: seconds that only go up, for the times in the outcome.
+
+    Raises:
+        BuildCancelled: `cancelled` said so.
+        BuildFailed: conflicting wheels, unmet requirements, too large; the message says which.
+        WheelMissing, WheelInvalid, BaseUnsupported, SourceInvalid, ImageInvalid: what the build is made from.
+        IndexFailed, RegistryFailed: a server.
+        DiskFull: no space in the workspace.
+    """
+    build = _Build(
+        plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
+        cancelled=cancelled, clock=clock,
+    )  # fmt: skip
+    try:
+        return build.run(output, target, workers=workers)
+    except OSError as exc:
+        if exc.errno in _FULL:
+            raise DiskFull(
+                f"no space left in the workspace while the step {build.step.value} ran",
+                hint="Free space where hublish keeps its cache, then build again.",
+            ) from exc
+        raise BuildFailed(f"the step {build.step.value} failed: {clip(str(exc))}") from exc
+
+
+@dataclass(slots=True, kw_only=True)
+class _Build:
+    """One build on its way through the steps."""
+
+    plan: Plan
+    source: Source
+    images: ImageReader
+    index: PackageIndex
+    workspace: Path
+    log: Callable[[str], None]
+    progress: ProgressSink
+    cancelled: Callable[[], bool]
+    clock: Callable[[], float]
+    step: Step = Step.BASE
+    times: dict[str, float] = field(default_factory=dict)
+    started: float = 0.0
+
+    def run(self, output: ImageWriter, target: Reference, *, workers: int) -> BuildSucceeded:
+        """Go through all steps."""
+        self.started = self.clock()
+        base, facts = self._open_base()
+        self._enter(Step.PACKAGES)
+        wheels = self._fetch_packages(facts)
+        self._enter(Step.LAYERS)
+        layers = self._make_layers(wheels, facts, workers=workers)
+        image = make_image(self.plan, base=base, facts=facts, layers=layers)
+        self._enter(Step.PUSH)
+        pushed = push_image(
+            image,
+            images=self.images,
+            output=output,
+            target=target,
+            progress=self.progress,
+            verify_running=self._verify_running,
+        )
+        self._enter(Step.PUSH)
+        return self._report(pushed, size_bytes=image.size_bytes)
+
+    def _report(self, pushed: Pushed, *, size_bytes: int) -> BuildSucceeded:
+        self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} bytes uploaded")
+        return BuildSucceeded(
+            digest=pushed.digest,
+            size_bytes=size_bytes,
+            layers=pushed.layers,
+            uploaded_bytes=pushed.uploaded_bytes,
+            packages=tuple((package.name, package.version) for package in self.plan.packages),
+            step_seconds=tuple((name, round(seconds, 3)) for name, seconds in self.times.items()),
+        )
+
+    def _enter(self, step: Step) -> None:
+        now = self.clock()
+        self.times[self.step.value] = self.times.get(self.step.value, 0.0) + now - self.started
+        self.step, self.started = step, now
+        self._verify_running()
+
+    def _verify_running(self) -> None:
+        if self.cancelled():
+            raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
+
+    def _open_base(self) -> tuple[BaseImage, BaseFacts]:
+        if self.plan.base is None:
+            raise BuildFailed("a layered plan without a base cannot be built")
+        self.log(f"base {self.plan.base}")
+        self.progress(Progress(step=Step.BASE, done=0, total=1, label=str(self.plan.base)))
+        facts, _, _ = load_base_facts(
+            self.images, self.plan.base, platform=self.plan.platform, facts_cache=self.workspace / "bases"
+        )
+        base = read_base_image(self.images, self.plan.base, platform=self.plan.platform)
+        kind, minor = facts.libc
+        self.log(
+            f"Python {facts.python_full_version} at {facts.executable}, {kind} minor {minor}, {facts.architecture}"
+        )
+        self.progress(Progress(step=Step.BASE, done=1, total=1))
+        return base, facts
+
+    def _fetch_packages(self, facts: BaseFacts) -> tuple[FetchedWheel, ...]:
+        total = len(self.plan.packages)
+        chosen = choose_wheels(
+            self.plan.packages, sources=self.plan.indexes, facts=facts, index=self.index, log=self.log
+        )
+        fetched: list[str] = []
+
+        def done(choice: ChosenWheel) -> None:
+            fetched.append(choice.title)
+            self.progress(Progress(step=Step.PACKAGES, done=len(fetched), total=total, label=choice.title))
+
+        wheels = fetch_wheels(chosen, index=self.index, done=done, cancelled=self._verify_running)
+        self.log(f"{total} packages, {sum(wheel.size_bytes for wheel in wheels)} bytes of wheels")
+        present = {package.name: package.version for package in self.plan.packages}
+        if self.plan.environment is Environment.BASE:
+            present = {**{known.name: known.version for known in facts.installed}, **present}
+        verify_requirements(wheels, facts=facts, present=present)
+        return wheels
+
+    def _make_layers(
+        self, wheels: tuple[FetchedWheel, ...], facts: BaseFacts, *, workers: int
+    ) -> tuple[BuiltLayer, ...]:
+        environment = make_environment(facts, self.plan.environment)
+        blobs = self.workspace / "blobs"
+        memo = LayerMemo(self.workspace / "layers", blobs=blobs, writable=self.plan.trust is Trust.OWNER)
+        first = self._write_own_layers(environment, facts, blobs)
+        workshop = Workshop(
+            plan=self.plan, environment=environment, memo=memo, blobs=blobs, log=self.log, progress=self.progress,
+            verify_running=self._verify_running,
+        )  # fmt: skip
+        made = workshop.make_layers(group_wheels(wheels), workers=workers)
+        verify_no_conflicts(contents for layer in made for contents in layer.contents)
+        last = _write_layer(
+            blobs,
+            environment,
+            title="source",
+            write=lambda tree: write_source_layer(tree, self.source, path=self.plan.source_path),
+        )
+        return (*first, *(layer.built for layer in made), last)
+
+    def _write_own_layers(self, environment: TargetEnvironment, facts: BaseFacts, blobs: Path) -> list[BuiltLayer]:
+        layers: list[BuiltLayer] = []
+        if self.plan.environment is Environment.VENV:
+            write = lambda tree: write_environment_layer(tree, environment, facts)  # noqa: E731 -- a line, used once
+            layers.append(_write_layer(blobs, environment, title="virtual environment", write=write))
+        layers.append(_write_layer(blobs, environment, title="home", write=lambda tree: write_home_layer(tree, facts)))
+        names = {package.name for package in self.plan.packages}
+        replaced = [known for known in facts.installed if known.name in names]
+        if self.plan.environment is Environment.BASE and replaced:
+            for known in replaced:
+                self.log(f"replacing {known.name} {known.version} of the base")
+            hidden = sorted({path for known in replaced for path in known.paths})
+
+            def hide(tree: LayerTree) -> None:
+                for path in hidden:
+                    tree.add_whiteout(path)
+
+            layers.append(_write_layer(blobs, environment, title="replaced in the base", write=hide))
+        return layers
+
+
+def _write_layer(
+    blobs: Path, environment: TargetEnvironment, *, title: str, write: Callable[[LayerTree], None]
+) -> BuiltLayer:
+    with open_layer_file(blobs, environment) as layer:
+        write(layer.tree)
+    blob = layer.finished
+    return BuiltLayer(title=title, history=title, blob=blob, path=blobs / blob.digest.removeprefix("sha256:"))

@@ -1,0 +1,100 @@
+"""Faults of a plan that only the base, the lock and the config together show; each is a finding with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hublish.builders.basefacts import BaseFacts
+from hublish.core.config import Config
+from hublish.core.finding import Finding, Severity
+from hublish.core.lockfile import Lock, LockedPackage
+from hublish.core.reference import Reference
+from hublish.errors import clip
+
+HUB_PACKAGES = ("jupyterhub", "jupyterlab")
+
+
+def find_base(
+    lock: Lock | None, *, base: Reference | None, bases: Mapping[str, Reference]
+) -> tuple[Reference | None, tuple[Finding, ...]]:
+    """Find the base to build on.
+
+    Args:
+        lock: None when it could not be read; without it only a base of the config's own is found.
+        base: the config's own; wins.
+        bases: the operator's defaults by Python version.
+
+    Returns:
+        `(reference or None, findings that say why None)`.
+    """
+    if base is not None:
+        return base, ()
+    if lock is None:
+        return None, ()
+    if lock.python_version is None:
+        finding = Finding(
+            severity=Severity.ERROR,
+            code="PythonVersionMissing",
+            message="the Pipfile names no python_version, and the config file names no base",
+            hint='Add `[requires]` with `python_version = "3.11"` to the Pipfile and run `pipenv lock`, or add `base`.',
+            path=lock.path,
+        )
+        return None, (finding,)
+    minor = ".".join(lock.python_version.split(".")[:2])
+    if minor in bases:
+        return bases[minor], ()
+    known = ", ".join(sorted(bases)) or "none"
+    finding = Finding(
+        severity=Severity.ERROR,
+        code="BaseMissing",
+        message=f"there is no default base for Python {clip(minor)}; the operator's `bases` hold: {known}",
+        hint=f'Add `base` to the config file, or ask the operator to add "{clip(minor)}" to `bases`.',
+        path=lock.path,
+    )
+    return None, (finding,)
+
+
+def check_python(lock: Lock, facts: BaseFacts) -> tuple[Finding, ...]:
+    """Compare the Python the Pipfile asks for with the one the base holds."""
+    wanted = lock.python_version
+    if wanted is None or facts.python_full_version == wanted:
+        return ()
+    found = "{}.{}".format(*facts.python_version)
+    if ".".join(wanted.split(".")[:2]) != found:
+        return (
+            Finding(
+                severity=Severity.ERROR,
+                code="PythonMismatch",
+                message=f"the Pipfile requires Python {clip(wanted)}, the base holds {facts.python_full_version}",
+                hint="Name a base with that Python, or change [requires] in the Pipfile and run `pipenv lock`.",
+                path=lock.path,
+            ),
+        )
+    if wanted == found:
+        return ()
+    return (
+        Finding(
+            severity=Severity.WARNING,
+            code="PythonPatchDiffers",
+            message=f"the Pipfile requires Python {clip(wanted)} exactly, the base holds {facts.python_full_version}",
+            hint="Use python_version instead of python_full_version, or a base with that very version.",
+            path=lock.path,
+        ),
+    )
+
+
+def check_hub_packages(packages: tuple[LockedPackage, ...], config: Config) -> tuple[Finding, ...]:
+    """Look for what a hub starts; missing it is an error where the config names a hub, else a warning."""
+    names = {package.name for package in packages}
+    severity = Severity.ERROR if config.hubs else Severity.WARNING
+    return tuple(
+        Finding(
+            severity=severity,
+            code="HubPackageMissing",
+            message=f"the lock holds no {name} for the base's Python; a hub cannot start this image without it",
+            hint=f"Run `pipenv install {name}`, then commit Pipfile and Pipfile.lock.",
+            path=config.python.lock,
+        )
+        for name in HUB_PACKAGES
+        if name not in names
+    )

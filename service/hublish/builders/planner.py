@@ -1,0 +1,220 @@
+"""From a source, its config and the operator's bases to the plan of one image; all findings at once.
+
+Nothing is built here: the base is resolved to a digest and its facts are read (once per digest), the lock is read, and
+markers are evaluated for the Python that the base really holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC
+from pathlib import Path
+
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+
+from hublish.builders.basefacts import BaseFacts, parse_base_facts, render_base_facts
+from hublish.builders.baseimage import read_base_image
+from hublish.builders.basepython import make_base_facts
+from hublish.builders.bytecode import can_compile_for
+from hublish.builders.memo import write_atomically
+from hublish.builders.plancheck import check_hub_packages, check_python, find_base
+from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
+from hublish.core.config import Config, ImageConfig
+from hublish.core.finding import Finding, has_error
+from hublish.core.lockfile import Lock, LockedPackage, PackageOrigin, parse_lock
+from hublish.core.plan import Environment, Plan, Strategy, Trust
+from hublish.core.ports import ImageReader, Source
+from hublish.core.reference import Reference
+
+BUILDER = "layered-1"
+PIP_NAME = "pip"
+# The one thing an image gets that its lock may not hold: without pip a user can neither look nor add anything.
+PIP_VERSION = "26.3"
+PIP_HASH = "sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+_EPOCH = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanInputs:
+    """What a plan is made from.
+
+    Attributes:
+        source: the source tree and its bytes.
+        config: the config at that commit.
+        image: the one of the config's images that is planned.
+        bases: the operator's default bases by Python version, e.g. {"3.11": Reference(...)}.
+        trust: whose code this is.
+        source_repo_id: GitHub's id of the repository; 0 on the command line.
+        target_repository: `registry/repository` to push to; "" when nothing is pushed.
+        platform: `os/architecture`.
+    """
+
+    source: Source
+    config: Config
+    image: ImageConfig
+    bases: Mapping[str, Reference]
+    trust: Trust
+    source_repo_id: int
+    target_repository: str
+    platform: str = "linux/amd64"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What planning came to.
+
+    Attributes:
+        plan: None exactly when a finding is an error.
+        findings: faults and remarks, those of the source tree first.
+        base_size_bytes: compressed size of the base; None unless layered.
+        locked: the lock as read; None when there is none that can be read, or the strategy needs none.
+    """
+
+    plan: Plan | None
+    findings: tuple[Finding, ...]
+    base_size_bytes: int | None
+    locked: Lock | None
+
+
+def make_plan(inputs: PlanInputs, *, images: ImageReader, facts_cache: Path) -> Planned:
+    """Plan one image.
+
+    Args:
+        inputs: what the plan is made from.
+        images: where the base lies.
+        facts_cache: folder that keeps the facts of bases by digest.
+
+    Raises:
+        BaseUnsupported, ImageInvalid: the base cannot be used.
+        RegistryFailed: the base cannot be read.
+    """
+    choice = choose_strategy(inputs.config, inputs.source.tree.paths)
+    if choice.strategy is Strategy.LAYERED:
+        return _plan_layered(inputs, choice, images=images, facts_cache=facts_cache)
+    findings = inputs.source.tree.findings
+    plan = None if has_error(findings) else _make_plan(inputs, choice)
+    return Planned(plan=plan, findings=findings, base_size_bytes=None, locked=None)
+
+
+def load_base_facts(
+    images: ImageReader, reference: Reference, *, platform: str, facts_cache: Path
+) -> tuple[BaseFacts, Reference, int]:
+    """Resolve a base and get its facts, from the cache where they are known.
+
+    Returns:
+        `(facts, the reference pinned to what it led to, compressed size in bytes)`.
+
+    Raises:
+        BaseUnsupported, ImageInvalid: the base cannot be used.
+        RegistryFailed: the base cannot be read.
+    """
+    base = read_base_image(images, reference, platform=platform)
+    path = facts_cache / f"{(base.reference.digest or '').removeprefix('sha256:')}.json"
+    facts = parse_base_facts(path.read_text()) if path.is_file() else None
+    if facts is None:
+        facts = make_base_facts(base, images)
+        write_atomically(path, render_base_facts(facts).encode())
+    return facts, replace(reference, digest=base.named_digest), base.size_bytes
+
+
+def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader, facts_cache: Path) -> Planned:
+    lock, findings = _read_lock(inputs)
+    findings = (*inputs.source.tree.findings, *findings)
+    reference, base_findings = find_base(lock, base=inputs.config.base, bases=inputs.bases)
+    findings += base_findings
+    if lock is None or reference is None:
+        return Planned(plan=None, findings=findings, base_size_bytes=None, locked=lock)
+    facts, base, size_bytes = load_base_facts(images, reference, platform=inputs.platform, facts_cache=facts_cache)
+    packages = _select_packages(lock, inputs.config, facts)
+    findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config)
+    plan = None
+    if not has_error(findings):
+        if inputs.config.python.environment is Environment.VENV:
+            packages = _add_pip(packages, lock)
+        plan = _make_plan(inputs, choice, base=base, facts=facts, packages=packages, lock=lock)
+    return Planned(plan=plan, findings=findings, base_size_bytes=size_bytes, locked=lock)
+
+
+def _read_lock(inputs: PlanInputs) -> tuple[Lock | None, tuple[Finding, ...]]:
+    lock_path = inputs.config.python.lock
+    pipfile_path = lock_path.removesuffix(".lock")
+    parsed = parse_lock(
+        pipfile=_read_file(inputs.source, pipfile_path),
+        lock=_read_file(inputs.source, lock_path),
+        pipfile_path=pipfile_path,
+        lock_path=lock_path,
+        dev=inputs.config.python.dev,
+    )
+    return parsed.lock, parsed.findings
+
+
+def _read_file(source: Source, path: str) -> bytes | None:
+    file = next((file for file in source.tree.files if file.path == path), None)
+    if file is None or file.link is not None:
+        return None
+    with source.open(path) as stream:
+        return stream.read()
+
+
+def _select_packages(lock: Lock, config: Config, facts: BaseFacts) -> tuple[LockedPackage, ...]:
+    environment = facts.marker_environment
+    return tuple(
+        package
+        for package in lock.packages(dev=config.python.dev)
+        if package.origin is PackageOrigin.INDEX and _is_wanted(package, environment)
+    )
+
+
+def _is_wanted(package: LockedPackage, environment: dict[str, str]) -> bool:
+    if package.markers is None:
+        return True
+    try:
+        return Marker(package.markers).evaluate(environment)
+    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
+        # The lock's own findings name broken markers; leaving the package out here would hide that it was wanted.
+        return True
+
+
+def _add_pip(packages: tuple[LockedPackage, ...], lock: Lock) -> tuple[LockedPackage, ...]:
+    if not lock.sources or any(package.name == PIP_NAME for package in packages):
+        return packages
+    pip = LockedPackage(name=PIP_NAME, version=PIP_VERSION, hashes=(PIP_HASH,), source=lock.sources[0].name)
+    return tuple(sorted((*packages, pip), key=lambda package: package.name))
+
+
+def _make_plan(
+    inputs: PlanInputs,
+    choice: StrategyChoice,
+    *,
+    base: Reference | None = None,
+    facts: BaseFacts | None = None,
+    packages: tuple[LockedPackage, ...] = (),
+    lock: Lock | None = None,
+) -> Plan:
+    config, tree = inputs.config, inputs.source.tree
+    created = tree.committed_at
+    return Plan(
+        strategy=choice.strategy,
+        reason=choice.reason,
+        ignored=choice.ignored,
+        builder=BUILDER if choice.strategy is Strategy.LAYERED else choice.strategy.value,
+        base=base,
+        platform=inputs.platform,
+        python_full_version=None if facts is None else facts.python_full_version,
+        environment=config.python.environment,
+        packages=packages,
+        indexes=() if lock is None else lock.sources,
+        bytecode=facts is not None and can_compile_for(facts.python_version),
+        source_name=tree.name,
+        source_path=config.source_path,
+        source_digest=tree.digest,
+        commit=tree.commit,
+        created_at=_EPOCH if created is None else created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        dockerfile=find_dockerfile(config, tree.paths) if choice.strategy is Strategy.DOCKERFILE else None,
+        time_seconds=config.limits.time_seconds,
+        size_bytes=config.limits.size_bytes,
+        source_repo_id=inputs.source_repo_id,
+        target_repository=inputs.target_repository,
+        trust=inputs.trust,
+    )

@@ -1,0 +1,174 @@
+"""An image on its way to where it shall stand: blobs first, several at once, the manifest last."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from hublish.builders.assembly import Image
+from hublish.builders.wheels import map_in_threads
+from hublish.core.building import LayerSummary, Progress, Step
+from hublish.core.ports import BlobPush, ImageReader, ImageWriter, ProgressSink
+from hublish.core.reference import Reference
+from hublish.errors import ImageInvalid
+from hublish.oci.manifest import OCI_MANIFEST, Descriptor, make_digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """What a push came to: digest as the other side reports it, layers in order, body bytes sent."""
+
+    digest: str
+    layers: tuple[LayerSummary, ...]
+    uploaded_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Blob:
+    title: str
+    descriptor: Descriptor
+    open_body: Callable[[], BinaryIO]
+    mount_from: tuple[Reference, ...] = ()
+
+
+def push_image(
+    image: Image,
+    *,
+    images: ImageReader,
+    output: ImageWriter,
+    target: Reference,
+    progress: ProgressSink,
+    verify_running: Callable[[], None],
+) -> Pushed:
+    """Push an image; the base's layers are mounted where they lie on the same registry, else copied.
+
+    Args:
+        image: what is pushed.
+        images: where the base's layers are read from.
+        output: where everything is written to.
+        target: repository and tag.
+        progress: told of bytes that stand there, of all bytes.
+        verify_running: raises when the build is to stop; asked before each blob.
+
+    Raises:
+        RegistryFailed: the other side refused or failed.
+        ImageInvalid: it reports another digest than the one that was sent.
+    """
+    blobs = _list_blobs(image, images)
+    counter = _Counter(sum(blob.descriptor.size_bytes for blob in blobs), progress)
+
+    def push(blob: _Blob) -> BlobPush:
+        verify_running()
+        sent = counter.start(blob.title)
+        result = output.ensure_blob(
+            target,
+            digest=blob.descriptor.digest,
+            size_bytes=blob.descriptor.size_bytes,
+            open_body=blob.open_body,
+            mount_from=blob.mount_from,
+            progress=sent,
+        )
+        counter.finish(blob.title, blob.descriptor.size_bytes)
+        return result
+
+    results = map_in_threads(push, blobs)
+    verify_running()
+    digest = output.ensure_manifest(target, body=image.manifest_body, media_type=OCI_MANIFEST)
+    expected = make_digest(image.manifest_body)
+    if digest != expected:
+        raise ImageInvalid(f"{target}: expected the digest {expected} back, got {digest}")
+    summaries = tuple(
+        LayerSummary(
+            title=blob.title,
+            digest=blob.descriptor.digest,
+            size_bytes=blob.descriptor.size_bytes,
+            transfer=result.transfer,
+        )
+        for blob, result in zip(blobs[:-1], results[:-1], strict=True)
+    )
+    return Pushed(digest=digest, layers=summaries, uploaded_bytes=sum(result.uploaded_bytes for result in results))
+
+
+def _list_blobs(image: Image, images: ImageReader) -> list[_Blob]:
+    """All layers in order, the config last."""
+    base = image.base
+
+    def open_base(descriptor: Descriptor) -> Callable[[], BinaryIO]:
+        return lambda: open_until_closed(images.open_blob(base.reference, descriptor.digest))
+
+    def open_file(path: Path) -> Callable[[], BinaryIO]:
+        return lambda: path.open("rb")
+
+    return [
+        *(
+            _Blob(title="base layer", descriptor=layer, open_body=open_base(layer), mount_from=(base.reference,))
+            for layer in base.manifest.layers
+        ),
+        *(
+            _Blob(title=layer.title, descriptor=layer.descriptor, open_body=open_file(layer.path))
+            for layer in image.layers
+        ),
+        _Blob(title="config", descriptor=image.config, open_body=lambda: io.BytesIO(image.config_body)),
+    ]
+
+
+class _Counter:
+    """Adds up bytes from several threads; a blob that is there already counts as a whole when it is done."""
+
+    def __init__(self, total_bytes: int, progress: ProgressSink) -> None:
+        self._total_bytes = total_bytes
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._finished_bytes = 0
+        self._running: dict[str, int] = {}
+
+    def start(self, title: str) -> Callable[[int], None]:
+        """Follow one more blob; returns what its sender calls with the bytes sent since the last call."""
+
+        def sent(count: int) -> None:
+            with self._lock:
+                self._running[title] = self._running.get(title, 0) + count
+                self._tell(title)
+
+        return sent
+
+    def finish(self, title: str, size_bytes: int) -> None:
+        """Count a blob as a whole."""
+        with self._lock:
+            self._running.pop(title, None)
+            self._finished_bytes += size_bytes
+            self._tell(title)
+
+    def _tell(self, title: str) -> None:
+        done = min(self._total_bytes, self._finished_bytes + sum(self._running.values()))
+        self._progress(Progress(step=Step.PUSH, done=done, total=self._total_bytes, label=title))
+
+
+class _Entered(io.RawIOBase):
+    """A stream that leaves its context when it is closed."""
+
+    def __init__(self, context: AbstractContextManager[BinaryIO]) -> None:
+        super().__init__()
+        self._context = context
+        self._stream = context.__enter__()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._stream.read(size)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._context.__exit__(None, None, None)
+
+
+def open_until_closed(context: AbstractContextManager[BinaryIO]) -> BinaryIO:
+    """Enter a context now and leave it when the stream is closed, for callers that take plain streams."""
+    return cast("BinaryIO", _Entered(context))

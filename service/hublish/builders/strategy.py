@@ -1,0 +1,58 @@
+"""Which strategy builds an image, why, and which files that leaves aside; said before any work starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hublish.core.config import Config
+from hublish.core.plan import Strategy
+
+DOCKERFILE_NAMES = ("Dockerfile", "Containerfile")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyChoice:
+    """A choice, its reason in one sentence for people, and the files another strategy would have used."""
+
+    strategy: Strategy
+    reason: str
+    ignored: tuple[str, ...]
+
+
+def choose_strategy(config: Config, paths: frozenset[str]) -> StrategyChoice:
+    """Choose by the config file, else by the files present.
+
+    Args:
+        config: the config; a legacy one has the ancestor's order (Dockerfile, Containerfile, source-to-image).
+        paths: all paths of the source tree.
+    """
+    dockerfiles = _list_dockerfiles(config, paths)
+    locks = tuple(sorted({config.python.lock, _pipfile_path(config.python.lock)} & paths))
+    if config.strategy is not None:
+        strategy, reason = config.strategy, f"{config.path} says so."
+    elif dockerfiles:
+        strategy, reason = Strategy.DOCKERFILE, f"The repository holds {dockerfiles[0]}."
+    elif config.legacy:
+        strategy, reason = Strategy.SOURCE, f"{config.path} names no strategy and there is no Dockerfile."
+    else:
+        strategy, reason = Strategy.LAYERED, "There is no Dockerfile, so the image is made from the locked packages."
+    ignored = {
+        Strategy.DOCKERFILE: (*dockerfiles[1:], *locks),
+        Strategy.SOURCE: dockerfiles,
+        Strategy.LAYERED: dockerfiles,
+    }
+    return StrategyChoice(strategy=strategy, reason=reason, ignored=tuple(sorted(ignored[strategy])))
+
+
+def find_dockerfile(config: Config, paths: frozenset[str]) -> str:
+    """The path of the Dockerfile that is built; the usual name when there is none, so that its engine can say so."""
+    return (*_list_dockerfiles(config, paths), DOCKERFILE_NAMES[0])[0]
+
+
+def _list_dockerfiles(config: Config, paths: frozenset[str]) -> tuple[str, ...]:
+    named = None if config.dockerfile is None else config.dockerfile.path
+    return tuple(dict.fromkeys(path for path in (named, *DOCKERFILE_NAMES) if path is not None and path in paths))
+
+
+def _pipfile_path(lock_path: str) -> str:
+    return lock_path.removesuffix(".lock")

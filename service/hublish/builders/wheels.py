@@ -1,0 +1,210 @@
+"""Which file of an index is installed for each locked package: only its hash in the lock and the target decide.
+
+A file that came to the index later can therefore never change a build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from hublish.builders.basefacts import BaseFacts
+from hublish.builders.targettags import make_tag_ranks
+from hublish.core.lockfile import IndexSource, LockedPackage
+from hublish.core.ports import IndexFile, PackageIndex
+from hublish.errors import WheelMissing, clip
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+# Index and file requests wait for the network nearly all of their time.
+CONNECTIONS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenWheel:
+    """The file that is installed for a package."""
+
+    package: LockedPackage
+    source: IndexSource
+    file: IndexFile
+
+    @property
+    def sha256(self) -> str:
+        """Its hash, which is one of the lock's."""
+        return self.file.sha256 or ""
+
+    @property
+    def title(self) -> str:
+        """`name version`, for people."""
+        return f"{self.package.name} {self.package.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedWheel:
+    """A chosen wheel that lies on this machine."""
+
+    chosen: ChosenWheel
+    path: Path
+    size_bytes: int
+
+
+def choose_wheels(
+    packages: Sequence[LockedPackage],
+    *,
+    sources: Sequence[IndexSource],
+    facts: BaseFacts,
+    index: PackageIndex,
+    log: Callable[[str], None],
+) -> tuple[ChosenWheel, ...]:
+    """Choose the file of every package.
+
+    Args:
+        packages: what the lock pins, markers evaluated.
+        sources: the lock's indexes; the first is the default.
+        facts: of the base the wheels must run on.
+        index: where files are listed.
+        log: told of yanked files, which a pinned version still uses, as pip does.
+
+    Returns:
+        One choice for each package, in the order of `packages`.
+
+    Raises:
+        WheelMissing: at least one package has no file that fits; the message lists all of them with the reason.
+        IndexFailed: an index could not be asked.
+    """
+    ranks = make_tag_ranks(facts)
+    by_name = {source.name: source for source in sources}
+
+    def choose(package: LockedPackage) -> ChosenWheel | str:
+        source = by_name.get(package.source)
+        if source is None:
+            return f"its index {clip(package.source)!r} is not in the lock"
+        files = index.list_files(source, package.name)
+        return choose_file(package, source, files, ranks=ranks, python=facts.python_full_version)
+
+    choices = map_in_threads(choose, packages)
+    missing = [
+        f"{package.name} {package.version}: {choice}"
+        for package, choice in zip(packages, choices, strict=True)
+        if isinstance(choice, str)
+    ]
+    if missing:
+        raise WheelMissing(
+            f"no wheel fits {len(missing)} of {len(packages)} packages: " + "; ".join(missing),
+            hint="Pin a version that has a wheel for the base's Python and platform, or publish a wheel to an index "
+            "and run `pipenv lock`.",
+        )
+    chosen = tuple(choice for choice in choices if isinstance(choice, ChosenWheel))
+    for choice in chosen:
+        if choice.file.yanked is not None:
+            reason = clip(choice.file.yanked) or "no reason given"
+            log(f"warning: {choice.title} was yanked from the index ({reason}); the lock pins it, so it is used")
+    return chosen
+
+
+def choose_file(
+    package: LockedPackage,
+    source: IndexSource,
+    files: Sequence[IndexFile],
+    *,
+    ranks: Mapping[Tag, int],
+    python: str,
+) -> ChosenWheel | str:
+    """Choose among the files of one package; a text says why none can be used."""
+    if not files:
+        return "the index does not know it"
+    hashes = {text.removeprefix("sha256:") for text in package.hashes}
+    locked = [file for file in files if file.sha256 in hashes]
+    if not locked:
+        return "no file of the index has a hash of the lock (deleted, or replaced by another file)"
+    wheels = [file for file in locked if file.filename.endswith(".whl")]
+    if not wheels:
+        return "the lock pins only a source distribution, which would have to be built"
+    fitting = [(rank, file) for file in wheels if (rank := _rank_file(file, package, ranks)) is not None]
+    if not fitting:
+        return f"its {len(wheels)} locked wheels are for other platforms or Python versions"
+    usable = [(rank, file) for rank, file in fitting if _allows_python(file, python)]
+    if not usable:
+        return f"it needs Python {clip(fitting[0][1].requires_python or '')}, the base has {python}"
+    return ChosenWheel(package=package, source=source, file=min(usable, key=lambda entry: entry[0])[1])
+
+
+def _rank_file(file: IndexFile, package: LockedPackage, ranks: Mapping[Tag, int]) -> tuple[int, int, str, str] | None:
+    """Rank as pip does: the best tag, then the highest build number; the name decides between equals."""
+    try:
+        name, version, build, tags = parse_wheel_filename(file.filename)
+    except InvalidWheelFilename:
+        return None
+    best = min((ranks[tag] for tag in tags if tag in ranks), default=None)
+    if best is None or name != package.name or not _is_version(version, package.version):
+        return None
+    return (best, -build[0] if build else 0, build[1] if build else "", file.filename)
+
+
+def _is_version(version: Version, text: str) -> bool:
+    try:
+        return version == Version(text)
+    except InvalidVersion:
+        return False
+
+
+def _allows_python(file: IndexFile, python: str) -> bool:
+    if file.requires_python is None:
+        return True
+    try:
+        return SpecifierSet(file.requires_python).contains(python, prereleases=True)
+    except InvalidSpecifier:
+        return True
+
+
+def fetch_wheels(
+    chosen: Sequence[ChosenWheel],
+    *,
+    index: PackageIndex,
+    done: Callable[[ChosenWheel], None],
+    cancelled: Callable[[], None],
+) -> tuple[FetchedWheel, ...]:
+    """Fetch all chosen files, several at once.
+
+    Args:
+        chosen: from `choose_wheels`.
+        index: verifies each file against its hash.
+        done: told after each file, from several threads.
+        cancelled: raises when the build is to stop; asked before each file.
+
+    Raises:
+        WheelInvalid: other bytes than the lock's hash says.
+        WheelMissing: a file is gone.
+        IndexFailed: the index could not be asked.
+    """
+
+    def fetch(choice: ChosenWheel) -> FetchedWheel:
+        cancelled()
+        path = index.fetch_file(choice.source, choice.file)
+        done(choice)
+        return FetchedWheel(chosen=choice, path=path, size_bytes=path.stat().st_size)
+
+    return tuple(map_in_threads(fetch, chosen))
+
+
+def map_in_threads(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+    """Do one thing for many items, several at once; results in the order of `items`.
+
+    The first error ends it: what has not started is dropped, what runs is waited for, then the error is raised.
+    """
+    with ThreadPoolExecutor(max_workers=CONNECTIONS) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise

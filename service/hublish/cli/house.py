@@ -1,0 +1,146 @@
+"""What the command line asks of the rest of the house, as narrow doors, and the real doors behind them.
+
+`bootstrap` pulls in the web framework, the workflow engine and every client; a pre-commit hook that only validates a
+file must not wait for that. So the real house imports it when a command first needs it, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from hublish.builders.planner import Planned
+from hublish.core.building import BuildSucceeded
+from hublish.core.config import Config, ImageConfig, ParsedConfig
+from hublish.core.plan import Plan
+from hublish.core.ports import ProgressSink, Source
+from hublish.core.records import Run
+from hublish.core.reference import Reference
+
+
+class Check(Protocol):
+    """One line of `hublish doctor`: what was looked at, whether it is well, what was seen, what to do."""
+
+    @property
+    def name(self) -> str:
+        """What was checked, e.g. "package index"."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is as it should be."""
+
+    @property
+    def detail(self) -> str:
+        """What was seen, in one line."""
+
+    @property
+    def hint(self) -> str:
+        """What to do; empty when all is well."""
+
+
+class Workbench(Protocol):
+    """A folder on this machine, planned and built."""
+
+    def open_folder(self, path: Path) -> Source:
+        """Open a folder as a source tree."""
+
+    def read_config(self, source: Source, *, repository_name: str | None) -> ParsedConfig:
+        """Read the config of an opened source."""
+
+    def plan(self, source: Source, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+        """Plan one image; `base` overrides what the config says."""
+
+    def build(
+        self,
+        plan: Plan,
+        source: Source,
+        *,
+        push: Reference | None,
+        output: Path | None,
+        log: Callable[[str], None],
+        progress: ProgressSink,
+        cancelled: Callable[[], bool],
+    ) -> BuildSucceeded:
+        """Build a plan and push it, or write it as an OCI layout."""
+
+    def check_environment(self) -> Sequence[Check]:
+        """What this machine offers, and what is missing."""
+
+
+class Records(Protocol):
+    """The runs the service has stored."""
+
+    def list_runs(self, limit: int) -> Sequence[Run]:
+        """The latest runs, newest first."""
+
+    def read_run(self, run_id: str) -> Run | None:
+        """One run; None when there is none of that id."""
+
+    def read_log(self, run_id: str) -> str:
+        """Its log as text; "" when it has none yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkbenchChoice:
+    """What the options of a command say about the workbench.
+
+    Attributes:
+        cache: folder of everything that may be kept between builds.
+        plain_http: registry and index hosts that may be spoken to without TLS.
+        index_map: package index URL of a lock -> URL to use instead.
+        workers: processes and threads at work; None lets the machine decide.
+    """
+
+    cache: Path
+    plain_http: frozenset[str] = frozenset()
+    index_map: Mapping[str, str] | None = None
+    workers: int | None = None
+
+
+class House(Protocol):
+    """All doors the command line knows."""
+
+    def open_workbench(self, choice: WorkbenchChoice) -> Workbench:
+        """The workbench of this machine, with the operator's settings if HUBLISH_SETTINGS names them."""
+
+    def run_service(self, *, host: str, port: int) -> None:
+        """Serve until told to stop."""
+
+    def open_records(self) -> Records:
+        """The runs stored where the operator's settings say."""
+
+
+class RealHouse:
+    """The doors of `hublish.bootstrap` and `hublish.settings`."""
+
+    def open_workbench(self, choice: WorkbenchChoice) -> Workbench:
+        """See House."""
+        from hublish import bootstrap, settings  # noqa: PLC0415  # start-up time, see the module's docstring
+
+        operator = settings.load_settings(os.environ) if os.environ.get("HUBLISH_SETTINGS") else None
+        return bootstrap.open_workbench(
+            bootstrap.WorkbenchOptions(
+                environ=os.environ,
+                cache=choice.cache,
+                plain_http=choice.plain_http,
+                index_map=choice.index_map or {},
+                bases={},
+                settings=operator,
+                workers=choice.workers,
+            )
+        )
+
+    def run_service(self, *, host: str, port: int) -> None:
+        """See House."""
+        from hublish import bootstrap, settings  # noqa: PLC0415  # start-up time, see the module's docstring
+
+        bootstrap.run_service(settings.load_settings(os.environ), host=host, port=port)
+
+    def open_records(self) -> Records:
+        """See House."""
+        from hublish import bootstrap, settings  # noqa: PLC0415  # start-up time, see the module's docstring
+
+        return bootstrap.open_records(settings.load_settings(os.environ))

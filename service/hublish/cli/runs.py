@@ -1,0 +1,118 @@
+"""`hublish runs`: the runs the service stored, for the operator at the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from hublish.cli.exit_codes import ExitCode
+from hublish.cli.house import House
+from hublish.cli.screen import JSONOption, Screen, open_screen
+from hublish.core.records import Run
+from hublish.core.status import RunState
+from hublish.errors import clip
+
+HELP = """Look at the runs of the service on this machine.
+
+A run is one trigger on its way to its answer. HUBLISH_SETTINGS names the settings, and with them the database.
+"""
+LIST_HELP = """List the latest runs, newest first.
+
+\b
+Examples:
+  hublish runs list
+  hublish runs list --limit 5 --json
+"""
+SHOW_HELP = """Show one run, and with --log what its build printed.
+
+\b
+Examples:
+  hublish runs show 3f0c9a
+  hublish runs show 3f0c9a --log
+"""
+DEFAULT_LIMIT = 20
+_STYLES = {RunState.DELIVERED: "green", RunState.FAILED: "red", RunState.DENIED: "yellow"}
+
+
+def list_runs(
+    context: typer.Context,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = DEFAULT_LIMIT,
+    as_json: JSONOption = False,
+) -> None:
+    """List the latest runs; see LIST_HELP."""
+    house: House = context.obj
+    with open_screen("runs list", as_json=as_json) as screen:
+        runs = house.open_records().list_runs(limit)
+        screen.result = [make_run_document(run) for run in runs]
+        if as_json:
+            return
+        if not runs:
+            screen.say("No runs yet.")
+        elif screen.out.is_terminal:
+            screen.out.print(_make_table(runs))
+        else:
+            for run in runs:
+                screen.say("\t".join(_make_cells(run)))
+
+
+def _make_cells(run: Run) -> tuple[str, ...]:
+    created = run.created_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return (run.id, run.state.value, created, run.repository, run.ref or "-", clip(run.message) or "-")
+
+
+def _make_table(runs: Sequence[Run]) -> Table:
+    table = Table("run", "state", "created", "repository", "ref", "answer", box=None)
+    for run in runs:
+        cells = [Text(cell) for cell in _make_cells(run)]
+        cells[1].stylize(_STYLES.get(run.state, ""))
+        table.add_row(*cells)
+    return table
+
+
+def show_run(
+    context: typer.Context,
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `runs list` prints it.")],
+    *,
+    log: Annotated[bool, typer.Option("--log", help="Print its log, too.")] = False,
+    as_json: JSONOption = False,
+) -> None:
+    """Show one run; see SHOW_HELP."""
+    house: House = context.obj
+    with open_screen("runs show", as_json=as_json) as screen:
+        records = house.open_records()
+        run = records.read_run(run_id)
+        if run is None:
+            screen.exit_code = ExitCode.USAGE
+            screen.remark(f"There is no run {clip(run_id)!r}; `hublish runs list` shows those there are.")
+            return
+        text = records.read_log(run_id) if log else None
+        screen.result = {**make_run_document(run), "log": text}
+        _show(screen, run, text)
+
+
+def _show(screen: Screen, run: Run, text: str | None) -> None:
+    for key, value in make_run_document(run).items():
+        screen.say(f"{key:<12}{'-' if value in (None, '') else value}")
+    for line in (text or "").splitlines():
+        screen.say(line)
+
+
+def make_run_document(run: Run) -> Mapping[str, object]:
+    """Make the JSON object of a run: its facts, times as ISO 8601."""
+    return {
+        "id": run.id,
+        "state": run.state.value,
+        "repository": run.repository,
+        "ref": run.ref,
+        "commit": run.sha,
+        "actor": run.actor,
+        "attempt": run.attempt,
+        "created_at": run.created_at.isoformat(),
+        "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
+        "message": run.message,
+    }

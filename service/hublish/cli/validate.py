@@ -1,0 +1,155 @@
+"""`hublish validate`: every fault of config and lock at once, printed as compilers do; made for pre-commit hooks.
+
+It reads the named files and nothing else: no network, no service, no settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hublish.builders.strategy import choose_strategy
+from hublish.cli.folder import make_image_name
+from hublish.cli.screen import JSONOption, open_screen
+from hublish.core.config import CONFIG_PATHS, Config, parse_config
+from hublish.core.finding import Finding
+from hublish.core.lockfile import parse_lock
+from hublish.core.plan import Strategy
+from hublish.errors import SourceInvalid
+
+PIPFILE = "Pipfile"
+LOCK_SUFFIX = ".lock"
+# The parsers have limits of their own and say so; this one only keeps a mistaken path from filling the memory.
+READ_LIMIT_BYTES = 64 << 20
+
+HELP = """Check .hublish.yaml, .aicoe-ci.yaml, Pipfile and Pipfile.lock.
+
+A folder stands for the config and the lock in it; a file for itself. Every fault is reported at once as
+path:line:column, with the likely key for a misspelt one. Nothing is fetched and nothing is changed.
+
+\b
+Examples:
+  hublish validate
+  hublish validate .hublish.yaml Pipfile.lock
+  hublish validate --json path/to/repository
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Files that were read, as the user would name them, and what was found in them."""
+
+    files: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def validate(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", exists=True, help="Files or folders.", show_default="the current folder"),
+    ] = None,
+    *,
+    as_json: JSONOption = False,
+) -> None:
+    """Check the given files; see HELP."""
+    with open_screen("validate", as_json=as_json) as screen:
+        results = [check_folder(path) if path.is_dir() else check_file(path) for path in paths or [Path()]]
+        files = tuple(dict.fromkeys(file for result in results for file in result.files))
+        findings = tuple(dict.fromkeys(finding for result in results for finding in result.findings))
+        screen.result = {"files": files}
+        screen.show_findings(findings, read_source=read_text)
+        screen.say(f"{screen.summarise()} in {', '.join(files)}")
+
+
+def check_folder(folder: Path) -> Checked:
+    """Check the config of a folder, and its lock if the strategy needs one or there is one.
+
+    Raises:
+        typer.BadParameter: the folder has neither a config nor a Pipfile.
+    """
+    name = make_image_name(folder.absolute().name)
+    present = next((path for path in CONFIG_PATHS if (folder / path).is_file()), None)
+    if present is None:
+        if not (folder / PIPFILE).is_file():
+            raise typer.BadParameter(f"neither {CONFIG_PATHS[0]} nor {PIPFILE} in {folder}", param_hint="PATH")
+        return _check_lock(folder, lock=PIPFILE + LOCK_SUFFIX)
+    parsed = parse_config(read_bytes(folder / present), path=present, repository_name=name)
+    checked = Checked(files=(str(folder / present),), findings=tuple(_place_at(folder, parsed.findings)))
+    if parsed.config is None or not _wants_lock(folder, parsed.config):
+        return checked
+    locked = _check_lock(folder, lock=parsed.config.python.lock)
+    return Checked(files=(*checked.files, *locked.files), findings=(*checked.findings, *locked.findings))
+
+
+def check_file(path: Path) -> Checked:
+    """Check one file: a Pipfile or its lock together with the other, anything else as a config."""
+    folder = path.parent
+    if path.name.removesuffix(LOCK_SUFFIX) == PIPFILE:
+        return _check_lock(folder, lock=PIPFILE + LOCK_SUFFIX)
+    # A file of another name, such as an example, is read as the config it would be under the usual name.
+    known = path.name if path.name in CONFIG_PATHS else CONFIG_PATHS[0]
+    parsed = parse_config(read_bytes(path), path=known, repository_name=make_image_name(folder.absolute().name))
+    return Checked(
+        files=(str(path),),
+        findings=tuple(dataclasses.replace(finding, path=str(path)) for finding in parsed.findings),
+    )
+
+
+def _wants_lock(folder: Path, config: Config) -> bool:
+    if (folder / config.python.lock).is_file():
+        return True
+    named = [] if config.dockerfile is None or config.dockerfile.path is None else [config.dockerfile.path]
+    paths = frozenset(path for path in ("Dockerfile", "Containerfile", *named) if (folder / path).is_file())
+    return choose_strategy(config, paths).strategy is Strategy.LAYERED
+
+
+def _check_lock(folder: Path, *, lock: str) -> Checked:
+    pipfile = str(Path(lock).with_name(PIPFILE))
+    parsed = parse_lock(
+        pipfile=_read_if_present(folder / pipfile),
+        lock=_read_if_present(folder / lock),
+        pipfile_path=pipfile,
+        lock_path=lock,
+    )
+    return Checked(
+        files=tuple(str(folder / path) for path in (pipfile, lock)),
+        findings=tuple(_place_at(folder, parsed.findings)),
+    )
+
+
+def _place_at(folder: Path, findings: Sequence[Finding]) -> Iterator[Finding]:
+    # Paths are printed as the user can open them from where the command runs.
+    return (dataclasses.replace(finding, path=str(folder / finding.path)) for finding in findings)
+
+
+def _read_if_present(path: Path) -> bytes | None:
+    return read_bytes(path) if path.is_file() else None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file of at most 64 MiB.
+
+    Raises:
+        SourceInvalid: it is larger, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            body = file.read(READ_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise SourceInvalid(f"{path}: cannot be read: {error.strerror}", hint="check the path and its mode") from error
+    if len(body) > READ_LIMIT_BYTES:
+        raise SourceInvalid(f"{path}: larger than {READ_LIMIT_BYTES >> 20} MiB")
+    return body
+
+
+def read_text(path: str) -> str | None:
+    """The text of a file for an excerpt; None when it cannot be shown."""
+    try:
+        return read_bytes(Path(path)).decode(errors="replace")
+    except SourceInvalid:
+        return None

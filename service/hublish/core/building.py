@@ -1,0 +1,128 @@
+"""What an engine is asked and what it answers: requests, progress, outcomes. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from hublish.core.plan import Plan
+from hublish.core.reference import Reference
+from hublish.core.repository import Repository, ResolvedRef
+
+
+class Step(Enum):
+    """The steps of a build, in order; log lines and progress name one of them."""
+
+    FETCH = "fetch"
+    BASE = "base"
+    PACKAGES = "packages"
+    LAYERS = "layers"
+    PUSH = "push"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """One build to execute.
+
+    Attributes:
+        name: stable name of the engine's run, derived from build key and attempt; a second start with it adopts.
+        plan: what to build.
+        repository: where the source comes from; None on the command line.
+        ref: which commit of it; None on the command line.
+        target: where to push, with the tag `build-<key>`; None when the engine's own output is wanted.
+    """
+
+    name: str
+    plan: Plan
+    repository: Repository | None
+    ref: ResolvedRef | None
+    target: Reference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a build is.
+
+    Attributes:
+        step: the step at work.
+        done: units done in this step (bytes in PUSH, packages or layers elsewhere).
+        total: units in all; None when unknown.
+        label: what is at work, e.g. a layer's short title; "" when nothing in particular.
+    """
+
+    step: Step
+    done: int
+    total: int | None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSummary:
+    """One layer of a built image, for people.
+
+    Attributes:
+        title: e.g. "numpy 2.1.0" or "32 small packages".
+        digest: of the compressed blob.
+        size_bytes: compressed size.
+        transfer: "uploaded", "mounted", "present" or "kept" (not pushed).
+    """
+
+    title: str
+    digest: str
+    size_bytes: int
+    transfer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSucceeded:
+    """An image stands in the registry (or in the layout that was asked for).
+
+    Attributes:
+        digest: of the manifest, as the registry gave it back.
+        size_bytes: compressed size of all layers and the config.
+        layers: in order, base layers first.
+        uploaded_bytes: body bytes sent to the registry.
+        packages: what was installed, `(name, version)` sorted by name.
+        step_seconds: wall time by step, in order.
+    """
+
+    digest: str
+    size_bytes: int
+    layers: tuple[LayerSummary, ...]
+    uploaded_bytes: int
+    packages: tuple[tuple[str, str], ...]
+    step_seconds: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildStopped:
+    """A build ended without an image.
+
+    Attributes:
+        code: CamelCase cause, an error's code.
+        message: the first error, clipped and redacted.
+        hint: what to do.
+        step: where it stopped.
+        cancelled: True when a person or a limit stopped it.
+        transient: True when the same build may succeed later.
+        last_lines: tail of the log.
+    """
+
+    code: str
+    message: str
+    hint: str
+    step: Step
+    cancelled: bool = False
+    transient: bool = False
+    last_lines: tuple[str, ...] = ()
+
+
+BuildOutcome = BuildSucceeded | BuildStopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """What an engine knows of a run: its progress, and its outcome once it ended."""
+
+    progress: Progress | None
+    outcome: BuildOutcome | None

@@ -1,0 +1,187 @@
+"""The config of a repository as values: what both file formats are read into and every other room works with.
+
+Nothing here knows YAML. Units are in the names; paths in the repository are relative POSIX paths without `..`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hublish.core.finding import Finding
+from hublish.core.plan import Environment, Strategy
+from hublish.core.reference import Reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageConfig:
+    """One image a repository publishes.
+
+    Attributes:
+        reference: registry and repository, without tag and digest.
+        tags: at least one; "{release}" stands for the release's git tag.
+    """
+
+    reference: Reference
+    tags: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The last part of the repository, by which people call the image."""
+        return self.reference.repository.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonConfig:
+    """Which packages go in, and where.
+
+    Attributes:
+        lock: path of Pipfile.lock; its Pipfile is in the same folder.
+        dev: True installs the develop group too.
+        environment: a virtual environment, or the base's own site-packages.
+    """
+
+    lock: str = "Pipfile.lock"
+    dev: bool = False
+    environment: Environment = Environment.VENV
+
+    @property
+    def pipfile(self) -> str:
+        """Path of the Pipfile that the lock is made from."""
+        folder, slash, _ = self.lock.rpartition("/")
+        return f"{folder}{slash}Pipfile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerfileConfig:
+    """How the Dockerfile is built.
+
+    Attributes:
+        path: path of the Dockerfile in the repository; None for Dockerfile, else Containerfile, in `context`.
+        context: folder in the repository that COPY sees; "." for its root.
+        target: stage to build; None for the last one.
+        args: build arguments `(name, value)`, sorted by name; never secret.
+    """
+
+    path: str | None = None
+    context: str = "."
+    target: str | None = None
+    args: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S2IConfig:
+    """Where the source-to-image scripts are: `image://...`, or None for the builder's label or `.s2i/bin`."""
+
+    scripts_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a notebook needs: a hint for the hub's list, no limit of the build. None where nothing is said.
+
+    Attributes:
+        cpu: cores, above 0.
+        memory_bytes: main memory.
+        gpu: number of GPUs.
+    """
+
+    cpu: float | None = None
+    memory_bytes: int | None = None
+    gpu: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Smoke:
+    """What is run in a built image.
+
+    Attributes:
+        notebooks: folder of notebooks and scripts in the repository; None for none.
+        timeout_seconds: limit of all of them together.
+    """
+
+    notebooks: str | None = None
+    timeout_seconds: int = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triggers:
+    """What starts a build.
+
+    Attributes:
+        release: a published release.
+        prerelease: a published release that is marked as a pre-release.
+        tag: a pushed tag.
+        push: names of branches (`*` for any text without a slash) whose pushes count.
+        issue: the issue titled "Deliver Container Image".
+        comment: the comment `/build`.
+    """
+
+    release: bool = True
+    prerelease: bool = False
+    tag: bool = False
+    push: tuple[str, ...] = ()
+    issue: bool = True
+    comment: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits of one build.
+
+    Attributes:
+        time_seconds: from its start to its end.
+        size_bytes: compressed size of the image.
+    """
+
+    time_seconds: int = 1800
+    size_bytes: int = 4 * 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a repository asks for.
+
+    Attributes:
+        path: the file it was read from.
+        legacy: True for `.aicoe-ci.yaml`, which orders strategies as its old service did.
+        images: at least one, no two with the same reference or title.
+        strategy: None when it is chosen by the files present.
+        base: base (layered) or builder (source) image; None for the operator's default.
+        python: packages of the layered strategy.
+        system_apt: Debian packages, as `name` or `name=version`.
+        source_path: absolute path of the source in the image.
+        dockerfile: None when the file says nothing about it.
+        s2i: None when the file says nothing about it.
+        resources: what a notebook needs.
+        smoke: what is run in a built image.
+        triggers: what starts a build.
+        hubs: names of the operator's hubs, in the order of the file.
+        limits: of one build.
+    """
+
+    path: str
+    legacy: bool
+    images: tuple[ImageConfig, ...]
+    strategy: Strategy | None = None
+    base: Reference | None = None
+    python: PythonConfig = PythonConfig()
+    system_apt: tuple[str, ...] = ()
+    source_path: str = "/srv/repo"
+    dockerfile: DockerfileConfig | None = None
+    s2i: S2IConfig | None = None
+    resources: Resources = Resources()
+    smoke: Smoke = Smoke()
+    triggers: Triggers = Triggers()
+    hubs: tuple[str, ...] = ()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedConfig:
+    """What came of a config file: `config` is None if and only if one of the findings is an error.
+
+    `findings` are sorted by their place in the file.
+    """
+
+    config: Config | None
+    findings: tuple[Finding, ...]

@@ -1,0 +1,126 @@
+"""The parts of webhook payloads that hublish relies on, as strict models; everything else in them is left unread.
+
+Decides nothing. A payload that misses a field, or holds another type there, does not validate, and the event is
+ignored with that reason. Lengths and characters are limited here, so that no later code meets a hostile name.
+
+Source: GitHub's webhook schemas for `release`, `issues` and `issue_comment`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from hublish.core.gitref import is_ref_name
+from hublish.core.repository import Repository
+
+
+def _check_ref_name(text: str) -> str:
+    if not is_ref_name(text):
+        raise ValueError("not the name of a branch")
+    return text
+
+
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Login = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,100}(\[bot\])?\z")]
+RepositoryName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9._-]{1,100}\z")]
+BranchName = Annotated[str, AfterValidator(_check_ref_name)]
+Time = Annotated[str, Field(pattern=r"\A[0-9TZ:.+-]{10,40}\z")]
+Link = Annotated[str, Field(pattern=r"\Ahttps?://[!#-;=?-~]{1,2000}\z")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class Account(_Part):
+    """A user, organisation or bot."""
+
+    login: Login
+    type: str
+
+
+class Installation(_Part):
+    """The App's installation that a delivery belongs to."""
+
+    id: Id
+
+
+class RepositoryPart(_Part):
+    """The repository an event happened in."""
+
+    id: Id
+    name: RepositoryName
+    owner: Account
+    default_branch: BranchName
+    private: bool
+
+
+class Release(_Part):
+    """A release; `tag_name` is unchecked, because a release with an impossible tag still gets an answer."""
+
+    id: Id
+    tag_name: str
+    draft: bool
+    prerelease: bool
+    published_at: Time | None
+    html_url: Link
+
+
+class Issue(_Part):
+    """An issue or pull request; `pull_request` tells which."""
+
+    id: Id
+    number: Id
+    title: str
+    body: str | None = None
+    updated_at: Time
+    html_url: Link
+    pull_request: dict[str, object] | None = None
+
+
+class CommentPart(_Part):
+    """A comment on an issue or pull request."""
+
+    id: Id
+    body: str
+    html_url: Link
+
+
+class Delivery(_Part):
+    """What every handled event carries."""
+
+    repository: RepositoryPart
+    sender: Account
+    installation: Installation
+
+    def make_repository(self) -> Repository:
+        """The repository as the rest of hublish knows it."""
+        return Repository(
+            id=self.repository.id,
+            owner=self.repository.owner.login,
+            name=self.repository.name,
+            installation_id=self.installation.id,
+            default_branch=self.repository.default_branch,
+            private=self.repository.private,
+        )
+
+
+class ReleaseDelivery(Delivery):
+    """A `release` event."""
+
+    release: Release
+
+
+class IssueDelivery(Delivery):
+    """An `issues` event."""
+
+    issue: Issue
+
+
+class CommentDelivery(Delivery):
+    """An `issue_comment` event."""
+
+    issue: Issue
+    comment: CommentPart

@@ -1,0 +1,313 @@
+"""The ports: what the inside asks of the outside, each narrow enough to fake in a test.
+
+A port is declared by its consumer and has at most six methods. Every method may raise `hublish.errors.HublishError`
+only; `transient` on it says whether a retry may help. All calls block: workflows run them in threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from hublish.core.building import BuildRequest, EngineStatus, Progress
+from hublish.core.lockfile import IndexSource
+from hublish.core.plan import Strategy
+from hublish.core.reference import Reference
+from hublish.core.repository import Permission, Repository, ResolvedRef
+from hublish.core.source import SourceTree
+
+# -- images -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A manifest or index as stored: the exact bytes, their media type and their digest ("sha256:...")."""
+
+    body: bytes
+    media_type: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobPush:
+    """How a blob got to where it is: `transfer` is "present", "mounted" or "uploaded"; bytes sent for it."""
+
+    transfer: str
+    uploaded_bytes: int
+
+
+class ImageReader(Protocol):
+    """Where images are read from: a registry, or an OCI layout on disk."""
+
+    def fetch_manifest(self, reference: Reference) -> Manifest | None:
+        """The manifest under the reference's digest, else its tag; None when there is none. Digest verified."""
+
+    def open_blob(self, reference: Reference, digest: str) -> AbstractContextManager[BinaryIO]:
+        """Open a blob of the reference's repository as stored (compressed); reading verifies the digest at the end."""
+
+
+class ImageWriter(Protocol):
+    """Where images are written to. Both calls are idempotent and verify what the other side holds."""
+
+    def ensure_blob(
+        self,
+        reference: Reference,
+        *,
+        digest: str,
+        size_bytes: int,
+        open_body: Callable[[], BinaryIO],
+        mount_from: tuple[Reference, ...] = (),
+        progress: Callable[[int], None] | None = None,
+    ) -> BlobPush:
+        """Make sure the repository holds the blob.
+
+        HEAD first, then a mount from each of `mount_from` on the same registry, then a resumable upload of
+        `open_body()` (called anew for each try). `progress` is given the bytes sent since its last call.
+        """
+
+    def ensure_manifest(self, reference: Reference, *, body: bytes, media_type: str) -> str:
+        """Store a manifest under the reference's tag (or digest) and return the digest the other side reports."""
+
+
+# -- packages ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFile:
+    """One file an index offers.
+
+    Attributes:
+        filename: e.g. "numpy-2.1.0-cp311-...whl".
+        url: absolute, without credentials.
+        sha256: lower-case hex, or None when the index gives none.
+        size_bytes: or None.
+        yanked: reason ("" when none given), or None when not yanked.
+        requires_python: specifier text, or None.
+    """
+
+    filename: str
+    url: str
+    sha256: str | None
+    size_bytes: int | None
+    yanked: str | None = None
+    requires_python: str | None = None
+
+
+class PackageIndex(Protocol):
+    """Package indexes by the operator's map."""
+
+    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+        """All files of a package, in the index's order; empty when the index does not know the name."""
+
+    def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
+        """Fetch a file into the cache, verified against `file.sha256`; returns its path, named `file.filename`."""
+
+
+# -- sources ----------------------------------------------------------------------------------------------------------
+
+
+class Source(Protocol):
+    """An opened source tree: the value, and its bytes."""
+
+    @property
+    def tree(self) -> SourceTree:
+        """What is in it."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a REGULAR or EXECUTABLE file of the tree."""
+
+
+class SourceFetcher(Protocol):
+    """Brings the tree of a commit here, once per commit."""
+
+    def fetch_source(self, repository: Repository, ref: ResolvedRef) -> Source:
+        """The tree at `ref.sha`, from the cache if it is there. Raises SourceInvalid, SourceMissing, GitHubFailed."""
+
+
+# -- engines ----------------------------------------------------------------------------------------------------------
+
+
+class BuildLog(Protocol):
+    """An append-only log of one build; every line is stored with an id before the call returns."""
+
+    def append(self, line: str) -> None:
+        """Store one line (without its end); control characters are removed, secrets masked, long lines cut."""
+
+
+class Engine(Protocol):
+    """Executes builds by name. A name that is known is adopted, never started twice."""
+
+    @property
+    def strategies(self) -> frozenset[Strategy]:
+        """What this engine can execute here and now."""
+
+    def start(self, request: BuildRequest, log: BuildLog) -> None:
+        """Start the build, or adopt the one of that name; returns at once."""
+
+    def status(self, name: str) -> EngineStatus | None:
+        """What is known of a run; None when the engine never heard of it (a restart may cause that)."""
+
+    def cancel(self, name: str) -> None:
+        """Ask a run to stop; its status ends as cancelled. No effect on an ended or unknown run."""
+
+    def close(self) -> None:
+        """Stop taking builds and let running ones go (they are adopted at the next start)."""
+
+
+ProgressSink = Callable[[Progress], None]
+
+
+# -- GitHub -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment of ours found by its marker: GitHub's id, URL for people, body."""
+
+    id: int
+    url: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """Where an answer is said.
+
+    Attributes:
+        kind: "issue" (issues and pull requests), "commit", or "release" (reactions only; comments go to its commit).
+        number: issue or pull request number, or release id; 0 for a commit.
+        sha: commit for kind "commit"; "" otherwise.
+        comment_id: the comment that asked, whose reaction is meant; None for the thread itself.
+    """
+
+    kind: str
+    number: int
+    sha: str = ""
+    comment_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRun:
+    """A check run as it should be on GitHub.
+
+    Attributes:
+        name: e.g. "hublish / ts".
+        external_id: ours; a check run with this id on the commit is updated, never made twice.
+        sha: the commit.
+        status: "queued", "in_progress" or "completed".
+        conclusion: "success", "failure", "neutral", "cancelled", "skipped"; None unless completed.
+        title: one line.
+        summary: Markdown, at most 65,535 characters.
+        details_url: the live page.
+        annotations: `(path, line, level, message)`, level "failure", "warning" or "notice".
+    """
+
+    name: str
+    external_id: str
+    sha: str
+    status: str
+    conclusion: str | None
+    title: str
+    summary: str
+    details_url: str
+    annotations: tuple[tuple[str, int, str, str], ...] = ()
+
+
+class RepositoryReader(Protocol):
+    """Reads of a repository."""
+
+    def fetch_repository(self, installation_id: int, full_name: str) -> Repository:
+        """The repository as it is now. Raises SourceMissing when the App cannot see it."""
+
+    def resolve_ref(self, repository: Repository, ref: str, *, kind: str | None = None) -> ResolvedRef:
+        """Resolve a tag, branch, SHA (>= 7 hex) or, with kind "pull-request", a number. Raises SourceMissing."""
+
+    def fetch_file(self, repository: Repository, path: str, sha: str) -> bytes | None:
+        """A file at a commit or branch, at most 1 MiB; None when it is not there."""
+
+    def fetch_permission(self, repository: Repository, login: str) -> Permission:
+        """What `login` may do, by the collaborator-permission call."""
+
+    def find_installation(self, full_name: str) -> int | None:
+        """The id of the App's installation that covers a repository; None when there is none."""
+
+
+class Conversation(Protocol):
+    """What the bot says. Every method is idempotent by marker or id and touches only what our App wrote."""
+
+    def ensure_reaction(self, repository: Repository, thread: Thread, content: str) -> None:
+        """Add a reaction ("eyes", "rocket", "confused") once."""
+
+    def ensure_comment(self, repository: Repository, thread: Thread, *, marker: str, body: str) -> Comment:
+        """Create the comment with `marker` in it, or edit ours to `body`; `body` holds the marker already."""
+
+    def delete_comment(self, repository: Repository, thread: Thread, *, marker: str) -> None:
+        """Delete our comment with this marker, if there is one."""
+
+    def ensure_check_run(self, repository: Repository, check: CheckRun) -> int:
+        """Create or update the check run with `external_id` on the commit; returns GitHub's id."""
+
+    def close_issue(self, repository: Repository, number: int) -> None:
+        """Close an issue as completed; no effect on a closed one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    """A pull request of ours.
+
+    Attributes:
+        number: GitHub's number.
+        url: page for people.
+        head_sha: commit its branch is at.
+        open: False when merged or closed.
+    """
+
+    number: int
+    url: str
+    head_sha: str
+    open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchState:
+    """The branch of a pull request: its commit, and whether every commit since `base` is our App's."""
+
+    sha: str
+    ours: bool
+
+
+class HubRepository(Protocol):
+    """The hub's repository, changed through git data only; never the default branch."""
+
+    def fetch_head(self, repository: Repository, branch: str) -> str:
+        """Commit SHA a branch is at. Raises SourceMissing."""
+
+    def list_folder(self, repository: Repository, path: str, sha: str) -> tuple[str, ...]:
+        """File names in a folder at a commit, sorted; empty when there is no such folder."""
+
+    def fetch_branch(self, repository: Repository, branch: str, *, base: str) -> BranchState | None:
+        """The branch against `base` (a branch name); None when there is no such branch."""
+
+    def ensure_commit(
+        self,
+        repository: Repository,
+        *,
+        branch: str,
+        base_sha: str,
+        files: dict[str, bytes],
+        message: str,
+        expected_sha: str | None,
+    ) -> str:
+        """Make `branch` one commit on `base_sha` with `files` changed; returns its SHA.
+
+        A branch that already holds exactly that tree on that parent is left alone. `expected_sha` is where the branch
+        must be now (None: it must not exist); otherwise PullRequestTaken is raised and nothing is changed.
+        """
+
+    def ensure_pull_request(
+        self, repository: Repository, *, branch: str, base: str, title: str, body: str
+    ) -> PullRequest:
+        """Create or update the open pull request from `branch` into `base`."""

@@ -1,0 +1,236 @@
+"""What hublish remembers: deliveries, runs, builds, images; and the narrow ports through which it does.
+
+The database holds facts about the domain only. The state of a workflow belongs to the workflow engine, logs belong to
+the archive, and neither is ever asked for the other's part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from hublish.core.building import BuildOutcome, Progress
+from hublish.core.status import RunState
+
+
+class DeliveryState(Enum):
+    """What became of a stored webhook."""
+
+    RECEIVED = "received"
+    IGNORED = "ignored"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A webhook as it came.
+
+    Attributes:
+        id: our row number, in order of arrival.
+        guid: X-GitHub-Delivery.
+        event: X-GitHub-Event.
+        body: the raw, verified body.
+        times: how often this very delivery came (redeliveries count).
+    """
+
+    id: int
+    guid: str
+    event: str
+    body: bytes
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One trigger on its way to an answer.
+
+    Attributes:
+        id: unguessable; part of the public page's address.
+        key: semantic key of the trigger.
+        attempt: 1-based; a redelivery after a failure is the next one.
+        state: see `hublish.core.status`.
+        repository: `owner/name` as it was when the run began.
+        ref: what was asked for: a tag, branch or SHA; "" when the default branch is meant.
+        actor: login of whoever caused it.
+        sha: resolved commit, or None before that.
+        trigger: the trigger as versioned JSON.
+        message: one sentence on how it ended, or ""; safe to show.
+        created_at: aware UTC.
+        ended_at: aware UTC, or None.
+    """
+
+    id: str
+    key: str
+    attempt: int
+    state: RunState
+    repository: str
+    ref: str
+    actor: str
+    sha: str | None
+    trigger: str
+    message: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStep:
+    """One line of a run's history, for its page.
+
+    Attributes:
+        name: e.g. "plan", "build ts", "push v1.2".
+        state: "running", "done", "failed" or "skipped".
+        detail: one line, safe to show.
+        started_at: aware UTC.
+        ended_at: aware UTC, or None while running.
+    """
+
+    name: str
+    state: str
+    detail: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One build, shared by all runs that want it.
+
+    Attributes:
+        name: `build-<key>-<attempt>`; the engine's run and the log bear it.
+        key: build key of the plan.
+        attempt: 1-based.
+        progress: last one noted, or None.
+        outcome: None while it runs.
+        started_at: aware UTC.
+        ended_at: aware UTC, or None.
+    """
+
+    name: str
+    key: str
+    attempt: int
+    progress: Progress | None
+    outcome: BuildOutcome | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRecord:
+    """An image that was delivered once: what a later pull request compares with.
+
+    Attributes:
+        digest: of the manifest.
+        size_bytes: compressed.
+        packages: `(name, version)`, sorted.
+        commit: source commit, or None.
+    """
+
+    digest: str
+    size_bytes: int
+    packages: tuple[tuple[str, str], ...]
+    commit: str | None
+
+
+class DeliveryRecords(Protocol):
+    """Webhooks, stored before they are answered."""
+
+    def insert_delivery(self, *, guid: str, event: str, body: bytes, at: datetime) -> bool:
+        """Store a webhook; False when this guid and body came before (it is then due again)."""
+
+    def list_due_deliveries(self, limit: int) -> tuple[Delivery, ...]:
+        """Deliveries nobody has looked at since they (last) came, oldest first."""
+
+    def finish_delivery(
+        self, delivery_id: int, *, times: int, state: DeliveryState, reason: str, run_id: str | None
+    ) -> None:
+        """Record what became of a delivery, unless it came again since (`times` moved on)."""
+
+    def count_deliveries(self) -> dict[str, int]:
+        """Number of deliveries by state."""
+
+
+class RunRecords(Protocol):
+    """Runs and their history."""
+
+    def ensure_run(self, run: Run) -> Run:
+        """Store a run unless one with its key and attempt exists; returns the stored one."""
+
+    def find_latest_run(self, key: str) -> Run | None:
+        """The last attempt for a semantic key."""
+
+    def read_run(self, run_id: str) -> Run | None:
+        """A run by its id."""
+
+    def move_run(
+        self, run_id: str, state: RunState, *, at: datetime, sha: str | None = None, message: str | None = None
+    ) -> None:
+        """Move a run on; `TransitionInvalid` when the table of states has no such move."""
+
+    def list_runs(self, limit: int) -> tuple[Run, ...]:
+        """The newest runs first."""
+
+    def list_unstarted_runs(self) -> tuple[Run, ...]:
+        """Runs still RECEIVED, oldest first: their workflow may not have started before a crash."""
+
+
+class StepRecords(Protocol):
+    """The history of runs."""
+
+    def ensure_step(self, run_id: str, name: str, *, state: str, detail: str, at: datetime) -> None:
+        """Create or update a step of a run by its name; the first call sets its start, an ended state its end."""
+
+    def list_steps(self, run_id: str) -> tuple[RunStep, ...]:
+        """A run's steps in the order they began."""
+
+    def ensure_link(self, run_id: str, build_name: str, image: str) -> None:
+        """Record that a run waits for a build."""
+
+    def list_links(self, run_id: str) -> tuple[tuple[str, str], ...]:
+        """`(build name, image)` of a run, in order."""
+
+
+class BuildRecords(Protocol):
+    """Builds, and the requests they were started with."""
+
+    def ensure_request(self, key: str, request: str) -> None:
+        """Store the request of a build key as versioned JSON; the first one stays."""
+
+    def read_request(self, key: str) -> str | None:
+        """The request of a build key."""
+
+    def claim_build(self, key: str, *, at: datetime) -> Build:
+        """The build to join for a key: the running or succeeded one, else the next attempt."""
+
+    def read_build(self, name: str) -> Build | None:
+        """A build by its name."""
+
+    def finish_build(self, name: str, outcome: BuildOutcome, *, at: datetime) -> None:
+        """Record how a build ended; the first outcome stays."""
+
+    def note_progress(self, name: str, progress: Progress) -> None:
+        """Remember how far a build is, for its page."""
+
+
+class ImageRecords(Protocol):
+    """Who owns an image repository, what was delivered under it, and where its tags point."""
+
+    def find_owner(self, name: str) -> int | None:
+        """Source repository id that owns `registry/repository`; None when nobody does."""
+
+    def claim_owner(self, name: str, repo_id: int, *, at: datetime) -> int:
+        """Claim a repository of images for a source repository; returns the owner, who may be another."""
+
+    def record_image(self, name: str, image: ImageRecord, *, at: datetime) -> None:
+        """Remember a delivered image."""
+
+    def find_image(self, name: str, digest: str) -> ImageRecord | None:
+        """A delivered image by its digest."""
+
+    def find_release(self, name: str, tag: str) -> str | None:
+        """The release a floating tag was last moved to by us."""
+
+    def record_release(self, name: str, tag: str, release: str, *, at: datetime) -> None:
+        """Remember which release a floating tag points at."""

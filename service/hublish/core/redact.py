@@ -1,0 +1,24 @@
+"""Secrets taken out of text before it is stored or shown: tokens by their shape, credentials in URLs.
+
+GitHub's tokens have no fixed length (installation tokens are about 520 characters since 2026), so a known prefix and
+everything after it that can belong to a token goes.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+
+_TOKEN = re.compile(r"\b(?:gh[oprsu]_|github_pat_)[A-Za-z0-9._-]+")
+_URL_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)[^/\s@]+@", re.IGNORECASE)
+_HEADER = re.compile(r"(?P<name>\bauthorization\s*[:=]\s*(?:bearer|basic|token)\s+)\S+", re.IGNORECASE)
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+")
+
+
+def redact(text: str) -> str:
+    """Replace what looks like a secret by `***`; the rest stays as it is."""
+    text = _HEADER.sub(rf"\g<name>{MASK}", text)
+    text = _TOKEN.sub(MASK, text)
+    text = _JWT.sub(MASK, text)
+    return _URL_CREDENTIALS.sub(rf"\g<scheme>{MASK}@", text)

@@ -1,0 +1,194 @@
+"""One layer: a tar stream whose bytes depend on its entries alone, compressed, with both of its digests.
+
+Nothing of the machine gets in: times are one constant, owners and modes come from the caller, extended (pax) headers
+appear only where a name does not fit. The caller decides the order of entries; equal calls give equal bytes.
+
+Source: OCI image-spec v1.1, layer.md (tar, whiteouts); RFC 1952 (gzip).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from posixpath import dirname
+from typing import BinaryIO, Protocol, cast
+
+from hublish.errors import BaseUnsupported, ImageInvalid, clip
+from hublish.oci.manifest import Compression
+
+# 1980-01-01: the first second a zip archive can state, so that an installed tree can be packed into wheels again.
+FIXED_MTIME_SECONDS = 315_532_800
+WHITEOUT_PREFIX = ".wh."
+GZIP_LEVEL = 6
+_BLOCK_BYTES = 512
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Numeric owner of an entry; names are never written, because they mean nothing outside the image."""
+
+    user_id: int
+    group_id: int
+
+
+ROOT = Owner(user_id=0, group_id=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerBlob:
+    """A finished layer.
+
+    Attributes:
+        diff_id: `sha256:` of the tar stream before compression.
+        digest: `sha256:` of the blob as stored.
+        size_bytes: length of the blob.
+        unpacked_bytes: length of the tar stream.
+    """
+
+    diff_id: str
+    digest: str
+    size_bytes: int
+    unpacked_bytes: int
+
+
+class Compressor(Protocol):
+    """What turns the tar stream into the blob; the seam for other ways of making the same stream."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take in bytes; returns what can be written already."""
+
+    def flush(self) -> bytes:
+        """End the stream; returns the rest."""
+
+
+def make_gzip_compressor() -> Compressor:
+    """Make a gzip stream without name and time in its header."""
+    return zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+
+
+class LayerWriter:
+    """Writes one layer into `sink`. Parent folders are the caller's to add; a path may be added once.
+
+    Args:
+        sink: where the blob goes; not closed here.
+        compressor: a fresh one; gzip at level 6 when None.
+    """
+
+    def __init__(self, sink: BinaryIO, *, compressor: Compressor | None = None) -> None:
+        self._sink = sink
+        self._compressor = make_gzip_compressor() if compressor is None else compressor
+        self._stream_hash = hashlib.sha256()
+        self._blob_hash = hashlib.sha256()
+        self._unpacked_bytes = 0
+        self._size_bytes = 0
+        self._paths: set[str] = set()
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._paths
+
+    def add_directory(self, path: str, *, mode: int, owner: Owner = ROOT) -> None:
+        """Add a folder by its absolute path."""
+        self._write_header(path, kind=tarfile.DIRTYPE, mode=mode, owner=owner)
+
+    def add_file(
+        self, path: str, chunks: Iterable[bytes], *, size_bytes: int, mode: int = 0o644, owner: Owner = ROOT
+    ) -> None:
+        """Add a file by its absolute path.
+
+        Raises:
+            ImageInvalid: `chunks` hold more or fewer bytes than `size_bytes`, which the header has stated already.
+        """
+        self._write_header(path, kind=tarfile.REGTYPE, mode=mode, owner=owner, size_bytes=size_bytes)
+        written_bytes = 0
+        for chunk in chunks:
+            written_bytes += len(chunk)
+            if written_bytes > size_bytes:
+                break
+            self._write(chunk)
+        if written_bytes != size_bytes:
+            raise ImageInvalid(f"{clip(path)}: expected {size_bytes} bytes, the file held {written_bytes} or more")
+        self._write(bytes(-size_bytes % _BLOCK_BYTES))
+
+    def add_symlink(self, path: str, target: str, *, owner: Owner = ROOT) -> None:
+        """Add a symbolic link; `target` is written as it is."""
+        self._write_header(path, kind=tarfile.SYMTYPE, mode=0o777, owner=owner, target=target)
+
+    def add_whiteout(self, path: str) -> None:
+        """Hide a file or a whole folder of the layers below."""
+        folder, _, name = path.rpartition("/")
+        self._write_header(f"{folder}/{WHITEOUT_PREFIX}{name}", kind=tarfile.REGTYPE, mode=0o644, owner=ROOT)
+
+    def finish(self) -> LayerBlob:
+        """End the stream. The writer must not be used after it."""
+        self._write(bytes(2 * _BLOCK_BYTES))
+        self._put(self._compressor.flush())
+        return LayerBlob(
+            diff_id="sha256:" + self._stream_hash.hexdigest(),
+            digest="sha256:" + self._blob_hash.hexdigest(),
+            size_bytes=self._size_bytes,
+            unpacked_bytes=self._unpacked_bytes,
+        )
+
+    def _write_header(
+        self, path: str, *, kind: bytes, mode: int, owner: Owner, size_bytes: int = 0, target: str = ""
+    ) -> None:
+        self._claim(path)
+        header = tarfile.TarInfo(path.lstrip("/"))
+        header.type = kind
+        header.mode = mode
+        header.uid = owner.user_id
+        header.gid = owner.group_id
+        header.size = size_bytes
+        header.linkname = target
+        header.mtime = FIXED_MTIME_SECONDS
+        self._write(header.tobuf(tarfile.PAX_FORMAT, errors="surrogateescape"))
+
+    def _claim(self, path: str) -> None:
+        parts = path.split("/")
+        if not path.startswith("/") or "\0" in path or {"", ".", ".."} & set(parts[1:]):
+            raise ImageInvalid(f"expected an absolute path without empty parts, '.' and '..', got {clip(path)!r}")
+        if path in self._paths:
+            raise ImageInvalid(f"{clip(path)} was added to one layer twice")
+        self._paths.add(path)
+
+    def _write(self, data: bytes) -> None:
+        self._stream_hash.update(data)
+        self._unpacked_bytes += len(data)
+        self._put(self._compressor.compress(data))
+
+    def _put(self, data: bytes) -> None:
+        self._blob_hash.update(data)
+        self._size_bytes += len(data)
+        self._sink.write(data)
+
+
+def open_layer(blob: BinaryIO, compression: Compression) -> BinaryIO:
+    """Open the tar stream of a layer's blob.
+
+    Raises:
+        BaseUnsupported: the layer is compressed by zstd, which this builder does not read.
+    """
+    if compression is Compression.ZSTD:
+        raise BaseUnsupported(
+            "the base has a layer compressed by zstd; this builder reads gzip and plain tar",
+            hint="Push the base with gzip layers, for example by `skopeo copy --dest-compress-format gzip`.",
+        )
+    if compression is Compression.NONE:
+        return blob
+    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=blob)), _READ_BYTES))
+
+
+def list_parents(path: str) -> tuple[str, ...]:
+    """List the folders above an absolute path, outermost first, without `/`."""
+    parents: list[str] = []
+    folder = dirname(path)
+    while folder not in {"/", ""}:
+        parents.append(folder)
+        folder = dirname(folder)
+    return tuple(reversed(parents))

@@ -1,0 +1,193 @@
+"""The operator's settings: one YAML file named by `HUBLISH_SETTINGS`, secrets only as paths of files.
+
+The only module that reads the environment. Every fault of the file is reported at once. A setting's description says
+why its default is what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hublish.errors import SettingsInvalid, clip
+
+ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"
+SETTINGS_LIMIT_BYTES = 1 << 20
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class GitHubSettings(_Section):
+    """Who we are on GitHub."""
+
+    api: str = Field(
+        default="https://api.github.com", description="API root; an Enterprise host is set here and nowhere else."
+    )
+    web: str = Field(default="https://github.com", description="Root of links that people follow.")
+    app_id: int
+    private_key_file: Path
+    webhook_secret_files: Annotated[list[Path], Field(min_length=1, max_length=2)] = Field(
+        description="One secret, or two while the secret is being changed; without one nothing starts."
+    )
+
+
+class RegistrySettings(_Section):
+    """One registry."""
+
+    auth_file: Path | None = Field(default=None, description="A docker config.json; None for anonymous access.")
+    plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as passwords would be readable.")
+    token_hosts: list[str] = Field(
+        default_factory=list, description="Hosts of its token service that may be sent the credentials."
+    )
+    namespaces: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description='Repository owner ("*" for all) to allowed repository prefixes; empty: nobody may push.',
+    )
+
+
+class IndexSettings(_Section):
+    """One package index, by the host that locks name."""
+
+    mirror: str | None = Field(default=None, description="Base URL used instead of the lock's; None: as the lock says.")
+    auth_file: Path | None = Field(default=None, description="One line `user:password`; None for anonymous access.")
+    plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as a lock's hashes hide nothing.")
+
+
+class AcceptSettings(_Section):
+    """What a hub takes from whom."""
+
+    repo: str
+    images: list[str] = Field(default_factory=lambda: ["*"])
+    file: str = "*"
+
+
+class HubSettings(_Section):
+    """One hub's image list."""
+
+    repo: str
+    branch: str = "main"
+    kind: Literal["imagestream"] = "imagestream"
+    folder: str
+    jupyterhub: int | None = Field(default=None, description="Major version of the hub; None: not compared.")
+    pin: Literal["digest", "tag"] = Field(default="digest", description="digest, as a tag can move after the review.")
+    accept: list[AcceptSettings] = Field(default_factory=list)
+
+
+class LimitSettings(_Section):
+    """What a build and the service may use."""
+
+    build_seconds: int = Field(default=3600, ge=1, description="Ceiling over `limits.time` of any config.")
+    image_bytes: int = Field(default=16 << 30, ge=1, description="Ceiling over `limits.size` of any config.")
+    webhook_bytes: int = Field(default=25 << 20, ge=1, description="GitHub sends at most 25 MB.")
+    source_bytes: int = Field(default=2 << 30, ge=1, description="Unpacked size of a repository.")
+    source_files: int = Field(default=200_000, ge=1, description="Number of files of a repository.")
+
+
+class LocalEngineSettings(_Section):
+    """The engine in this process."""
+
+    slots: int = Field(default=1, ge=1, description="Builds at once; one, as a build uses all cores.")
+    workers: int | None = Field(default=None, description="Processes per build; None: one per core.")
+
+
+class EngineSettings(_Section):
+    """Choices per engine."""
+
+    local: LocalEngineSettings = Field(default_factory=LocalEngineSettings)
+
+
+class Settings(_Section):
+    """The whole file."""
+
+    github: GitHubSettings
+    public_url: str = Field(description="Root of this service as people reach it; links in comments start with it.")
+    data: Path = Field(description="Folder of logs and caches; the SQLite file usually lies there too.")
+    database: str = Field(description="`sqlite:///path` or `postgresql://...`.")
+    registries: dict[str, RegistrySettings] = Field(default_factory=dict)
+    indexes: dict[str, IndexSettings] = Field(default_factory=dict)
+    bases: dict[str, str] = Field(default_factory=dict, description="Python version to the base image used for it.")
+    hubs: dict[str, HubSettings] = Field(default_factory=dict)
+    engines: EngineSettings = Field(default_factory=EngineSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    ca_file: Path | None = Field(default=None, description="CA bundle for every client; None: the system's.")
+    executor_id: str = Field(default="local", description="Stable name of this replica.")
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Load the settings file that `HUBLISH_SETTINGS` names.
+
+    Raises:
+        SettingsInvalid: the variable is missing, the file is unreadable, or any of its values is wrong; all faults
+            are in the message, one per line.
+    """
+    named = environ.get(ENVIRONMENT_VARIABLE)
+    if not named:
+        raise SettingsInvalid(
+            f"{ENVIRONMENT_VARIABLE} is not set", hint=f"export {ENVIRONMENT_VARIABLE}=/path/to/settings.yaml"
+        )
+    path = Path(named)
+    try:
+        with path.open("rb") as file:
+            body = file.read(SETTINGS_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise SettingsInvalid(
+            f"{path}: cannot be read: {error.strerror}", hint="check the path and its mode"
+        ) from error
+    return parse_settings(body, path=path)
+
+
+def parse_settings(body: bytes, *, path: Path) -> Settings:
+    """Parse a settings file; relative paths in it count from its folder.
+
+    Raises:
+        SettingsInvalid: see `load_settings`.
+    """
+    if len(body) > SETTINGS_LIMIT_BYTES:
+        raise SettingsInvalid(f"{path}: larger than {SETTINGS_LIMIT_BYTES} bytes")
+    try:
+        plain = yaml.safe_load(body)
+    except yaml.YAMLError as error:
+        raise SettingsInvalid(f"{path}: not YAML: {clip(str(error))}") from error
+    try:
+        settings = Settings.model_validate(plain)
+    except ValidationError as error:
+        faults = "\n".join(f"{path}: {_place(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        raise SettingsInvalid(faults, hint="docs/reference/settings.md lists every key") from error
+    return _resolve_paths(settings, path.parent)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "the file"
+
+
+def _resolve_paths(settings: Settings, folder: Path) -> Settings:
+    def at(path: Path | None) -> Path | None:
+        return None if path is None else folder / path
+
+    github = settings.github.model_copy(
+        update={
+            "private_key_file": at(settings.github.private_key_file),
+            "webhook_secret_files": [folder / file for file in settings.github.webhook_secret_files],
+        }
+    )
+    return settings.model_copy(
+        update={
+            "github": github,
+            "data": folder / settings.data,
+            "ca_file": at(settings.ca_file),
+            "registries": {
+                host: registry.model_copy(update={"auth_file": at(registry.auth_file)})
+                for host, registry in settings.registries.items()
+            },
+            "indexes": {
+                host: index.model_copy(update={"auth_file": at(index.auth_file)})
+                for host, index in settings.indexes.items()
+            },
+        }
+    )

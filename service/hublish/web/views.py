@@ -1,0 +1,109 @@
+"""The run's page: state, steps, log as text, under the run's unguessable id. Reads only; nothing changes by GET."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from hublish.core.logs import Archive
+from hublish.core.measures import render_bytes, render_seconds
+from hublish.core.records import BuildRecords, RunRecords, RunStep, StepRecords
+
+TAIL_LINES = 400
+LOG_LINES = 100_000
+_HEADERS = {
+    # The page shows text that strangers caused: nothing in it may run, load or be framed.
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+}
+_MARKS = {"running": "…", "done": "✓", "failed": "✗", "skipped": "-"}
+
+
+def make_view_router(
+    *,
+    runs: RunRecords,
+    steps: StepRecords,
+    builds: BuildRecords,
+    archive: Archive,
+    now: Callable[[], datetime],
+) -> APIRouter:
+    """Make the routes of the run's page."""
+    router = APIRouter()
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(default=True)
+    )
+    page = templates.get_template("run.html")
+
+    @router.get("/runs/{run_id}", response_class=HTMLResponse)
+    def show_run(run_id: str) -> Response:
+        run = runs.read_run(run_id)
+        if run is None:
+            return HTMLResponse(templates.get_template("missing.html").render(), status_code=404, headers=_HEADERS)
+        links = steps.list_links(run_id)
+        logs = [
+            (image, name, archive.read_tail(name, limit=TAIL_LINES), _describe_progress(builds, name))
+            for name, image in links
+        ]
+        body = page.render(
+            run=run,
+            steps=[_describe_step(step, now()) for step in steps.list_steps(run_id)],
+            logs=logs,
+            running=not run.state.ended,
+            duration=render_seconds(((run.ended_at or now()) - run.created_at).total_seconds()),
+        )
+        return HTMLResponse(body, headers=_HEADERS)
+
+    @router.get("/runs/{run_id}/log/{build}", response_class=PlainTextResponse)
+    def show_log(run_id: str, build: str, request: Request) -> Response:
+        known = {name for name, _ in steps.list_links(run_id)}
+        if build not in known:
+            return PlainTextResponse("no such log\n", status_code=404, headers=_HEADERS)
+        after = request.query_params.get("after", "0")
+        lines = archive.read_lines(build, after=int(after) if after.isdecimal() else 0, limit=LOG_LINES)
+        text = "".join(f"{line.id} {line.text}\n" for line in lines)
+        return PlainTextResponse(text, headers=_HEADERS)
+
+    @router.get("/runs/{run_id}/state")
+    def show_state(run_id: str) -> Response:
+        run = runs.read_run(run_id)
+        return PlainTextResponse(
+            "missing\n" if run is None else f"{run.state.value}\n",
+            status_code=404 if run is None else 200,
+            headers=_HEADERS,
+        )
+
+    @router.get("/style.css")
+    def show_style() -> Response:
+        style = (Path(__file__).parent / "templates" / "style.css").read_text()
+        return Response(style, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+    return router
+
+
+def _describe_step(step: RunStep, now: datetime) -> dict[str, str]:
+    seconds = ((step.ended_at or now) - step.started_at).total_seconds()
+    return {
+        "mark": _MARKS.get(step.state, "?"),
+        "state": step.state,
+        "name": step.name,
+        "detail": step.detail,
+        "time": render_seconds(seconds),
+    }
+
+
+def _describe_progress(builds: BuildRecords, name: str) -> str:
+    build = builds.read_build(name)
+    progress = None if build is None else build.progress
+    if build is None or progress is None or build.outcome is not None:
+        return ""
+    show = render_bytes if progress.step.value == "push" else str
+    total = "" if progress.total is None else f" of {show(progress.total)}"
+    return f"{progress.step.value}: {show(progress.done)}{total} {progress.label}".strip()

@@ -1,0 +1,1 @@
+"""Durable workflows: the only room (with bootstrap) that imports DBOS."""

@@ -1,0 +1,87 @@
+"""Says what a run has to say: reaction, check runs, progress comment, and the one answer. Safe to repeat.
+
+The answer comes first and the progress comment goes after it, each found by its marker: a crash in between leaves
+exactly one answer. People are told at the start and at the end, never in between.
+"""
+
+from __future__ import annotations
+
+from hublish.core.codec import parse_value
+from hublish.core.events import Trigger, TriggerKind
+from hublish.core.ports import Thread
+from hublish.core.report import Answer, make_check_run, make_marker, render_answer, render_progress
+from hublish.core.repository import RefKind
+from hublish.core.status import RunState
+from hublish.errors import HublishError, SourceMissing
+from hublish.workflows.prepared import Prepared
+from hublish.workflows.services import Services
+
+LOOKING = "eyes"
+
+
+class Answering:
+    """The voice of one service."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def acknowledge(self, run_id: str) -> None:
+        """React at once, so that people see they were heard."""
+        trigger = self._read_trigger(run_id)
+        self._services.conversation.ensure_reaction(trigger.repository, trigger.thread, LOOKING)
+
+    def announce(self, run_id: str, answer: Answer, prepared: Prepared) -> None:
+        """Create or edit the progress comment."""
+        trigger = self._read_trigger(run_id)
+        thread = self._find_thread(trigger, answer.sha)
+        body = render_progress(answer, plan_lines=tuple(image.line for image in prepared.images))
+        marker = make_marker(run_id, "progress")
+        self._services.conversation.ensure_comment(trigger.repository, thread, marker=marker, body=body)
+
+    def check(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> None:
+        """Create or update the check run of every image (of the repository, while no image is known).
+
+        Without a commit there is nothing a check could stand on.
+        """
+        if answer.sha is None:
+            return
+        trigger = self._read_trigger(run_id)
+        for title in titles or (trigger.repository.name,):
+            check = make_check_run(answer, image=title, sha=answer.sha)
+            self._services.conversation.ensure_check_run(trigger.repository, check)
+
+    def answer(self, run_id: str, answer: Answer) -> None:
+        """Say the one answer."""
+        trigger = self._read_trigger(run_id)
+        thread = self._find_thread(trigger, answer.sha)
+        marker = make_marker(run_id, "answer")
+        self._services.conversation.ensure_comment(
+            trigger.repository, thread, marker=marker, body=render_answer(answer)
+        )
+
+    def tidy(self, run_id: str, answer: Answer) -> None:
+        """Take the progress comment away, and close the issue that asked when its image is delivered."""
+        trigger = self._read_trigger(run_id)
+        thread = self._find_thread(trigger, answer.sha)
+        marker = make_marker(run_id, "progress")
+        self._services.conversation.delete_comment(trigger.repository, thread, marker=marker)
+        if trigger.kind is TriggerKind.ISSUE and answer.state is RunState.DELIVERED:
+            self._services.conversation.close_issue(trigger.repository, trigger.thread.number)
+
+    def _read_trigger(self, run_id: str) -> Trigger:
+        run = self._services.runs.read_run(run_id)
+        if run is None:
+            raise SourceMissing(f"there is no run {run_id}")
+        return parse_value(Trigger, run.trigger)
+
+    def _find_thread(self, trigger: Trigger, sha: str | None) -> Thread:
+        """Where comments go: the issue, or the release's commit; the default branch's head when there is none."""
+        if trigger.thread.kind != "release":
+            return trigger.thread
+        if sha is None:
+            try:
+                branch = trigger.repository.default_branch
+                sha = self._services.reader.resolve_ref(trigger.repository, branch, kind=RefKind.BRANCH.value).sha
+            except HublishError as error:
+                raise SourceMissing(f"no commit to answer on: {error.message}", transient=error.transient) from error
+        return Thread(kind="commit", number=0, sha=sha)

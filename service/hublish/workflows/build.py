@@ -1,0 +1,85 @@
+"""The build workflow: one per build key and attempt, shared by every run that wants that image.
+
+Its id is the build's name, and the engine's run bears the same name: a second start joins, a repeated step adopts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID, WorkflowHandleAsync
+
+from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, EngineStatus, Step
+from hublish.core.codec import parse_value, render_value
+from hublish.core.ports import BuildLog
+from hublish.errors import BuildFailed
+from hublish.workflows.durable import Fault, run_async_effect, run_effect, workflow
+from hublish.workflows.services import Services
+
+POLL_SECONDS = 0.25
+NOTE_EVERY_POLLS = 4
+
+
+@DBOS.dbos_class("build")
+class BuildWorkflow(DBOSConfiguredInstance):
+    """Executes one build on the engine and records its outcome."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__("build")
+        self._services = services
+
+    @workflow("build")
+    async def run(self, name: str) -> str:
+        """Execute the build of that name; the outcome stands in the records, the name is returned.
+
+        Args:
+            name: `build-<key>-<attempt>`, claimed before.
+        """
+        outcome = await run_async_effect(f"execute {name}", str, lambda: self._execute(name), preemptible=True)
+        if isinstance(outcome, Fault):
+            stopped = BuildStopped(
+                code=outcome.code, message=outcome.message, hint=outcome.hint, step=Step.FETCH, cancelled=False
+            )
+            outcome = render_value(stopped, BuildOutcome)
+        text = outcome
+        await run_effect(f"record {name}", type(None), lambda: self._record(name, text))
+        return name
+
+    async def _execute(self, name: str) -> str:
+        services = self._services
+        log = services.archive.open_log(name)
+        request = await asyncio.to_thread(self._read_request, name)
+        status = await asyncio.to_thread(self._ensure_started, request, log)
+        polls = 0
+        while status.outcome is None:
+            await asyncio.sleep(POLL_SECONDS)
+            polls += 1
+            if polls % NOTE_EVERY_POLLS == 0 and status.progress is not None:
+                await asyncio.to_thread(services.builds.note_progress, name, status.progress)
+            status = await asyncio.to_thread(self._ensure_started, request, log)
+        return render_value(status.outcome, BuildOutcome)
+
+    def _ensure_started(self, request: BuildRequest, log: BuildLog) -> EngineStatus:
+        status = self._services.engine.status(request.name)
+        if status is None:
+            self._services.engine.start(request, log)
+            status = self._services.engine.status(request.name)
+        return EngineStatus(progress=None, outcome=None) if status is None else status
+
+    def _read_request(self, name: str) -> BuildRequest:
+        build = self._services.builds.read_build(name)
+        text = None if build is None else self._services.builds.read_request(build.key)
+        if text is None:
+            raise BuildFailed(f"no request is stored for {name}", hint="start the build again")
+        return replace(parse_value(BuildRequest, text), name=name)
+
+    def _record(self, name: str, outcome: str) -> None:
+        parsed: BuildOutcome = parse_value(BuildOutcome, outcome)  # type: ignore[arg-type]  # a union is no type to mypy
+        self._services.builds.finish_build(name, parsed, at=self._services.now())
+
+
+async def start_build(build: BuildWorkflow, name: str) -> WorkflowHandleAsync[str]:
+    """Start the build of that name, or join it. Called from within a workflow; await the handle's result there."""
+    with SetWorkflowID(name):
+        return await DBOS.start_workflow_async(build.run, name)

@@ -1,0 +1,247 @@
+"""The deliver workflow: one per run, from its trigger to its answer. Thin; the stages are modules of their own.
+
+```
+acknowledge -> prepare -> announce -> builds -> publish -> propose -> answer
+```
+Red or failed takes the same road to its answer. The order of steps is part of the history: change it by `DBOS.patch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
+
+from hublish.core.building import BuildStopped, BuildSucceeded
+from hublish.core.codec import parse_value
+from hublish.core.events import Trigger
+from hublish.core.report import Answer, Failure, HubReport, ImageReport
+from hublish.core.status import RunState
+from hublish.errors import HublishError, SourceMissing, clip
+from hublish.workflows.answer import Answering
+from hublish.workflows.build import BuildWorkflow, start_build
+from hublish.workflows.durable import Fault, run_effect, workflow
+from hublish.workflows.prepare import Preparation
+from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
+from hublish.workflows.propose import Proposal
+from hublish.workflows.publish import publish_image, verify_ref_unmoved
+from hublish.workflows.services import Services
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    """Names of the builds of a run's images, in order, and the first failure among them."""
+
+    names: tuple[str, ...]
+    failure: Failure | None
+
+
+@DBOS.dbos_class("deliver")
+class DeliverWorkflow(DBOSConfiguredInstance):
+    """Brings one run to its answer."""
+
+    def __init__(self, services: Services, build: BuildWorkflow) -> None:
+        super().__init__("deliver")
+        self._services = services
+        self._build = build
+        self._answering = Answering(services)
+        self._preparation = Preparation(services)
+        self._proposal = Proposal(services)
+
+    @workflow("deliver")
+    async def run(self, run_id: str) -> str:
+        """Bring the run to its answer; returns the state it ended in."""
+        await run_effect("acknowledge", type(None), lambda: self._answering.acknowledge(run_id))
+        prepared = await self._stage("plan", run_id, Prepared, lambda: self._preparation.run(run_id))
+        if isinstance(prepared, Fault):
+            prepared = Prepared(state=RunState.FAILED, failure=_make_failure(prepared), ref=None)
+        wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
+        answer = self._make_answer(run_id, prepared, wanted if isinstance(wanted, str) else "")
+        if prepared.state is RunState.BUILDING:
+            answer = await self._go(run_id, prepared, answer)
+        if prepared.state is not RunState.SKIPPED:
+            await self._say(run_id, prepared, answer)
+        await run_effect("end", type(None), lambda: self._end(run_id, answer))
+        return answer.state.value
+
+    async def _go(self, run_id: str, prepared: Prepared, answer: Answer) -> Answer:
+        titles = tuple(image.title for image in prepared.images)
+        sha = None if prepared.ref is None else prepared.ref.sha
+        await run_effect("state building", type(None), lambda: self._move(run_id, RunState.BUILDING, sha))
+        await run_effect("check started", type(None), lambda: self._answering.check(run_id, answer, titles))
+        await run_effect("announce", type(None), lambda: self._answering.announce(run_id, answer, prepared))
+        built = await self._build_all(run_id, prepared)
+        if built.failure is not None:
+            return _end_with(answer, built.failure)
+        await run_effect("state delivering", type(None), lambda: self._move(run_id, RunState.DELIVERING, None))
+        return await self._deliver(run_id, prepared, answer, built)
+
+    async def _build_all(self, run_id: str, prepared: Prepared) -> _Built:
+        names: list[str] = []
+        for image in prepared.images:
+            name = await run_effect(f"claim {image.title}", str, partial(self._claim, run_id, image))
+            if isinstance(name, Fault):
+                return _Built(names=(), failure=_make_failure(name))
+            names.append(name)
+        # One after the other: the history numbers the calls, so their order must not depend on timing.
+        started = [await start_build(self._build, name) for name in dict.fromkeys(names)]
+        for handle in started:
+            await handle.get_result()
+        built = await run_effect("builds", _Built, partial(self._collect, run_id, prepared, tuple(names)))
+        return _Built(names=(), failure=_make_failure(built)) if isinstance(built, Fault) else built
+
+    async def _deliver(self, run_id: str, prepared: Prepared, answer: Answer, built: _Built) -> Answer:
+        images: list[Delivered] = []
+        for image, name in zip(prepared.images, built.names, strict=True):
+            call = partial(self._publish, run_id, prepared, image, name)
+            delivered = await self._stage(f"publish {image.title}", run_id, Delivered, call)
+            if isinstance(delivered, Fault):
+                return _end_with(answer, _make_failure(delivered))
+            images.append(delivered)
+        answer = _with_images(answer, tuple(images))
+        hubs: list[HubReport] = []
+        for hub in prepared.hubs:
+            call_hub = partial(self._proposal.run, run_id, prepared, hub, tuple(images))
+            report = await self._stage(f"propose to {hub}", run_id, HubReport, call_hub)
+            if isinstance(report, Fault):
+                detail = f"{report.message} {report.hint}".strip()
+                report = HubReport(hub=hub, url=None, number=None, detail=detail, ok=False)
+            hubs.append(report)
+        return _with_hubs(answer, tuple(hubs))
+
+    async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> None:
+        call = partial(self._answering.check, run_id, answer, tuple(image.title for image in prepared.images))
+        await run_effect("check ended", type(None), call)
+        await self._stage("answer", run_id, type(None), partial(self._answering.answer, run_id, answer))
+        await run_effect("tidy", type(None), partial(self._answering.tidy, run_id, answer))
+
+    async def _stage(self, name: str, run_id: str, kind: type[Value], call: Callable[[], Value]) -> Value | Fault:
+        """An effect that people see as a step of the run."""
+
+        def recorded() -> Value:
+            self._note(run_id, name, "running", "")
+            try:
+                value = call()
+            except HublishError as error:
+                self._note(run_id, name, "running" if error.transient else "failed", error.message)
+                raise
+            self._note(run_id, name, "done", "")
+            return value
+
+        return await run_effect(name, kind, recorded)
+
+    def _note(self, run_id: str, name: str, state: str, detail: str) -> None:
+        self._services.steps.ensure_step(run_id, name, state=state, detail=clip(detail), at=self._services.now())
+
+    def _move(self, run_id: str, state: RunState, sha: str | None) -> None:
+        self._services.runs.move_run(run_id, state, at=self._services.now(), sha=sha)
+
+    def _claim(self, run_id: str, image: PreparedImage) -> str:
+        build = self._services.builds.claim_build(image.build_key, at=self._services.now())
+        self._services.steps.ensure_link(run_id, build.name, image.title)
+        self._note(run_id, f"build {image.title}", "running", "")
+        return build.name
+
+    def _collect(self, run_id: str, prepared: Prepared, names: tuple[str, ...]) -> _Built:
+        failure: Failure | None = None
+        for image, name in zip(prepared.images, names, strict=True):
+            build = self._services.builds.read_build(name)
+            outcome = None if build is None else build.outcome
+            ok = isinstance(outcome, BuildSucceeded)
+            detail = outcome.message if isinstance(outcome, BuildStopped) else ""
+            self._note(run_id, f"build {image.title}", "done" if ok else "failed", detail)
+            if not ok and failure is None:
+                failure = self._explain(name, outcome if isinstance(outcome, BuildStopped) else None)
+        return _Built(names=names, failure=failure)
+
+    def _explain(self, name: str, outcome: BuildStopped | None) -> Failure:
+        if outcome is None:
+            return Failure(code="BuildLost", message=f"{name} ended without an outcome", hint="start the build again")
+        return Failure(
+            code=outcome.code,
+            message=outcome.message,
+            hint=outcome.hint,
+            last_lines=outcome.last_lines or self._services.archive.read_tail(name),
+        )
+
+    def _publish(self, run_id: str, prepared: Prepared, image: PreparedImage, name: str) -> Delivered:
+        run = self._services.runs.read_run(run_id)
+        if run is None or prepared.ref is None:
+            raise SourceMissing(f"there is no run {run_id} with a commit")
+        trigger = parse_value(Trigger, run.trigger)
+        verify_ref_unmoved(self._services, trigger, prepared.ref)
+        return publish_image(self._services, trigger, prepared.ref, image, name)
+
+    def _read_wanted(self, run_id: str) -> str:
+        run = self._services.runs.read_run(run_id)
+        return "" if run is None else run.ref
+
+    def _make_answer(self, run_id: str, prepared: Prepared, wanted: str) -> Answer:
+        return Answer(
+            run_id=run_id,
+            run_url=f"{self._services.policy.public_url}/runs/{run_id}",
+            state=prepared.state,
+            wanted=wanted,
+            sha=None if prepared.ref is None else prepared.ref.sha,
+            failure=prepared.failure,
+            findings=prepared.findings,
+            notes=prepared.notes,
+        )
+
+    def _end(self, run_id: str, answer: Answer) -> None:
+        message = "" if answer.failure is None else f"{answer.failure.code}: {answer.failure.message}"
+        self._services.runs.move_run(
+            run_id, answer.state, at=self._services.now(), sha=answer.sha, message=clip(message, limit=1024)
+        )
+
+
+def _make_failure(fault: Fault) -> Failure:
+    return Failure(code=fault.code, message=fault.message, hint=fault.hint)
+
+
+def _end_with(answer: Answer, failure: Failure) -> Answer:
+    return replace(answer, state=RunState.FAILED, failure=failure)
+
+
+def _with_images(answer: Answer, images: tuple[Delivered, ...]) -> Answer:
+    reports = tuple(
+        ImageReport(
+            title=image.prepared.title,
+            reference=f"{image.prepared.name}:{image.tags[0]}"
+            if image.tags
+            else f"{image.prepared.name}@{image.digest}",
+            digest=image.digest,
+            tags=image.tags[1:],
+            kept_tags=image.kept_tags,
+            size_bytes=image.size_bytes,
+            layers=image.layers,
+            uploaded_bytes=image.uploaded_bytes,
+            seconds=image.seconds,
+        )
+        for image in images
+    )
+    return replace(answer, state=RunState.DELIVERED, images=reports)
+
+
+def _with_hubs(answer: Answer, hubs: tuple[HubReport, ...]) -> Answer:
+    answer = replace(answer, hubs=hubs)
+    refused = next((hub for hub in hubs if not hub.ok), None)
+    if refused is None:
+        return answer
+    message = f"The image was pushed, but the hub {refused.hub} does not list it: {refused.detail}"
+    return _end_with(answer, Failure(code="HubRefused", message=message, hint="then publish the release again"))
+
+
+def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:
+    """Make the call that starts a run's workflow under the run's own id; a second call does nothing."""
+
+    def start(run_id: str) -> None:
+        with SetWorkflowID(f"deliver-{run_id}"):
+            DBOS.start_workflow(deliver.run, run_id)
+
+    return start

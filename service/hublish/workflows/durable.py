@@ -1,0 +1,163 @@
+"""The seam to DBOS: effects that run as durable steps, and the engine's start and stop.
+
+What must hold (each was seen to matter): the application version is a constant kept by hand, so that a changed line
+does not orphan the runs of the old process; a changed order of steps goes through `DBOS.patch`; only plain versioned
+JSON crosses a step; a step raises only to be tried again and otherwise returns a fault; every effect looks up before
+it creates, because a step runs at least once.
+
+Source: DBOS Transact 3.4, "Workflows and steps".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+
+from hublish.core.codec import parse_value, render_value
+from hublish.core.redact import redact
+from hublish.errors import HublishError, clip
+from hublish.telemetry import get_logger
+
+WORKFLOW_VERSION = "1"
+"""Changed only when running workflows of the old version must not be taken on; see the module's first paragraph."""
+
+EFFECT_ATTEMPTS = 8
+"""Tries of one effect, 1 s to 64 s apart: a little over two minutes of outage are waited out."""
+
+Value = TypeVar("Value")
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why an effect did not happen.
+
+    Attributes:
+        code: the error's code.
+        message: what was expected, what came, where.
+        hint: what to do.
+    """
+
+    code: str
+    message: str
+    hint: str
+
+
+def make_fault(error: Exception) -> Fault:
+    """Turn an exception into data; of an unexpected one only the class is shown."""
+    if isinstance(error, HublishError):
+        return Fault(code=error.code, message=redact(error.message), hint=error.hint)
+    return Fault(
+        code="Unexpected",
+        message=f"hublish met an error it does not know: {type(error).__name__}",
+        hint="This is a fault of hublish; its log at this time says more.",
+    )
+
+
+async def run_effect(name: str, kind: type[Value], call: Callable[[], Value]) -> Value | Fault:
+    """Run a blocking call as one durable step, in a thread, with retries while its errors are transient.
+
+    Args:
+        name: the step's name; part of the workflow's history.
+        kind: what `call` returns: a dataclass of core, str, int, bool, None's type, or a tuple of such.
+        call: idempotent; it may run again after a crash.
+    Returns:
+        What the call returned, from the history if it ended before a crash; or why it did not.
+    """
+
+    async def in_thread() -> Value:
+        return await asyncio.to_thread(call)
+
+    return await run_async_effect(name, kind, in_thread)
+
+
+async def run_async_effect(
+    name: str, kind: type[Value], call: Callable[[], Awaitable[Value]], *, preemptible: bool = False
+) -> Value | Fault:
+    """Run a coroutine as one durable step; `preemptible` ends it at once when its workflow is cancelled."""
+
+    async def step() -> str:
+        try:
+            return render_value(await call(), kind)
+        except Exception as error:  # the boundary of a workflow: everything becomes data here
+            if _may_try_again(error):
+                raise
+            if not isinstance(error, HublishError):
+                _log.exception("effect failed unexpectedly", effect=name, workflow=DBOS.workflow_id)
+            else:
+                _log.warning("effect failed", effect=name, workflow=DBOS.workflow_id, code=error.code, error=str(error))
+            return json.dumps({"fault": render_value(make_fault(error))})
+
+    text = await DBOS.run_step_async(
+        {
+            "name": name,
+            "retries_allowed": True,
+            "max_attempts": EFFECT_ATTEMPTS,
+            "interval_seconds": 1.0,
+            "backoff_rate": 2.0,
+            "preemptible": preemptible,
+        },
+        step,
+    )
+    wrapped = json.loads(text)
+    if "fault" in wrapped:
+        return parse_value(Fault, wrapped["fault"])
+    return parse_value(kind, text)
+
+
+def _may_try_again(error: Exception) -> bool:
+    if not isinstance(error, HublishError) or not error.transient:
+        return False
+    status = DBOS.step_status
+    attempt = 0 if status is None or status.current_attempt is None else status.current_attempt
+    _log.info("effect will be tried again", attempt=attempt, code=error.code, error=clip(str(error)))
+    return attempt + 1 < EFFECT_ATTEMPTS
+
+
+def make_workflow_database(url: str) -> str:
+    """Where the engine keeps its history: beside our SQLite file, or in the same PostgreSQL database.
+
+    A file of its own, because the engine's transactions would otherwise stand in the way of incoming webhooks.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database is None:
+        return url
+    file = Path(parsed.database)
+    return parsed.set(database=str(file.with_name(f"{file.stem}-workflows{file.suffix}"))).render_as_string()
+
+
+def prepare_workflows(*, database_url: str, executor_id: str) -> None:
+    """Construct the engine. Workflow objects are made after this and before `launch_workflows`."""
+    config: DBOSConfig = {
+        "name": "hublish",
+        "system_database_url": make_workflow_database(database_url),
+        "application_version": WORKFLOW_VERSION,
+        "executor_id": executor_id,
+        "log_level": "WARNING",
+        "serializer": DBOSPortableJSONSerializer(),
+        "notification_listener_polling_interval_sec": 0.2,
+    }
+    DBOS(config=config)
+
+
+def launch_workflows() -> None:
+    """Launch the engine: what a crash interrupted goes on now."""
+    DBOS.launch()
+
+
+def stop_workflows() -> None:
+    """Stop the engine; what is at work goes on at the next launch."""
+    DBOS.destroy(workflow_completion_timeout_sec=0)
+
+
+def workflow(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a method as a durable workflow under a stable name."""
+    return cast("Callable[[Callable[..., Any]], Callable[..., Any]]", DBOS.workflow(name=name))

@@ -1,0 +1,122 @@
+"""From stored deliveries to runs: read once per arrival, joined by meaning, started as durable workflows.
+
+A delivery stays due until its row says what became of it, and a run's workflow is named after the run: a crash
+anywhere in between repeats what is missing and nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from hublish.core.codec import render_value
+from hublish.core.events import Ignored, Trigger, parse_event
+from hublish.core.records import Delivery, DeliveryState, Run
+from hublish.core.status import RunState
+from hublish.errors import HublishError, WebhookRefused
+from hublish.telemetry import get_logger
+from hublish.workflows.services import Services
+
+BATCH = 200
+IDLE_SECONDS = 1.0
+
+_log = get_logger(__name__)
+
+
+class Inbox:
+    """Looks at due deliveries in a thread of its own; `wake` makes it look at once."""
+
+    def __init__(self, services: Services, *, start_run: Callable[[str], None]) -> None:
+        """Nothing starts here.
+
+        Args:
+            services: the ports.
+            start_run: starts the workflow of a run id, or does nothing when it has started.
+        """
+        self._services = services
+        self._start_run = start_run
+        self._due = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
+
+    def start(self) -> None:
+        """Start looking; first the runs that a crash left without a workflow are started."""
+        for run in self._services.runs.list_unstarted_runs():
+            self._start_run(run.id)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that a delivery came."""
+        self._due.set()
+
+    def stop(self) -> None:
+        """Stop after the delivery at hand."""
+        self._stopping.set()
+        self._due.set()
+        self._thread.join(timeout=10)
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                busy = self.take_batch() == BATCH
+            except Exception:  # noqa: BLE001  # a boundary: the thread must outlive whatever goes wrong here
+                # The thread must outlive a database that is away for a while; the deliveries stay due.
+                _log.exception("deliveries could not be read")
+                busy = False
+            if not busy:
+                self._due.wait(IDLE_SECONDS)
+                self._due.clear()
+
+    def take_batch(self) -> int:
+        """Look at the due deliveries once; returns how many there were."""
+        due = self._services.deliveries.list_due_deliveries(BATCH)
+        for delivery in due:
+            if self._stopping.is_set():
+                break
+            self._take(delivery)
+        return len(due)
+
+    def _take(self, delivery: Delivery) -> None:
+        state, reason, run_id = DeliveryState.IGNORED, "", None
+        try:
+            event = parse_event(event=delivery.event, body=delivery.body)
+        except WebhookRefused as error:
+            event = Ignored(reason=error.message, event=delivery.event, action="")
+        if isinstance(event, Ignored):
+            reason = event.reason
+        else:
+            try:
+                run_id = self._ensure_run(event, again=delivery.times > 1).id
+                self._start_run(run_id)
+            except HublishError as error:
+                _log.warning("delivery stays due", guid=delivery.guid, code=error.code, error=error.message)
+                return
+            state = DeliveryState.ACCEPTED
+        self._services.deliveries.finish_delivery(
+            delivery.id, times=delivery.times, state=state, reason=reason, run_id=run_id
+        )
+        _log.info(
+            "delivery", guid=delivery.guid, github_event=delivery.event, state=state.value, reason=reason, run=run_id
+        )
+
+    def _ensure_run(self, trigger: Trigger, *, again: bool) -> Run:
+        key = f"{trigger.repository.id}:{trigger.semantic_key}"
+        latest = self._services.runs.find_latest_run(key)
+        if latest is not None and not (again and latest.state.may_retry):
+            return latest
+        return self._services.runs.ensure_run(
+            Run(
+                id=self._services.make_run_id(),
+                key=key,
+                attempt=1 if latest is None else latest.attempt + 1,
+                state=RunState.RECEIVED,
+                repository=trigger.repository.full_name,
+                ref=trigger.ref or "",
+                actor=trigger.actor,
+                sha=None,
+                trigger=render_value(trigger),
+                message="",
+                created_at=self._services.now(),
+                ended_at=None,
+            )
+        )

@@ -1,0 +1,225 @@
+"""The first stage of a run: who asks, which commit, which config, and what exactly is to be built.
+
+Reads from GitHub and the base's registry; writes only the requests of the builds it plans. Never raises for anything
+a person can cause: that ends as a `Prepared` with a failure. What is transient is raised and tried again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hublish.builders.planner import PlanInputs, make_plan
+from hublish.core.building import BuildRequest
+from hublish.core.codec import parse_value, render_value
+from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
+from hublish.core.events import Trigger, TriggerKind
+from hublish.core.finding import Finding
+from hublish.core.markdown import code_span
+from hublish.core.namespaces import check_namespace
+from hublish.core.plan import Plan, Strategy, Trust, make_build_key
+from hublish.core.ports import Source
+from hublish.core.reference import Reference
+from hublish.core.report import SHORT_SHA, Failure
+from hublish.core.repository import RefKind, ResolvedRef
+from hublish.core.status import RunState
+from hublish.core.tagging import make_image_tags
+from hublish.core.triggers import Deny, Skip, decide
+from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
+from hublish.workflows.prepared import Prepared, PreparedImage
+from hublish.workflows.publish import verify_owner
+from hublish.workflows.services import Services
+
+EMPTY_CONFIG = ParsedConfig(config=None, findings=())
+
+
+class Preparation:
+    """Makes the decision on one run."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def run(self, run_id: str) -> Prepared:
+        """Decide and plan.
+
+        Raises:
+            HublishError: transient ones only.
+        """
+        services = self._services
+        run = services.runs.read_run(run_id)
+        if run is None:
+            raise NotAllowed(f"there is no run {run_id}")
+        services.runs.move_run(run_id, RunState.PLANNING, at=services.now())
+        trigger = parse_value(Trigger, run.trigger)
+        try:
+            return self._prepare(trigger)
+        except FindingsError as error:
+            return _fail(error, findings=error.findings)
+        except HublishError as error:
+            if error.transient:
+                raise
+            return _fail(error)
+
+    def _prepare(self, trigger: Trigger) -> Prepared:
+        services = self._services
+        permission = None
+        if trigger.kind is not TriggerKind.RELEASE:
+            permission = services.reader.fetch_permission(trigger.repository, trigger.actor)
+        ref = None
+        if trigger.ref is not None and (permission is None or permission.may_build):
+            kind = None if trigger.ref_kind is None else trigger.ref_kind.value
+            ref = services.reader.resolve_ref(trigger.repository, trigger.ref, kind=kind)
+        publish = EMPTY_CONFIG if ref is None or ref.fork else self._read_default_config(trigger)
+        decision = decide(
+            trigger, config=publish.config, config_findings=publish.findings, permission=permission, ref=ref
+        )
+        if isinstance(decision, Skip):
+            failure = Failure(code="Skipped", message=decision.reason, hint="")
+            return Prepared(state=RunState.SKIPPED, failure=failure, ref=ref)
+        if isinstance(decision, Deny):
+            failure = Failure(code=decision.code, message=decision.reason, hint=decision.hint)
+            return Prepared(state=RunState.DENIED, failure=failure, ref=ref, findings=decision.findings)
+        if ref is None or publish.config is None:
+            raise NotAllowed("a build was decided without a commit or a config")
+        try:
+            return self._plan(trigger, ref, publish.config)
+        except FindingsError as error:
+            return replace(_fail(error, findings=error.findings), ref=ref)
+        except HublishError as error:
+            if error.transient:
+                raise
+            return replace(_fail(error), ref=ref)
+
+    def _read_default_config(self, trigger: Trigger) -> ParsedConfig:
+        branch = trigger.repository.default_branch
+        for path in CONFIG_PATHS:
+            body = self._services.reader.fetch_file(trigger.repository, path, branch)
+            if body is not None:
+                return parse_config(body, path=path, repository_name=trigger.repository.name)
+        return EMPTY_CONFIG
+
+    def _plan(self, trigger: Trigger, ref: ResolvedRef, publish: Config) -> Prepared:
+        services = self._services
+        source = services.sources.fetch_source(trigger.repository, ref)
+        at_commit = _read_config(source, trigger.repository.name)
+        config = _merge(publish, at_commit.config)
+        findings = (*at_commit.findings, *source.tree.findings)
+        if at_commit.config is None and at_commit.findings:
+            failure = Failure(
+                code="ConfigInvalid",
+                message=f"The config file at {ref.sha[:SHORT_SHA]} has faults.",
+                hint="Correct the places below and publish a new release.",
+            )
+            return Prepared(state=RunState.FAILED, failure=failure, ref=ref, findings=findings)
+        images: list[PreparedImage] = []
+        notes: list[str] = []
+        for image in config.images:
+            prepared, more = self._plan_image(trigger, ref, config, image, source)
+            images.append(prepared)
+            findings = (*findings, *(finding for finding in more if finding not in findings))
+        hubs = config.hubs if ref.kind is RefKind.TAG else ()
+        if config.hubs and not hubs:
+            notes.append("No hub is changed: only a tag goes the whole way.")
+        return Prepared(
+            state=RunState.BUILDING,
+            failure=None,
+            ref=ref,
+            images=tuple(images),
+            hubs=hubs,
+            findings=findings,
+            notes=tuple(notes),
+        )
+
+    def _plan_image(
+        self, trigger: Trigger, ref: ResolvedRef, config: Config, image: ImageConfig, source: Source
+    ) -> tuple[PreparedImage, tuple[Finding, ...]]:
+        services, policy = self._services, self._services.policy
+        self._verify_target(trigger, image.reference)
+        planned = make_plan(
+            PlanInputs(
+                source=source,
+                config=config,
+                image=image,
+                bases=policy.bases,
+                trust=Trust.PULL_REQUEST if ref.kind is RefKind.PULL_REQUEST else Trust.OWNER,
+                source_repo_id=trigger.repository.id,
+                target_repository=image.reference.name,
+            ),
+            images=services.images,
+            facts_cache=policy.facts_cache,
+        )
+        if planned.plan is None:
+            raise _PlanRefused(planned.findings)
+        plan = replace(
+            planned.plan,
+            time_seconds=min(planned.plan.time_seconds, policy.build_seconds),
+            size_bytes=min(planned.plan.size_bytes, policy.image_bytes),
+        )
+        if plan.strategy not in services.engine.strategies:
+            raise StrategyUnavailable(
+                f"this repository is built by the strategy {plan.strategy.value} ({plan.reason}), which needs a container "
+                "engine (docker, buildah or tekton), and this service has none",
+                hint="the operator sees with `hublish doctor` what is missing; or set `strategy: layered` in the config",
+            )
+        key = make_build_key(plan)
+        request = BuildRequest(
+            name="", plan=plan, repository=trigger.repository, ref=ref, target=image.reference.with_tag(f"build-{key}")
+        )
+        services.builds.ensure_request(key, render_value(request))
+        fixed, floating = make_image_tags(image, ref)
+        prepared = PreparedImage(
+            title=image.title,
+            name=image.reference.name,
+            fixed_tags=fixed,
+            floating_tags=floating,
+            build_key=key,
+            line=_describe(image, plan),
+        )
+        return prepared, planned.findings
+
+    def _verify_target(self, trigger: Trigger, target: Reference) -> None:
+        services = self._services
+        refusal = check_namespace(services.policy.namespaces, owner=trigger.repository.owner, reference=target)
+        if refusal is not None:
+            raise NotAllowed(refusal, hint="use an image name that is allowed, or ask the operator of this service")
+        verify_owner(services, target, trigger, claim=False)
+
+
+class _PlanRefused(FindingsError):
+    """Carries a plan's findings to the answer."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__("The image cannot be built as the repository stands.", findings=findings)
+
+    @property
+    def code(self) -> str:
+        return "PlanInvalid"
+
+
+def _read_config(source: Source, repository_name: str) -> ParsedConfig:
+    for path in CONFIG_PATHS:
+        if path in source.tree.paths:
+            with source.open(path) as file:
+                return parse_config(file.read(), path=path, repository_name=repository_name)
+    return EMPTY_CONFIG
+
+
+def _merge(publish: Config, at_commit: Config | None) -> Config:
+    """The config that counts: names, hubs and triggers of the default branch, the rest as it is at the commit."""
+    if at_commit is None:
+        return publish
+    images = publish.images
+    if len(images) == len(at_commit.images):
+        images = tuple(replace(image, tags=other.tags) for image, other in zip(images, at_commit.images, strict=True))
+    return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers)
+
+
+def _describe(image: ImageConfig, plan: Plan) -> str:
+    line = f"{code_span(image.title)}: {plan.strategy.value}"
+    if plan.strategy is Strategy.LAYERED and plan.base is not None:
+        line += f", {len(plan.packages)} packages on {code_span(str(plan.base))}"
+    return f"{line} ({plan.reason})"
+
+
+def _fail(error: HublishError, *, findings: tuple[Finding, ...] = ()) -> Prepared:
+    failure = Failure(code=error.code, message=error.message, hint=error.hint)
+    return Prepared(state=RunState.FAILED, failure=failure, ref=None, findings=findings)

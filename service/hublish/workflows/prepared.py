@@ -1,0 +1,81 @@
+"""What the first stage of a run hands to the later ones: a decision, and per image what to build and where it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hublish.core.finding import Finding
+from hublish.core.report import Failure
+from hublish.core.repository import ResolvedRef
+from hublish.core.status import RunState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedImage:
+    """One image of a run.
+
+    Attributes:
+        title: last part of the image's name.
+        name: `registry/repository`.
+        fixed_tags: tags that hold the release itself.
+        floating_tags: tags that move with releases, e.g. "latest".
+        build_key: of its plan.
+        line: one sentence for people on what is built, Markdown already.
+    """
+
+    title: str
+    name: str
+    fixed_tags: tuple[str, ...]
+    floating_tags: tuple[str, ...]
+    build_key: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The decision on a run.
+
+    Attributes:
+        state: BUILDING to go on, else the ended state.
+        failure: why it does not go on; None when it does.
+        ref: the resolved ref; None when there is none.
+        images: what to build; empty when it does not go on.
+        hubs: names of the hubs to propose the images to; empty for anything but a tag.
+        findings: remarks and errors of config, lock and source.
+        notes: sentences for the answer, plain text.
+    """
+
+    state: RunState
+    failure: Failure | None
+    ref: ResolvedRef | None
+    images: tuple[PreparedImage, ...] = ()
+    hubs: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """An image after its tags were set.
+
+    Attributes:
+        prepared: what was wanted.
+        digest: of the manifest.
+        size_bytes: compressed.
+        layers: their number.
+        uploaded_bytes: what this run's own build sent; None when an earlier build was joined.
+        seconds: of this run's own build; None likewise.
+        tags: tags set, fixed ones first.
+        kept_tags: floating tags left alone, each with the reason.
+        packages: `(name, version)` installed.
+    """
+
+    prepared: PreparedImage
+    digest: str
+    size_bytes: int
+    layers: int
+    uploaded_bytes: int | None
+    seconds: float | None
+    tags: tuple[str, ...]
+    kept_tags: tuple[tuple[str, str], ...]
+    packages: tuple[tuple[str, str], ...]

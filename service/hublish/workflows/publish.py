@@ -1,0 +1,130 @@
+"""The tags of a delivered image: the manifest of the build, put under the release's tag and the floating ones.
+
+A tag is only set when it is still meant: the git tag must stand where it stood when the build was planned, the image's
+repository must belong to this source repository, and a floating tag never goes back to an older release.
+"""
+
+from __future__ import annotations
+
+from packaging.version import InvalidVersion, Version
+
+from hublish.core.building import BuildSucceeded
+from hublish.core.events import Trigger
+from hublish.core.records import ImageRecord
+from hublish.core.reference import Reference, parse_reference
+from hublish.core.repository import RefKind, ResolvedRef
+from hublish.errors import BuildFailed, NotAllowed, RegistryFailed, SourceInvalid
+from hublish.workflows.prepared import Delivered, PreparedImage
+from hublish.workflows.services import Services
+
+
+def verify_ref_unmoved(services: Services, trigger: Trigger, ref: ResolvedRef) -> None:
+    """Make sure that a tag still points at the commit that was built.
+
+    Raises:
+        SourceInvalid: the tag moved.
+        SourceMissing: the tag is gone.
+    """
+    if ref.kind is not RefKind.TAG:
+        return
+    now = services.reader.resolve_ref(trigger.repository, ref.name, kind=RefKind.TAG.value)
+    if now.sha != ref.sha:
+        raise SourceInvalid(
+            f"the tag {ref.name} pointed at {ref.sha} when the build began and points at {now.sha} now",
+            hint="publish the release again, under a new tag if the old one was used",
+        )
+
+
+def publish_image(
+    services: Services, trigger: Trigger, ref: ResolvedRef, image: PreparedImage, build: str
+) -> Delivered:
+    """Set the tags of one image; safe to repeat.
+
+    Args:
+        services: the ports.
+        trigger: of the run.
+        ref: what was built.
+        image: what is wanted.
+        build: name of the build that made it.
+    Raises:
+        NotAllowed: the image's repository belongs to another source repository.
+        RegistryFailed: the registry refused, or holds another digest than the build reported.
+    """
+    record = services.builds.read_build(build)
+    if record is None or not isinstance(record.outcome, BuildSucceeded):
+        raise BuildFailed(f"{build} has no image", hint="start the build again")
+    outcome = record.outcome
+    repository = parse_reference(image.name)
+    verify_owner(services, repository, trigger, claim=True)
+    tags, kept = _set_tags(services, repository, image, outcome.digest, release=ref.name)
+    services.image_records.record_image(
+        image.name,
+        ImageRecord(digest=outcome.digest, size_bytes=outcome.size_bytes, packages=outcome.packages, commit=ref.sha),
+        at=services.now(),
+    )
+    seconds = None if record.ended_at is None else (record.ended_at - record.started_at).total_seconds()
+    return Delivered(
+        prepared=image,
+        digest=outcome.digest,
+        size_bytes=outcome.size_bytes,
+        layers=len(outcome.layers),
+        uploaded_bytes=outcome.uploaded_bytes,
+        seconds=seconds,
+        tags=tags,
+        kept_tags=kept,
+        packages=outcome.packages,
+    )
+
+
+def verify_owner(services: Services, repository: Reference, trigger: Trigger, *, claim: bool) -> None:
+    """Make sure that an image repository belongs to the source repository, or to nobody yet.
+
+    Raises:
+        NotAllowed: another source repository pushed to it first.
+    """
+    repo_id = trigger.repository.id
+    if claim:
+        owner: int | None = services.image_records.claim_owner(repository.name, repo_id, at=services.now())
+    else:
+        owner = services.image_records.find_owner(repository.name)
+    if owner is not None and owner != repo_id:
+        raise NotAllowed(
+            f"{repository.name} belongs to another source repository (id {owner}), which pushed to it first",
+            hint="use another image name, or ask the operator to move the image",
+        )
+
+
+def _set_tags(
+    services: Services, repository: Reference, image: PreparedImage, digest: str, *, release: str
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    manifest = services.images.fetch_manifest(repository.with_digest(digest))
+    if manifest is None:
+        raise RegistryFailed(
+            f"{repository.with_digest(digest)} was pushed and is gone",
+            hint="look at the registry's garbage collection, then build again",
+        )
+    tags: list[str] = []
+    kept: list[tuple[str, str]] = []
+    for tag in image.fixed_tags:
+        services.output.ensure_manifest(repository.with_tag(tag), body=manifest.body, media_type=manifest.media_type)
+        tags.append(tag)
+    for tag in image.floating_tags:
+        newer = _find_newer_release(services, repository, tag, release)
+        if newer is not None:
+            kept.append((tag, f"it points at {newer}, which is newer"))
+            continue
+        services.output.ensure_manifest(repository.with_tag(tag), body=manifest.body, media_type=manifest.media_type)
+        services.image_records.record_release(repository.name, tag, release, at=services.now())
+        tags.append(tag)
+    return tuple(tags), tuple(kept)
+
+
+def _find_newer_release(services: Services, repository: Reference, tag: str, release: str) -> str | None:
+    """The release a floating tag points at, where it is newer by version; None when it may move."""
+    current = services.image_records.find_release(repository.name, tag)
+    if current is None:
+        return None
+    try:
+        return current if Version(current) > Version(release) else None
+    except InvalidVersion:
+        return None

@@ -1,0 +1,93 @@
+"""What workflows work with: the ports, the operator's policy, a clock. Made by bootstrap, given to every workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hublish.core.consent import HubRule
+from hublish.core.logs import Archive
+from hublish.core.namespaces import Namespaces
+from hublish.core.ports import (
+    Conversation,
+    Engine,
+    HubRepository,
+    ImageReader,
+    ImageWriter,
+    RepositoryReader,
+    SourceFetcher,
+)
+from hublish.core.records import BuildRecords, DeliveryRecords, ImageRecords, RunRecords, StepRecords
+from hublish.core.reference import Reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """One hub of the operator's settings.
+
+    Attributes:
+        name: as configs name it.
+        repo: `owner/name` of the repository with the image list.
+        branch: branch that pull requests go to.
+        folder: folder of the list in it.
+        jupyterhub: major version of the hub, or None when it is not compared.
+        pin: "digest" or "tag".
+        accept: the operator's own consent rules.
+    """
+
+    name: str
+    repo: str
+    branch: str
+    folder: str
+    jupyterhub: int | None
+    pin: str
+    accept: tuple[HubRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the operator allows and how the service calls itself.
+
+    Attributes:
+        public_url: root of links to this service, without a slash at the end.
+        web_url: root of links to GitHub's pages.
+        namespaces: who may push where.
+        bases: Python version to default base image.
+        hubs: by name.
+        build_seconds: ceiling over a config's time limit.
+        image_bytes: ceiling over a config's size limit.
+        facts_cache: folder of what was read from base images.
+    """
+
+    public_url: str
+    web_url: str
+    namespaces: Namespaces
+    bases: Mapping[str, Reference]
+    hubs: Mapping[str, Hub]
+    build_seconds: int
+    image_bytes: int
+    facts_cache: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The ports a workflow works with."""
+
+    reader: RepositoryReader
+    conversation: Conversation
+    hub_repository: HubRepository
+    sources: SourceFetcher
+    images: ImageReader
+    output: ImageWriter
+    engine: Engine
+    archive: Archive
+    deliveries: DeliveryRecords
+    runs: RunRecords
+    steps: StepRecords
+    builds: BuildRecords
+    image_records: ImageRecords
+    policy: Policy
+    now: Callable[[], datetime]
+    make_run_id: Callable[[], str]

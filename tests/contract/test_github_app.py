@@ -1,0 +1,290 @@
+"""The App against the GitHub sandbox: its tokens, its patience, and what it says when GitHub refuses."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hublish.adapters.github import AppIdentity, GitHubApp, GitHubConversation, GitHubHub, GitHubReader, Patience
+from hublish.adapters.github.permissions import Scope
+from hublish.core.ports import CheckRun, Thread
+from hublish.errors import GitHubFailed, NotAllowed, SettingsInvalid, SourceMissing
+from tests.contract.github_parts import Scene, make_app
+from tests.sandbox.github import Call, GitHubSandbox
+
+pytestmark = pytest.mark.github
+
+
+def list_token_calls(github: GitHubSandbox) -> list[Call]:
+    return [call for call in github.calls() if call.path.endswith("/access_tokens")]
+
+
+def test_the_app_knows_who_it_is(scene: Scene) -> None:
+    """Asked once, then remembered."""
+    app = make_app(scene.github, [])
+    expected = AppIdentity(app_id=424242, slug="hublish-sandbox", bot_login="hublish-sandbox[bot]")
+
+    assert [app.fetch_identity(), app.fetch_identity()] == [expected, expected]
+    assert scene.count_calls("GET", "/app") == 1
+
+
+def test_each_kind_of_call_gets_the_smallest_token(scene: Scene) -> None:
+    """One repository by id, and only the permissions of that kind of call."""
+    reader, conversation, hub = (kind(scene.app) for kind in (GitHubReader, GitHubConversation, GitHubHub))
+    number = scene.github.open_issue(scene.name, "x")
+    check = CheckRun(
+        name="n",
+        external_id="e",
+        sha=scene.head,
+        status="queued",
+        conclusion=None,
+        title="t",
+        summary="s",
+        details_url="https://example.com/",
+    )
+    scene.app.token_for_clone(scene.repository)
+    reader.fetch_file(scene.repository, "README.md", "main")
+    reader.fetch_permission(scene.repository, "alice")
+    conversation.ensure_reaction(scene.repository, Thread(kind="issue", number=number), "eyes")
+    conversation.ensure_check_run(scene.repository, check)
+    hub.ensure_commit(
+        scene.repository, branch="b", base_sha=scene.head, files={"x": b"1"}, message="m", expected_sha=None
+    )
+    permissions = [call.request_body["permissions"] for call in list_token_calls(scene.github)]
+
+    assert {tuple(call.request_body["repository_ids"]) for call in list_token_calls(scene.github)} == {
+        (scene.repository.id,)
+    }
+    assert permissions == [
+        {"contents": "read", "metadata": "read"},
+        {"metadata": "read"},
+        {"issues": "write", "metadata": "read", "pull_requests": "write"},
+        {"checks": "write", "metadata": "read"},
+        {"contents": "write", "metadata": "read", "pull_requests": "write"},
+    ]
+
+
+def test_a_token_of_a_read_cannot_write(scene: Scene) -> None:
+    """GitHub itself refuses: a leaked clone token changes nothing."""
+
+    def write(session: object) -> object:
+        return session.send("POST", "/repos/org/ts/issues", body={"title": "x"})  # type: ignore[attr-defined]
+
+    with pytest.raises(GitHubFailed) as failed:
+        scene.app.run(scene.repository, Scope.CONTENTS_READ, write)
+
+    assert (failed.value.status, failed.value.transient) == (403, False)
+    assert failed.value.hint.startswith(("Give the App the permission", "Check that the App is installed"))
+
+
+def test_a_token_is_kept_until_five_minutes_before_its_end(scene: Scene) -> None:
+    """One token serves many calls; a clone never gets one about to end."""
+    now = [datetime.now(UTC)]
+    app = GitHubApp(
+        api_url=scene.github.api_url,
+        app_id=scene.github.app_id,
+        private_key_pem=scene.github.private_key_path.read_bytes(),
+        clock=lambda: now[0],
+    )
+    first = app.token_for_clone(scene.repository)
+    now[0] += timedelta(minutes=54)
+    second = app.token_for_clone(scene.repository)
+    now[0] += timedelta(minutes=2)
+    third = app.token_for_clone(scene.repository)
+
+    assert first == second
+    assert third != first
+
+
+def test_a_token_that_ended_early_is_minted_anew(scene: Scene) -> None:
+    """Revoked or ended: one 401, one new token, and the call goes on."""
+    reader = GitHubReader(scene.app)
+    reader.fetch_file(scene.repository, "README.md", "main")
+    scene.github.add_fault(path_regex="/contents/", status=401, body={"message": "Bad credentials"})
+
+    assert reader.fetch_file(scene.repository, "README.md", "main") == b"# ts\n"
+    assert len(list_token_calls(scene.github)) == 2
+
+
+def test_a_token_github_rejects_for_good_ends_in_an_error(scene: Scene) -> None:
+    """Not even a new token helps: the tries end."""
+    scene.github.add_fault(path_regex="/contents/", status=401, body={"message": "Bad credentials"}, times=9)
+
+    with pytest.raises(GitHubFailed) as failed:
+        GitHubReader(scene.app).fetch_file(scene.repository, "README.md", "main")
+    assert failed.value.status == 401
+    assert scene.sleeps == [1.0, 2.0, 4.0]
+
+
+def test_no_token_reaches_a_log(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Even at DEBUG level no token, key or address of a download is logged."""
+    caplog.set_level(logging.DEBUG)
+    token = scene.app.token_for_clone(scene.repository)
+    GitHubReader(scene.app).fetch_file(scene.repository, "README.md", "main")
+    GitHubConversation(scene.app).ensure_reaction(scene.repository, Thread(kind="release", number=1), "confused")
+
+    assert token not in caplog.text
+    assert "PRIVATE KEY" not in caplog.text
+    assert token not in repr(vars(scene.app))
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"drop": True}, {"delay_seconds": 2.5}])
+def test_a_passing_failure_is_tried_again_with_growing_pauses(scene: Scene, fault: dict[str, object]) -> None:
+    """5xx, dropped connections and slow answers pass; the pause doubles."""
+    scene.github.add_fault(path_regex="/contents/", times=2, **fault)  # type: ignore[arg-type]
+
+    assert GitHubReader(scene.app).fetch_file(scene.repository, "README.md", "main") == b"# ts\n"
+    assert scene.sleeps == [1.0, 2.0]
+
+
+def test_the_budget_is_fresh_for_each_call(scene: Scene) -> None:
+    """A call that needed retries leaves the next one all of its own."""
+    reader = GitHubReader(scene.app)
+    for _ in range(2):
+        scene.github.add_fault(path_regex="/contents/", status=502, times=3)
+        reader.fetch_file(scene.repository, "README.md", "main")
+
+    assert scene.sleeps == [1.0, 2.0, 4.0] * 2
+
+
+def test_a_failure_that_stays_is_given_back(scene: Scene) -> None:
+    """After the last try the error says that a later one may help."""
+    scene.github.add_fault(path_regex="/contents/", status=502, times=9)
+    with pytest.raises(GitHubFailed) as failed:
+        GitHubReader(scene.app).fetch_file(scene.repository, "README.md", "main")
+
+    assert (failed.value.status, failed.value.transient, scene.sleeps) == (502, True, [1.0, 2.0, 4.0])
+    assert failed.value.message.startswith("GET /repos/org/ts/contents/README.md at GitHub: status 502")
+
+
+def test_a_secondary_limit_is_waited_for_as_long_as_github_asks(scene: Scene) -> None:
+    """`Retry-After` counts, not our own pause."""
+    scene.github.add_secondary_limit(path_regex="/comments$", retry_after=7)
+    thread = Thread(kind="issue", number=scene.github.open_issue(scene.name, "x"))
+    GitHubConversation(scene.app).ensure_comment(scene.repository, thread, marker="m", body="m")
+
+    assert scene.sleeps == [7.0]
+
+
+def test_a_limit_longer_than_the_deadline_is_given_back_at_once(scene: Scene) -> None:
+    """A step that sleeps an hour helps nobody: the caller learns how long to wait."""
+    scene.github.add_secondary_limit(path_regex="/contents/", retry_after=3600)
+    with pytest.raises(GitHubFailed) as failed:
+        GitHubReader(scene.app).fetch_file(scene.repository, "README.md", "main")
+
+    assert (failed.value.transient, failed.value.retry_after_seconds, scene.sleeps) == (True, 3600.0, [])
+    assert failed.value.hint == "GitHub limits the App's requests; the call is repeated later."
+
+
+def test_an_answer_that_breaks_the_protocol_is_no_crash(scene: Scene) -> None:
+    """Missing fields, wrong types and other text end in our own error."""
+    reader = GitHubReader(scene.app)
+    for body in ({"permission": 7}, ["x"], "<html>", '{"permission"'):
+        scene.github.add_fault(path_regex="/permission$", status=200, body=body)
+        with pytest.raises(GitHubFailed) as failed:
+            reader.fetch_permission(scene.repository, "alice")
+        assert not failed.value.transient
+    scene.github.clear_calls()
+
+
+def test_an_app_that_was_uninstalled_says_so(scene: Scene) -> None:
+    """An installation id that is no more."""
+    with pytest.raises(NotAllowed) as refused:
+        GitHubReader(scene.app).fetch_repository(999, "org/ts")
+
+    assert refused.value.message == "The GitHub App is not installed here any more."
+
+
+@pytest.mark.parametrize("minted", [True, False])
+def test_a_suspended_app_says_so(scene: Scene, *, minted: bool) -> None:
+    """The owner suspended the installation: whether a token was minted before or not, the answer is the same."""
+    scene.github.suspend_installation("org")
+    if not minted:
+        body = {"message": "This installation has been suspended"}
+        scene.github.add_fault(path_regex="/access_tokens$", status=403, body=body)
+    with pytest.raises(NotAllowed) as refused:
+        GitHubReader(scene.app).fetch_file(scene.repository, "README.md", "main")
+
+    assert refused.value.message == "The owner suspended the installation of the GitHub App."
+
+
+def test_a_missing_permission_is_named(scene: Scene) -> None:
+    """The owner did not accept a permission: the answer lists what the call needs."""
+    body = {"message": "The permissions requested are not granted to this installation."}
+    scene.github.add_fault(path_regex="/access_tokens$", status=422, body=body)
+    with pytest.raises(NotAllowed) as refused:
+        scene.app.token_for_clone(scene.repository)
+
+    assert refused.value.message == (
+        "The App's installation lacks one of these permissions: contents: read, metadata: read."
+    )
+
+
+def test_a_repository_outside_the_installation_is_missing(scene: Scene) -> None:
+    """The owner took the repository out of the installation."""
+    scene.github.create_repo("org/other")
+    scene.github.select_repositories("org", added=["org/other"], removed=["org/ts"])
+    with pytest.raises(SourceMissing) as missing:
+        scene.app.token_for_clone(scene.repository)
+
+    assert missing.value.message == "The App's installation does not cover the repository, or it does not exist."
+
+
+def test_a_wrong_key_names_the_setting(scene: Scene) -> None:
+    """GitHub rejects the signature, or the file is no key at all."""
+    other = GitHubApp(
+        api_url=scene.github.api_url, app_id=1, private_key_pem=scene.github.private_key_path.read_bytes()
+    )
+    broken = GitHubApp(api_url=scene.github.api_url, app_id=1, private_key_pem=b"\xffnot a key")
+    with pytest.raises(GitHubFailed) as failed:
+        other.fetch_identity()
+    with pytest.raises(SettingsInvalid) as invalid:
+        broken.fetch_identity()
+
+    assert failed.value.hint == (
+        "Check `github.app_id` and `github.private_key_file` in the settings, and this machine's clock."
+    )
+    assert invalid.value.hint == "Set `github.private_key_file` to the .pem file that GitHub generated for the App."
+
+
+def test_a_host_without_an_answer_says_so(scene: Scene) -> None:
+    """Nobody listens: a passing failure with a hint."""
+    app = GitHubApp(
+        api_url="http://127.0.0.1:9",
+        app_id=1,
+        private_key_pem=scene.github.private_key_path.read_bytes(),
+        patience=Patience(attempts=1),
+    )
+    with pytest.raises(GitHubFailed) as failed:
+        app.fetch_identity()
+
+    assert failed.value.message == (
+        "GET /app at GitHub: expected an answer, but the connection failed (ConnectionError)."
+    )
+    assert (failed.value.status, failed.value.transient) == (None, True)
+
+
+def test_writes_of_one_operation_keep_a_distance(scene: Scene) -> None:
+    """GitHub asks for pauses between writes; the client keeps the one it is given."""
+    app = GitHubApp(
+        api_url=scene.github.api_url,
+        app_id=scene.github.app_id,
+        private_key_pem=scene.github.private_key_path.read_bytes(),
+        patience=Patience(seconds_between_writes=0.2),
+    )
+    scene.github.clear_calls()
+    GitHubHub(app).ensure_commit(
+        scene.repository, branch="b", base_sha=scene.head, files={"x": b"1"}, message="m", expected_sha=None
+    )
+    writes = [
+        datetime.fromisoformat(call.at)
+        for call in scene.github.calls(caller="installation")
+        if call.method in ("POST", "PATCH")
+    ]
+    gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(writes)]
+
+    assert len(gaps) == 3
+    assert min(gaps) >= 0.19

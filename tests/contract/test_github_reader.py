@@ -1,0 +1,225 @@
+"""The port RepositoryReader against the GitHub sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from hublish.adapters.github import GitHubReader
+from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
+from hublish.errors import SourceInvalid, SourceMissing
+from tests.contract.github_parts import Scene, make_scene
+from tests.sandbox.github import GitHubSandbox
+
+pytestmark = pytest.mark.github
+
+
+@pytest.fixture
+def reader(scene: Scene) -> GitHubReader:
+    return GitHubReader(scene.app)
+
+
+def test_a_repository_is_read_as_it_is_now(scene: Scene, reader: GitHubReader) -> None:
+    """Id, names, default branch and visibility come from GitHub."""
+    repository_id = scene.github.api("GET", "/repos/org/ts", login="alice").body["id"]
+    installation_id = scene.repository.installation_id
+    expected = Repository(
+        id=repository_id, owner="org", name="ts", installation_id=installation_id, default_branch="main"
+    )
+
+    assert reader.fetch_repository(installation_id, "org/ts") == expected
+
+
+@pytest.mark.parametrize("full_name", ["org/none", "org", "org/", "/ts", "org/ts/x", "../..", "org/.."])
+def test_a_repository_that_cannot_be_seen_is_missing(scene: Scene, reader: GitHubReader, full_name: str) -> None:
+    """Unknown and impossible names are one error."""
+    with pytest.raises(SourceMissing):
+        reader.fetch_repository(scene.repository.installation_id, full_name)
+
+
+def test_the_installation_of_a_repository_is_found(scene: Scene, reader: GitHubReader) -> None:
+    """The App's own token finds it; None where the App is not."""
+    scene.github.create_user("carol", install=False)
+    scene.github.create_repo("carol/notes")
+
+    assert reader.find_installation("org/ts") == scene.repository.installation_id
+    assert reader.find_installation("carol/notes") is None
+    assert reader.find_installation("org/none") is None
+
+
+def test_a_tag_comes_before_a_branch_of_the_same_name(scene: Scene, reader: GitHubReader) -> None:
+    """Git's own order: tags, then branches."""
+    tagged = scene.github.create_tag("org/ts", "both")
+    branched = scene.github.commit_files("org/ts", {"x": "1"}, branch="both")
+
+    assert reader.resolve_ref(scene.repository, "both") == ResolvedRef(name="both", kind=RefKind.TAG, sha=tagged)
+    assert reader.resolve_ref(scene.repository, "both", kind="branch") == ResolvedRef(
+        name="both", kind=RefKind.BRANCH, sha=branched
+    )
+
+
+def test_an_annotated_tag_is_peeled_to_its_commit(scene: Scene, reader: GitHubReader) -> None:
+    """The tag object's own SHA is never taken for a commit."""
+    scene.github.create_annotated_tag("org/ts", "v1")
+    expected = ResolvedRef(name="v1", kind=RefKind.TAG, sha=scene.head)
+
+    assert reader.resolve_ref(scene.repository, "v1", kind="tag") == expected
+
+
+def test_a_release_and_a_branch_with_a_slash_are_resolved(scene: Scene, reader: GitHubReader) -> None:
+    """Slashes belong to names of refs."""
+    scene.github.publish_release("org/ts", "release/1")
+    sha = scene.github.commit_files("org/ts", {"x": "1"}, branch="feature/é")
+
+    assert reader.resolve_ref(scene.repository, "release/1").kind is RefKind.TAG
+    assert reader.resolve_ref(scene.repository, "feature/é") == ResolvedRef(
+        name="feature/é", kind=RefKind.BRANCH, sha=sha
+    )
+
+
+def test_a_sha_is_resolved_when_it_belongs_to_the_repository(scene: Scene, reader: GitHubReader) -> None:
+    """Full or cut, on the default branch or the head of another."""
+    old = scene.head
+    scene.github.commit_files("org/ts", {"x": "1"})
+    side = scene.github.commit_files("org/ts", {"y": "1"}, branch="side")
+
+    assert reader.resolve_ref(scene.repository, old) == ResolvedRef(name=old, kind=RefKind.SHA, sha=old)
+    assert reader.resolve_ref(scene.repository, side[:9]) == ResolvedRef(name=side[:9], kind=RefKind.SHA, sha=side)
+
+
+def test_a_commit_on_no_branch_is_refused(scene: Scene, reader: GitHubReader) -> None:
+    """GitHub serves commits of forks under the parent's name; they are not the repository's own."""
+    stray = scene.github.commit_files("org/ts", {"y": "1"}, branch="side")
+    scene.github.delete_ref("org/ts", "heads/side")
+
+    with pytest.raises(SourceMissing) as missing:
+        reader.resolve_ref(scene.repository, stray)
+
+    assert missing.value.message == f"The commit {stray} is neither on main nor the head of a branch of org/ts."
+
+
+@pytest.mark.parametrize(
+    ("ref", "kind"),
+    [
+        ("v9", None),
+        ("v9", "tag"),
+        ("main", "tag"),
+        ("v9", "branch"),
+        ("abcdef0", None),
+        ("abcdef0123", "sha"),
+        ("main", "sha"),
+    ],
+)
+def test_a_ref_that_does_not_exist_is_missing(scene: Scene, reader: GitHubReader, ref: str, kind: str | None) -> None:
+    """Also when another kind of ref has the name."""
+    with pytest.raises(SourceMissing) as missing:
+        reader.resolve_ref(scene.repository, ref, kind=kind)
+
+    names = kind or "tag or branch or sha"
+    assert missing.value.message == (
+        f'Expected a {names} "{ref}" in org/ts, but GitHub does not know it or the App may not see it.'
+    )
+
+
+@pytest.mark.parametrize("ref", ["--upload-pack=x", "../../secret", "a b", ""])
+def test_an_impossible_ref_is_never_asked_for(scene: Scene, reader: GitHubReader, ref: str) -> None:
+    """No request is made with a name that could change the address."""
+    with pytest.raises(SourceMissing):
+        reader.resolve_ref(scene.repository, ref)
+
+    assert scene.github.calls() == ()
+
+
+def test_a_pull_request_of_the_repository_is_no_fork(scene: Scene, reader: GitHubReader) -> None:
+    """Its head is the branch's commit."""
+    sha = scene.github.commit_files("org/ts", {"x": "1"}, branch="side")
+    number = scene.github.open_pull_request("org/ts", "Side", head="side", login="alice")
+    expected = ResolvedRef(name=str(number), kind=RefKind.PULL_REQUEST, sha=sha)
+
+    assert reader.resolve_ref(scene.repository, str(number), kind="pull-request") == expected
+
+
+def test_a_pull_request_from_a_fork_is_marked(scene: Scene, reader: GitHubReader) -> None:
+    """The mark is what denies the build later."""
+    scene.github.create_user("mallory", install=False)
+    fork = scene.github.fork("org/ts", login="mallory")
+    sha = scene.github.commit_files(fork, {"x": "1"}, branch="side", login="mallory")
+    number = scene.github.open_pull_request("org/ts", "Side", head="mallory:side", login="mallory")
+    expected = ResolvedRef(name=str(number), kind=RefKind.PULL_REQUEST, sha=sha, fork=True)
+
+    assert reader.resolve_ref(scene.repository, str(number), kind="pull-request") == expected
+
+
+@pytest.mark.parametrize("number", ["999", "x", "-1", "\u0663"])
+def test_a_pull_request_that_does_not_exist_is_missing(scene: Scene, reader: GitHubReader, number: str) -> None:
+    """Unknown numbers, and texts that are none."""
+    with pytest.raises(SourceMissing):
+        reader.resolve_ref(scene.repository, number, kind="pull-request")
+
+
+def test_a_file_is_read_at_a_commit(scene: Scene, reader: GitHubReader) -> None:
+    """The bytes of that commit, not of today's branch."""
+    old = scene.head
+    scene.github.commit_files("org/ts", {"images/a.yaml": b"\xff\x00new"})
+
+    assert reader.fetch_file(scene.repository, "images/a.yaml", old) == b"a: 1\n"
+    assert reader.fetch_file(scene.repository, "images/a.yaml", "main") == b"\xff\x00new"
+
+
+@pytest.mark.parametrize("path", ["none.yaml", "images", "images/a.yaml/x"])
+def test_what_is_no_file_is_none(scene: Scene, reader: GitHubReader, path: str) -> None:
+    """Missing paths and folders."""
+    assert reader.fetch_file(scene.repository, path, scene.head) is None
+
+
+@pytest.mark.parametrize("path", ["../../../user", "images/../a", "/etc/passwd", ""])
+def test_a_path_that_escapes_is_never_asked_for(scene: Scene, reader: GitHubReader, path: str) -> None:
+    """A `..` in an address would reach another endpoint with our token."""
+    with pytest.raises(SourceMissing):
+        reader.fetch_file(scene.repository, path, scene.head)
+
+    assert [call.path for call in scene.github.calls() if "contents" in call.path] == []
+
+
+def test_a_file_above_the_limit_is_refused(scene: Scene, reader: GitHubReader) -> None:
+    """GitHub itself sends no more than 1 MiB this way."""
+    scene.github.commit_files("org/ts", {"big": b"x" * (1024 * 1024 + 1)})
+
+    with pytest.raises(SourceInvalid) as invalid:
+        reader.fetch_file(scene.repository, "big", "main")
+
+    assert invalid.value.message == "big has 1048577 bytes; at most 1048576 are read."
+
+
+def test_permissions_are_what_github_says(scene: Scene, reader: GitHubReader) -> None:
+    """Maintain counts as write and triage as read; strangers may read what is public."""
+    people = {"dora": "admin", "emil": "maintain", "fred": "triage"}
+    for login in (*people, "greta"):
+        scene.github.create_user(login, install=False)
+    scene.github.set_permissions("org/ts", people)
+    expected = {
+        "dora": Permission.ADMIN,
+        "emil": Permission.WRITE,
+        "alice": Permission.WRITE,
+        "fred": Permission.READ,
+        "bob": Permission.READ,
+        "greta": Permission.READ,
+        "nobody-at-all": Permission.NONE,
+    }
+
+    assert {login: reader.fetch_permission(scene.repository, login) for login in expected} == expected
+
+
+def test_a_stranger_has_no_permission_on_a_private_repository(github: GitHubSandbox) -> None:
+    """What is private is closed."""
+    scene = make_scene(github, private=True)
+    github.create_user("greta", install=False)
+
+    assert GitHubReader(scene.app).fetch_permission(scene.repository, "greta") is Permission.NONE
+
+
+def test_an_unknown_permission_opens_nothing(scene: Scene, reader: GitHubReader) -> None:
+    """A word GitHub may invent is no permission."""
+    body = {"permission": "owner", "role_name": "owner", "user": None}
+    scene.github.add_fault(path_regex="/permission$", status=200, body=body)
+
+    assert reader.fetch_permission(scene.repository, "alice") is Permission.NONE

@@ -1,0 +1,136 @@
+/**
+ * Fields GitHub always sends and the emulator leaves out, added to answers and webhook payloads alike.
+ *
+ * Values are recognised by the keys they have, as GitHub's bodies nest the same few kinds everywhere.
+ */
+import { nodeId } from "./state.mjs";
+
+/** @param place path of the request, or "webhook" */
+export function completeBody(context, body, place) {
+  if (body === null || typeof body !== "object") return body;
+  if (Array.isArray(body)) return body.map((item) => completeBody(context, item, place));
+  for (const [key, value] of Object.entries(body)) body[key] = completeBody(context, value, place);
+  for (const [matches, complete] of KINDS) if (matches(body)) complete(context, body, place);
+  return body;
+}
+
+const has = (...keys) => (value) => keys.every((key) => key in value);
+
+const KINDS = [
+  [has("ref", "object"), completeRef],
+  [has("author_association", "user", "body"), completeAuthored],
+  [has("check_suite", "head_sha", "output"), completeCheckRun],
+  [has("tag_name", "target_commitish"), completeRelease],
+  [has("head", "base", "merge_commit_sha"), completePull],
+  [has("full_name", "owner", "default_branch"), completeRepository],
+  [has("access_tokens_url"), completeInstallation],
+  [has("commit", "parents", "sha"), completeCommit],
+  [has("login", "id", "avatar_url"), completeAccount],
+];
+
+/** PyGithub edits a ref at its `url`, which the emulator gives for reading only. */
+function completeRef(_context, ref) {
+  ref.url = ref.url?.replace("/git/ref/", "/git/refs/");
+}
+
+function completeAuthored(context, value) {
+  const { login } = value.user ?? {};
+  const app = login?.endsWith("[bot]") ? context.gh.apps.findOneBy("slug", login.slice(0, -"[bot]".length)) : undefined;
+  value.performed_via_github_app = app ? formatApp(context, app) : null;
+}
+
+function completeCheckRun(context, run) {
+  const app = context.gh.apps.findOneBy("app_id", context.state.config.app_id);
+  run.app = formatApp(context, app);
+  run.pull_requests ??= [];
+  run.check_suite = run.check_suite && { id: run.check_suite.id, ...run.check_suite };
+  run.output = { ...run.output, annotations_url: `${run.url}/annotations` };
+  delete run.output.annotations;
+}
+
+function completeRelease(_context, release) {
+  release.immutable ??= false;
+  release.updated_at ??= release.created_at;
+  release.author ??= null;
+}
+
+function completePull(_context, pull) {
+  pull.merged_by ??= null;
+  pull.auto_merge ??= null;
+  pull.maintainer_can_modify ??= false;
+  pull.rebaseable ??= pull.mergeable ?? null;
+}
+
+function completeRepository(context, repo) {
+  const url = repo.url?.startsWith("http") ? repo.url : `${context.baseUrl}/repos/${repo.full_name}`;
+  repo.url = url;
+  repo.hooks_url ??= `${url}/hooks`;
+  repo.web_commit_signoff_required ??= false;
+  repo.custom_properties ??= {};
+  repo.network_count ??= repo.forks_count ?? 0;
+  repo.subscribers_count ??= 0;
+}
+
+function completeInstallation(_context, installation) {
+  installation.single_file_paths ??= [];
+  installation.target_id ??= installation.account?.id ?? 0;
+  installation.single_file_name ??= null;
+  installation.client_id ??= `Iv23li${installation.app_id}`;
+}
+
+function completeCommit(_context, commit) {
+  commit.comments_url ??= `${commit.url}/comments`;
+  commit.node_id ??= nodeId("Commit", commit.sha);
+}
+
+function completeAccount(context, account) {
+  for (const [key, value] of Object.entries(formatAccount(context, account))) account[key] ??= value;
+}
+
+export function formatApp(context, app) {
+  const { baseUrl } = context;
+  const created = "2026-01-01T00:00:00Z";
+  const owner = formatAccount(context, context.gh.users.findOneBy("login", "admin"));
+  return {
+    id: app.app_id,
+    slug: app.slug,
+    client_id: `Iv23li${app.app_id}`,
+    node_id: nodeId("App", app.app_id),
+    owner,
+    name: app.name,
+    description: app.description,
+    external_url: `${baseUrl}/apps/${app.slug}`,
+    html_url: `${baseUrl}/apps/${app.slug}`,
+    created_at: created,
+    updated_at: created,
+    permissions: app.permissions,
+    events: app.events.filter((event) => event !== "*"),
+  };
+}
+
+/** A user or organization as GitHub nests it. */
+export function formatAccount(context, account) {
+  const { baseUrl } = context;
+  const url = `${baseUrl}/users/${account.login}`;
+  return {
+    login: account.login,
+    id: account.id,
+    node_id: account.node_id || nodeId("User", account.id),
+    avatar_url: `${baseUrl}/avatars/u/${account.login}`,
+    gravatar_id: "",
+    url,
+    html_url: `${baseUrl}/${account.login}`,
+    followers_url: `${url}/followers`,
+    following_url: `${url}/following{/other_user}`,
+    gists_url: `${url}/gists{/gist_id}`,
+    starred_url: `${url}/starred{/owner}{/repo}`,
+    subscriptions_url: `${url}/subscriptions`,
+    organizations_url: `${url}/orgs`,
+    repos_url: `${url}/repos`,
+    events_url: `${url}/events{/privacy}`,
+    received_events_url: `${url}/received_events`,
+    type: account.type ?? "Organization",
+    site_admin: false,
+    user_view_type: "public",
+  };
+}

@@ -1,0 +1,79 @@
+"""The index client's cache: nothing half done, nothing damaged handed out."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from hublish.adapters.index.cache import CachedPage, ensure_page, file_path, find_file, load_page, replace_file
+from hublish.core.ports import IndexFile
+from hublish.errors import DiskFull
+
+URL = "https://index.example.com/simple/a/"
+PAGE = CachedPage(url=f"{URL}#moved", etag='"1"', content_type="text/html", body=b"line\n\nline\n")
+BODY = b"wheel"
+SHA256 = hashlib.sha256(BODY).hexdigest()
+
+
+def make_file(size_bytes: int | None) -> IndexFile:
+    return IndexFile(filename="a.whl", url="https://example.com/a.whl", sha256=SHA256, size_bytes=size_bytes)
+
+
+def test_page_comes_back_as_kept(tmp_path: Path) -> None:
+    """All fields and bytes survive."""
+    ensure_page(tmp_path, URL, PAGE)
+
+    assert (load_page(tmp_path, URL), load_page(tmp_path, URL + "b/")) == (PAGE, None)
+
+
+def test_damaged_page_is_no_page(tmp_path: Path) -> None:
+    """A page whose bytes changed on disk is asked for anew."""
+    ensure_page(tmp_path, URL, PAGE)
+    [kept] = (tmp_path / "pages").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1])
+
+    assert load_page(tmp_path, URL) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "content", "size_bytes"),
+    [
+        (True, BODY, 5),
+        (True, BODY, None),
+        (True, BODY, 4),
+        (False, b"other bytes", 5),
+        (False, b"OTHER", None),
+    ],
+)
+def test_kept_file_is_checked(tmp_path: Path, found: bool, content: bytes, size_bytes: int | None) -> None:
+    """A file of the right size is taken; with another or unknown size its hash decides, and a bad one is removed."""
+    path = file_path(tmp_path, SHA256, "a.whl")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+
+    assert (find_file(tmp_path, make_file(size_bytes), SHA256) == path, path.exists()) == (found, found)
+
+
+def test_missing_file_is_not_found(tmp_path: Path) -> None:
+    """An empty cache has nothing."""
+    assert find_file(tmp_path, make_file(5), SHA256) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EIO, OSError)]
+)
+def test_failed_write_leaves_nothing(tmp_path: Path, error: int, expected: type[Exception]) -> None:
+    """A full disk is told as such, and neither the file nor a part of it stays."""
+
+    def write() -> None:
+        with replace_file(tmp_path / "wheels" / "a") as stream:
+            stream.write(b"part")
+            raise OSError(error, "broken")
+
+    with pytest.raises(expected):
+        write()
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -1,0 +1,487 @@
+"""The layered builder as a whole, in memory: what the image holds, what is refused, what never changes its bytes."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from hublish.builders.layered import build_layered
+from hublish.core.building import Progress, Step
+from hublish.core.plan import Environment, Trust
+from hublish.errors import (
+    BuildCancelled,
+    BuildFailed,
+    DiskFull,
+    ImageInvalid,
+    SourceInvalid,
+    WheelInvalid,
+    WheelMissing,
+)
+from hublish.oci.check import check_image
+from hublish.oci.image import parse_spec
+from hublish.oci.manifest import parse_manifest
+from tests.fakes import FakeSource
+from tests.unit.builders.samples import BASE, TARGET, Bench
+
+SITE = "/opt/hublish/venv/lib/python3.11/site-packages"
+BASE_SITE = "/usr/local/lib/python3.11/dist-packages"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path)
+    bench.add_base()
+    bench.add_package("alpha", scripts={"alpha": "alpha:main"})
+    bench.add_package("beta", requires=["alpha>=1"])
+    return bench
+
+
+def read_config(bench: Bench) -> dict:
+    manifest = parse_manifest(bench.images.fetch_manifest(TARGET).body)
+    return json.loads(bench.images.blobs[TARGET.name, manifest.config.digest])
+
+
+def test_image_is_golden(bench):
+    """The digest of a fixed plan over a fixed base never changes without a new builder version."""
+    expected = "sha256:65c2018f889e757f5d5906a5b3fb2c1d524fc9d1b3549bbc94e7e5d186ce6aac"
+
+    outcome = bench.build()
+
+    assert outcome.digest == expected
+
+
+def test_image_agrees_with_itself(bench):
+    """Every digest, size and diff ID of a built image is right."""
+    bench.build()
+
+    manifest = bench.images.fetch_manifest(TARGET).body
+
+    assert check_image(manifest, open_blob=lambda digest: io.BytesIO(bench.images.blobs[TARGET.name, digest])) == ()
+
+
+def test_image_says_how_it_is_started(bench):
+    """The config holds entry point, command, user, home, path and labels."""
+    expected = {
+        "Cmd": ["jupyterhub-singleuser"],
+        "Entrypoint": ["/opt/hublish/venv/bin/python", "-I", "/opt/hublish/entrypoint.py", "/srv/repo", "ts"],
+        "Env": ["PATH=/opt/hublish/venv/bin:/usr/local/bin:/usr/bin:/bin", "HOME=/home/jovyan"],
+        "Labels": {
+            "org.opencontainers.image.base.digest": bench.plan().base.digest,
+            "org.opencontainers.image.base.name": "registry.example.org/base/python:3.11",
+            "org.opencontainers.image.revision": "a" * 40,
+        },
+        "User": "1000:0",
+        "WorkingDir": "/home/jovyan",
+    }
+
+    bench.build()
+    config = read_config(bench)
+
+    assert config["config"] == expected
+    assert config["created"] == "2026-11-21T10:00:00Z"
+    assert [entry["created_by"] for entry in config["history"]] == [
+        "base",
+        "hublish: virtual environment",
+        "hublish: home",
+        "hublish: beta 1.0",
+        "hublish: alpha 1.0",
+        "hublish: source",
+    ]
+
+
+def test_image_holds_environment_home_and_source(bench):
+    """Modes and owners follow the rules of the image, whatever the machine's are."""
+    expected = {
+        "/opt/hublish/venv/bin/python": (0o777, 0, "/usr/bin/python3.11"),
+        "/opt/hublish/venv/bin/alpha": (0o775, 0, ""),
+        f"{SITE}/alpha/__init__.py": (0o664, 0, ""),
+        "/home/jovyan": (0o775, 1000, ""),
+        "/srv/repo/README.md": (0o644, 0, ""),
+        "/opt": (0o755, 0, ""),
+    }
+
+    bench.build()
+    files = bench.images.files(TARGET)
+
+    assert {path: (files[path].mode, files[path].uid, files[path].linkname) for path in expected} == expected
+    assert bench.images.read(TARGET, "/opt/hublish/venv/bin/alpha").startswith(b"#!/opt/hublish/venv/bin/python\n")
+    assert bench.images.read(TARGET, "/etc/passwd") == (
+        b"root:x:0:0:root:/root:/bin/bash\njovyan:x:1000:0::/home/jovyan:/bin/bash\n"
+    )
+
+
+def test_outcome_says_what_was_done(bench):
+    """Packages, layers with their transfer, sizes and the times of the steps are told."""
+    outcome = bench.build()
+
+    assert outcome.packages == (("alpha", "1.0"), ("beta", "1.0"))
+    assert [(layer.title, layer.transfer) for layer in outcome.layers] == [
+        ("base layer", "mounted"),
+        ("virtual environment", "uploaded"),
+        ("home", "uploaded"),
+        ("beta 1.0", "uploaded"),
+        ("alpha 1.0", "uploaded"),
+        ("source", "uploaded"),
+    ]
+    assert outcome.size_bytes > outcome.uploaded_bytes > 0
+    assert [name for name, _ in outcome.step_seconds] == ["base", "packages", "layers", "push"]
+
+
+def test_progress_ends_each_step_with_all_units(bench):
+    """The last word of each step says that all of it is done."""
+    bench.build()
+
+    last = {progress.step: (progress.done, progress.total) for progress in bench.progress}
+
+    assert last[Step.PACKAGES] == (2, 2)
+    assert last[Step.LAYERS] == (2, 2)
+    assert last[Step.PUSH][0] == last[Step.PUSH][1]
+
+
+def test_second_build_takes_layers_from_the_memo(bench):
+    """Unchanged layers are neither made nor uploaded again."""
+    first = bench.build()
+    bench.source = FakeSource({"README.md": b"changed\n"})
+    bench.log.clear()
+
+    second = bench.build()
+
+    assert "2 layers of packages: 0 made, 2 kept from earlier builds" in bench.log
+    assert [layer.transfer for layer in second.layers] == ["present"] * 5 + ["uploaded"]
+    assert [layer.digest for layer in second.layers[:5]] == [layer.digest for layer in first.layers[:5]]
+
+
+def test_memo_that_lost_or_changed_its_blob_is_not_trusted(bench):
+    """A blob that is not what it was is made anew, with the same bytes."""
+    first = bench.build()
+    blobs = bench.folder / "workspace" / "blobs"
+    (blobs / first.layers[3].digest.removeprefix("sha256:")).write_bytes(b"other")
+    (blobs / first.layers[4].digest.removeprefix("sha256:")).unlink()
+    bench.log.clear()
+
+    second = bench.build()
+
+    assert second.digest == first.digest
+    assert "2 layers of packages: 2 made, 0 kept from earlier builds" in bench.log
+
+
+def test_pull_request_never_writes_the_memo(bench):
+    """Code that is not the owner's reads what is there and leaves nothing."""
+    bench.build(bench.plan(trust=Trust.PULL_REQUEST))
+
+    assert not (bench.folder / "workspace" / "layers").exists()
+
+
+def test_bytes_do_not_depend_on_target_owner_or_trust(bench):
+    """The last three fields of a plan name the build and never change the image."""
+    first = bench.build()
+
+    second = bench.build(
+        bench.plan(source_repo_id=9, target_repository="other.example.org/x", trust=Trust.FORK), workspace="second"
+    )
+
+    assert second.digest == first.digest
+
+
+def test_processes_make_the_same_bytes(bench):
+    """One worker or two, in this process or others: the same digest."""
+    blob = bytes(range(256)) * 4096
+    for name in ("gamma", "delta"):
+        bench.add_package(name, files={f"{name}/data.bin": blob, f"{name}/__init__.py": "x = {1, 2}\n"})
+    plan = bench.plan(bytecode=True)
+
+    digests = {bench.build(plan, workspace=f"w{workers}", workers=workers).digest for workers in (1, 2)}
+
+    assert len(digests) == 1
+
+
+def test_bytecode_is_compiled_and_recorded(bench):
+    """Modules get unchecked-hash byte-code that RECORD lists, so that an installer can remove it."""
+    cached = f"{SITE}/alpha/__pycache__/__init__.cpython-311.pyc"
+
+    bench.build(bench.plan(bytecode=True))
+    record = bench.images.read(TARGET, f"{SITE}/alpha-1.0.dist-info/RECORD").decode()
+
+    assert bench.images.read(TARGET, cached)[4:8] == b"\x01\0\0\0"
+    assert "alpha/__pycache__/__init__.cpython-311.pyc,sha256=" in record
+
+
+def test_two_wheels_with_one_path_and_other_bytes_are_refused(bench):
+    """What pip would silently overwrite ends the build, with both names."""
+    bench.add_package("gamma", files={"shared.py": "x = 1\n"})
+    bench.add_package("delta", files={"shared.py": "x = 2\n"})
+
+    with pytest.raises(BuildFailed) as caught:
+        bench.build()
+
+    assert caught.value.message == (
+        f"delta-1.0-py3-none-any.whl and gamma-1.0-py3-none-any.whl both bring {SITE}/shared.py, with different bytes"
+    )
+
+
+def test_two_wheels_with_one_path_and_the_same_bytes_are_fine(bench):
+    """Namespace packages ship the same empty file many times."""
+    bench.add_package("gamma", files={"space/__init__.py": ""})
+    bench.add_package("delta", files={"space/__init__.py": ""})
+
+    bench.build()
+
+    assert bench.images.read(TARGET, f"{SITE}/space/__init__.py") == b""
+
+
+def test_file_of_one_wheel_that_is_a_folder_of_another_is_refused(bench):
+    """No unpacker can have both."""
+    bench.add_package("gamma", files={"thing": "x"})
+    bench.add_package("delta", files={"thing/a.py": "x"})
+
+    with pytest.raises(BuildFailed, match=f"both bring {SITE}/thing"):
+        bench.build()
+
+
+def test_wheel_that_brings_the_interpreter_is_refused(bench):
+    """A data file over the environment's own python would replace what everything starts with."""
+    bench.add_package("evil", files={"evil-1.0.data/scripts/python": "#!python\n"})
+
+    with pytest.raises(BuildFailed, match="which the environment itself needs"):
+        bench.build()
+
+
+def test_unmet_requirements_are_listed_before_a_layer_is_made(bench):
+    """A lock made for another Python leaves packages out; all that is missing is said at once."""
+    bench.add_package("gamma", requires=["missing>1", "alpha<1", "other; python_version < '3'", "broken requirement !"])
+
+    with pytest.raises(BuildFailed) as caught:
+        bench.build()
+
+    assert caught.value.message == (
+        "the locked packages do not fit together: "
+        "gamma 1.0 requires missing>1, but missing is not among them for Python 3.11.2; "
+        "gamma 1.0 requires alpha<1, but 1.0 is locked"
+    )
+    assert "Python 3.11.2" in caught.value.hint
+    assert not (bench.folder / "workspace" / "blobs").exists()
+
+
+def test_too_large_image_is_refused_before_the_push(bench):
+    """The limit counts compressed bytes; the largest layers are named and nothing is uploaded."""
+    with pytest.raises(BuildFailed, match=r"the limit is 0\.0 MiB; base .* largest layers: home") as caught:
+        bench.build(bench.plan(size_bytes=1000))
+
+    assert "limits.size" in caught.value.hint
+    assert bench.images.pushed == []
+
+
+def test_cancelled_build_stops_and_pushes_nothing(bench):
+    """The question is asked between units of work."""
+    with pytest.raises(BuildCancelled):
+        build_layered(
+            bench.plan(),
+            source=bench.source,
+            images=bench.images,
+            output=bench.images,
+            target=TARGET,
+            index=bench.index,
+            workspace=bench.folder / "w",
+            workers=1,
+            log=bench.log.append,
+            progress=bench.progress.append,
+            cancelled=lambda: True,
+        )
+
+    assert bench.images.pushed == []
+
+
+def test_cancel_while_processes_work_stops_the_build(bench):
+    """Units that have not started are dropped."""
+    blob = bytes(range(256)) * 4096
+    for name in ("gamma", "delta", "epsilon"):
+        bench.add_package(name, files={f"{name}/data.bin": blob * 2})
+    answers = iter([False] * 10)
+
+    with pytest.raises(BuildCancelled):
+        build_layered(
+            bench.plan(),
+            source=bench.source,
+            images=bench.images,
+            output=bench.images,
+            target=TARGET,
+            index=bench.index,
+            workspace=bench.folder / "w",
+            workers=1,
+            log=bench.log.append,
+            progress=bench.progress.append,
+            cancelled=lambda: next(answers, True),
+        )
+
+    assert bench.images.pushed == []
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "message"),
+    [
+        (errno.ENOSPC, DiskFull, "no space left in the workspace while the step push ran"),
+        (errno.EIO, BuildFailed, "the step push failed: .*cable"),
+    ],
+)
+def test_error_of_the_disk_is_told_as_what_it_is(bench, number, error, message):
+    """A full disk may be retried; another error of the system ends the build with its text."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, "cable")
+
+    bench.images.ensure_blob = fail
+
+    with pytest.raises(error, match=message):
+        bench.build()
+
+
+def test_other_digest_reported_by_the_registry_is_refused(bench):
+    """What was pushed must be what stands there."""
+    bench.images.ensure_manifest = lambda *_, **__: "sha256:" + "0" * 64
+
+    with pytest.raises(ImageInvalid, match=r"expected the digest sha256:.* back, got sha256:000"):
+        bench.build()
+
+
+def test_source_that_changes_while_it_is_packed_is_refused(bench):
+    """The plan names a tree; other bytes are never packed under its name."""
+    bench.source.bodies["README.md"] = b"HELLO\n"
+
+    with pytest.raises(SourceInvalid, match=r"README\.md changed while the image was built"):
+        bench.build()
+
+
+def test_links_and_executables_of_the_source_are_kept(bench):
+    """A link is never followed; the executable bit survives."""
+    bench.source = FakeSource(
+        {"run.sh": b"#!/bin/sh\n", "out": "-> ../../etc/passwd"}, executable=frozenset({"run.sh"})
+    )
+
+    bench.build()
+    files = bench.images.files(TARGET)
+
+    assert (files["/srv/repo/run.sh"].mode, files["/srv/repo/out"].linkname) == (0o755, "../../etc/passwd")
+
+
+def test_plan_without_a_base_is_refused(bench):
+    """A layered plan always has one."""
+    with pytest.raises(BuildFailed, match="without a base"):
+        bench.build(bench.plan(base=None))
+
+
+def test_missing_wheel_stops_the_build(bench):
+    """A file that is gone from the index is said by name."""
+    bench.index.gone.add("alpha-1.0-py3-none-any.whl")
+
+    with pytest.raises(WheelMissing, match=r"alpha-1\.0-py3-none-any\.whl is gone"):
+        bench.build()
+
+
+def test_broken_wheel_stops_the_build(bench):
+    """An archive that is none is said by name."""
+    digest = bench.index.add("broken-1.0-py3-none-any.whl", b"no zip")
+    bench.add_package("broken")
+    bench.packages = [
+        package if package.name != "broken" else type(package)(**{**_fields(package), "hashes": (digest,)})
+        for package in bench.packages
+    ]
+    bench.index.wheels["broken-1.0-py3-none-any.whl"] = b"no zip"
+
+    with pytest.raises(WheelInvalid, match=r"broken-1\.0-py3-none-any\.whl: not a wheel that can be installed"):
+        bench.build()
+
+
+def _fields(package: object) -> dict:
+    return {name: getattr(package, name) for name in package.__dataclass_fields__}
+
+
+def test_base_of_its_own_user_keeps_it(tmp_path):
+    """A base that names a user keeps user, home and entry point; no passwd entry is added."""
+    bench = Bench(tmp_path)
+    bench.add_base(
+        {"/etc/passwd": b"app:x:1001:0:app:/opt/app:/bin/sh\n"},
+        user="app",
+        entrypoint=("/init",),
+        labels=(("org.opencontainers.image.title", "the base"), ("io.openshift.expose-services", "8080")),
+        history=(),
+    )
+
+    bench.build()
+    config = read_config(bench)
+
+    assert config["config"]["User"] == "1001:0"
+    assert config["config"]["WorkingDir"] == "/opt/app"
+    assert config["config"]["Entrypoint"][:2] == ["/init", "/opt/hublish/venv/bin/python"]
+    assert config["config"]["Labels"]["io.openshift.expose-services"] == "8080"
+    assert "org.opencontainers.image.title" not in config["config"]["Labels"]
+    assert [entry["created_by"] for entry in config["history"]][:2] == ["base layer", "base layer"]
+    assert "/home/jovyan" not in bench.images.files(TARGET)
+
+
+def test_base_environment_replaces_what_the_base_has(tmp_path):
+    """Installing over an older distribution hides its whole .dist-info folder, or an empty one would be left."""
+    bench = Bench(tmp_path)
+    info = f"{BASE_SITE}/alpha-0.5.dist-info"
+    record = (
+        "alpha/__init__.py,,\nalpha/old.py,,\nalpha-0.5.dist-info/RECORD,,\nalpha-0.5.dist-info/METADATA,,\n"
+        "../../../bin/alpha,,\nshared/a.py,,\n../../../../../etc/passwd,,\n"
+    )
+    bench.add_base(
+        {
+            f"{BASE_SITE}/alpha/__init__.py": b"old",
+            f"{BASE_SITE}/alpha/old.py": b"old",
+            f"{BASE_SITE}/alpha/__pycache__/old.cpython-311.pyc": b"old",
+            f"{BASE_SITE}/shared/a.py": b"old",
+            f"{BASE_SITE}/shared/b.py": b"of another",
+            f"{info}/RECORD": record.encode(),
+            f"{info}/METADATA": b"Name: alpha\n",
+            "/usr/local/bin/alpha": b"#!/usr/bin/python3\n",
+        }
+    )
+    bench.add_package("alpha", "1.0", scripts={"alpha": "alpha:main"})
+
+    bench.build(bench.plan(environment=Environment.BASE))
+    files = bench.images.files(TARGET)
+    hidden = sorted(path for path in files if "/.wh." in path)
+
+    assert hidden == [
+        "/usr/local/bin/.wh.alpha",
+        f"{BASE_SITE}/.wh.alpha",
+        f"{BASE_SITE}/.wh.alpha-0.5.dist-info",
+        f"{BASE_SITE}/shared/.wh.a.py",
+    ]
+    assert (files[f"{BASE_SITE}/alpha/__init__.py"].mode, files[f"{BASE_SITE}/alpha/__init__.py"].gid) == (0o664, 50)
+    assert "replacing alpha 0.5 of the base" in bench.log
+    assert bench.images.read(TARGET, "/usr/local/bin/alpha").startswith(b"#!/usr/bin/python3.11\n")
+    assert read_config(bench)["config"]["Env"][0] == "PATH=/usr/local/bin:/usr/bin:/bin"
+
+
+def test_base_is_pinned_in_the_registry_of_the_target(bench):
+    """The base's layers are mounted, not sent, when both lie on one registry."""
+    bench.build()
+
+    base = parse_manifest(bench.images.fetch_manifest(BASE).body)
+
+    assert (TARGET.name, base.layers[0].digest) not in bench.images.pushed
+    assert (TARGET.name, base.layers[0].digest) in bench.images.blobs
+
+
+def test_config_of_the_image_lists_all_diff_ids(bench):
+    """One diff ID for each layer, base first."""
+    bench.build()
+    manifest = parse_manifest(bench.images.fetch_manifest(TARGET).body)
+
+    spec = parse_spec(bench.images.blobs[TARGET.name, manifest.config.digest])
+
+    assert len(spec.diff_ids) == len(manifest.layers) == 6
+
+
+def test_progress_values_are_of_the_shared_type(bench):
+    """Sinks get values, not texts."""
+    bench.build()
+
+    assert all(isinstance(progress, Progress) for progress in bench.progress)

@@ -1,0 +1,215 @@
+"""Which wheel is chosen, and why none is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hublish.builders.basefacts import BaseFacts
+from hublish.builders.basepython import read_base_facts
+from hublish.builders.targettags import make_tag_ranks
+from hublish.builders.wheels import choose_file, choose_wheels, fetch_wheels, map_in_threads
+from hublish.core.lockfile import LockedPackage
+from hublish.core.ports import IndexFile
+from hublish.errors import BuildCancelled, WheelMissing
+from tests.unit.builders.samples import BASE, INDEX, Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path)
+    bench.add_base()
+    return bench
+
+
+@pytest.fixture
+def facts(bench: Bench) -> BaseFacts:
+    return read_base_facts(bench.images, BASE, platform="linux/amd64")
+
+
+def offer(*names: str, **changes: object) -> list[IndexFile]:
+    """Files whose hash is their place in the list."""
+    return [
+        IndexFile(filename=name, url="", sha256=f"{number:064d}", size_bytes=1, **changes)
+        for number, name in enumerate(names)
+    ]
+
+
+def choose(facts: BaseFacts, files: list[IndexFile], *, hashes: int = 20, version: str = "1.0") -> str:
+    package = LockedPackage(
+        name="alpha", version=version, hashes=tuple(f"sha256:{n:064d}" for n in range(hashes)), source="index"
+    )
+    choice = choose_file(package, INDEX, files, ranks=make_tag_ranks(facts), python=facts.python_full_version)
+    return choice if isinstance(choice, str) else choice.file.filename
+
+
+def test_most_specific_wheel_that_fits_wins(facts):
+    """The newest platform the base can run beats an older one, a binary beats pure Python."""
+    files = offer(
+        "alpha-1.0-py3-none-any.whl",
+        "alpha-1.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+        "alpha-1.0-cp311-cp311-manylinux_2_28_x86_64.whl",
+        "alpha-1.0-cp311-cp311-manylinux_2_39_x86_64.whl",
+        "alpha-1.0-cp312-cp312-manylinux_2_17_x86_64.whl",
+        "alpha-1.0-cp311-cp311-macosx_11_0_arm64.whl",
+        "alpha-1.0.tar.gz",
+    )
+
+    assert choose(facts, files) == "alpha-1.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+
+
+def test_highest_build_number_wins_between_equal_tags(facts):
+    """As the format says: a build number decides where the tags are the same."""
+    files = offer("alpha-1.0-1-py3-none-any.whl", "alpha-1.0-10-py3-none-any.whl", "alpha-1.0-py3-none-any.whl")
+
+    assert choose(facts, files) == "alpha-1.0-10-py3-none-any.whl"
+
+
+def test_file_that_came_later_never_changes_a_choice(facts):
+    """Only hashes of the lock count, however well another file fits."""
+    files = offer("alpha-1.0-py3-none-any.whl", "alpha-1.0-cp311-cp311-manylinux_2_28_x86_64.whl")
+
+    assert choose(facts, files, hashes=1) == "alpha-1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ([], "the index does not know it"),
+        (
+            [replace(offer("alpha-1.0-py3-none-any.whl")[0], sha256=None)],
+            "no file of the index has a hash of the lock (deleted, or replaced by another file)",
+        ),
+        (offer("alpha-1.0.tar.gz"), "the lock pins only a source distribution, which would have to be built"),
+        (
+            offer("alpha-1.0-cp312-cp312-manylinux_2_17_x86_64.whl", "alpha-1.0-py2-none-any.whl"),
+            "its 2 locked wheels are for other platforms or Python versions",
+        ),
+        (offer("beta-1.0-py3-none-any.whl"), "its 1 locked wheels are for other platforms or Python versions"),
+        (offer("alpha-2.0-py3-none-any.whl"), "its 1 locked wheels are for other platforms or Python versions"),
+        (offer("nonsense.whl"), "its 1 locked wheels are for other platforms or Python versions"),
+        (
+            offer("alpha-1.0-py3-none-any.whl", requires_python=">=3.12"),
+            "it needs Python >=3.12, the base has 3.11.2",
+        ),
+    ],
+)
+def test_reason_says_why_no_file_can_be_used(facts, files, expected):
+    """Each way of having no wheel has its own words."""
+    assert choose(facts, files) == expected
+
+
+@pytest.mark.parametrize("requires", [">=3.8", None, "nonsense"])
+def test_python_requirement_that_holds_or_cannot_be_read_lets_pass(facts, requires):
+    """pip ignores a requirement it cannot read, too."""
+    files = offer("alpha-1.0-py3-none-any.whl", requires_python=requires)
+
+    assert choose(facts, files) == "alpha-1.0-py3-none-any.whl"
+
+
+def test_locked_version_that_is_no_version_fits_nothing(facts):
+    """A lock may hold any text."""
+    expected = "its 1 locked wheels are for other platforms or Python versions"
+
+    assert choose(facts, offer("alpha-1.0-py3-none-any.whl"), version="one") == expected
+
+
+def test_all_missing_wheels_are_listed_at_once(bench, facts):
+    """One answer names every package that cannot be installed, with its reason."""
+    bench.add_package("alpha")
+    bench.packages += [
+        LockedPackage(name="beta", version="2", hashes=("sha256:0",), source="index"),
+        LockedPackage(name="gamma", version="3", hashes=("sha256:0",), source="elsewhere"),
+    ]
+    expected = (
+        "no wheel fits 2 of 3 packages: beta 2: the index does not know it; "
+        "gamma 3: its index 'elsewhere' is not in the lock"
+    )
+
+    with pytest.raises(WheelMissing) as caught:
+        choose_wheels(bench.packages, sources=(INDEX,), facts=facts, index=bench.index, log=bench.log.append)
+
+    assert caught.value.message == expected
+
+
+def test_yanked_wheel_is_used_and_said(bench, facts):
+    """A pinned version may be yanked: pip still installs it, and so does hublish, with a warning."""
+    bench.add_package("alpha")
+    bench.index.yanked["alpha-1.0-py3-none-any.whl"] = "broken on Tuesdays"
+
+    chosen = choose_wheels(bench.packages, sources=(INDEX,), facts=facts, index=bench.index, log=bench.log.append)
+
+    assert [wheel.title for wheel in chosen] == ["alpha 1.0"]
+    assert bench.log == [
+        "warning: alpha 1.0 was yanked from the index (broken on Tuesdays); the lock pins it, so it is used"
+    ]
+
+
+def test_wheels_are_fetched_in_the_order_of_the_choice(bench, facts):
+    """Several at once, but told and returned for each."""
+    for name in ("alpha", "beta", "gamma"):
+        bench.add_package(name)
+    chosen = choose_wheels(bench.packages, sources=(INDEX,), facts=facts, index=bench.index, log=bench.log.append)
+    told: list[str] = []
+
+    fetched = fetch_wheels(
+        chosen, index=bench.index, done=lambda wheel: told.append(wheel.title), cancelled=lambda: None
+    )
+
+    assert [wheel.path.name for wheel in fetched] == [f"{n}-1.0-py3-none-any.whl" for n in ("alpha", "beta", "gamma")]
+    assert sorted(told) == ["alpha 1.0", "beta 1.0", "gamma 1.0"]
+    assert all(wheel.size_bytes == wheel.path.stat().st_size for wheel in fetched)
+
+
+def test_cancel_stops_fetching(bench, facts):
+    """The question is asked before each file."""
+    bench.add_package("alpha")
+    chosen = choose_wheels(bench.packages, sources=(INDEX,), facts=facts, index=bench.index, log=bench.log.append)
+
+    def stop() -> None:
+        raise BuildCancelled("stopped")
+
+    with pytest.raises(BuildCancelled):
+        fetch_wheels(chosen, index=bench.index, done=lambda _: None, cancelled=stop)
+
+
+def test_first_error_of_many_is_raised():
+    """What has not started is dropped."""
+
+    def work(number: int) -> int:
+        if number == 1:
+            raise WheelMissing("one")
+        return number
+
+    with pytest.raises(WheelMissing, match="one"):
+        map_in_threads(work, range(50))
+
+
+def test_tags_of_an_old_arm_and_of_musl(facts):
+    """Legacy names exist for some architectures only; musl has its own."""
+    arm = replace(facts, architecture="aarch64", libc=("glibc", 17))
+    musl = replace(facts, libc=("musl", 2))
+
+    arm_platforms = {tag.platform for tag in make_tag_ranks(arm)}
+    musl_platforms = {tag.platform for tag in make_tag_ranks(musl)}
+
+    assert "manylinux2014_aarch64" in arm_platforms
+    assert "manylinux2010_aarch64" not in arm_platforms
+    assert "manylinux_2_18_aarch64" not in arm_platforms
+    assert musl_platforms == {
+        "musllinux_1_2_x86_64",
+        "musllinux_1_1_x86_64",
+        "musllinux_1_0_x86_64",
+        "linux_x86_64",
+        "any",
+    }
+
+
+def test_first_tag_has_the_best_rank(facts):
+    """Ranks count from the best."""
+    ranks = make_tag_ranks(facts)
+
+    assert min(ranks.values()) == 0
+    assert len(set(ranks.values())) == len(ranks)
