@@ -12,7 +12,6 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -21,45 +20,11 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
+from tests.sandbox.index_faults import Call, Fault
 from tests.sandbox.index_pages import JSON_TYPE, ServedFile, render_html_page, render_json_page
 from tests.sandbox.wheels import NOTEBOOK_PACKAGES, make_lock, make_wheel, wheel_filename
 
 HTML_TYPE = "text/html; charset=utf-8"
-
-
-@dataclass(slots=True, kw_only=True)
-class Fault:
-    """What goes wrong, on paths that `path_regex` is found in, `times` times.
-
-    Attributes:
-        status: answer this status instead.
-        headers: headers added to that answer.
-        body: answer these bytes instead of the right ones (with `status`: as its body).
-        delay_seconds: wait before the answer.
-        truncate_at: send only so many bytes of the body, then drop the connection.
-        drop: drop the connection without an answer.
-        drip_seconds: wait so long after each byte of the body.
-    """
-
-    path_regex: str
-    times: int = 1
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    delay_seconds: float = 0.0
-    truncate_at: int | None = None
-    drop: bool = False
-    drip_seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request as it came in and the status it got."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    status: int | None
 
 
 class PackageIndexSandbox:

@@ -216,6 +216,8 @@ def _list_by_git(folder: Path, environ: Mapping[str, str]) -> _Listing | None:
     submodules = tuple(sorted(path for path, mode in modes.items() if mode == _SUBMODULE_MODE))
     # A nested checkout that is no submodule is listed with a slash at its end; it is not part of this repository.
     paths = {path for path in (*modes, *untracked) if not path.endswith("/")} - set(submodules)
+    # A tracked folder that was replaced by a file or a symlink is still listed with what it held.
+    paths -= {path for path in modes for above in _folders_above(path) if above[:-1] in paths}
     ignored = _find_export_ignored(folder, environ, paths)
     listing = _Listing(
         paths=tuple(sorted(paths - ignored)), submodules=submodules, export_ignored=tuple(sorted(ignored & set(modes)))

@@ -26,6 +26,7 @@ T = TypeVar("T")
 _CHUNK_BYTES = 1 << 16
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
+_NOT_MODIFIED = 304
 _LONGEST_RETRY_AFTER_SECONDS = 60.0
 _USER_AGENT = "hublish (pip-compatible simple API client)"
 
@@ -159,7 +160,10 @@ class IndexTransport:
                 yield Answer(status=response.status, headers=response.headers, url=url, chunks=chunks)
                 return
             finally:
-                # A response read to its end has given its connection back already; any other is of no use to anyone.
+                # A response read to its end has given its connection back already, one without a body does so here; the
+                # connection of any other is of no use to anyone.
+                if response.status == _NOT_MODIFIED:
+                    response.drain_conn()
                 response.close()
         raise IndexFailed(f"{request.where} redirects more than {_MOST_REDIRECTS} times")
 
