@@ -30,6 +30,9 @@ class GitHubSettings(_Section):
         default="https://api.github.com", description="API root; an Enterprise host is set here and nowhere else."
     )
     web: str = Field(default="https://github.com", description="Root of links that people follow.")
+    seconds_between_writes: float = Field(
+        default=1.0, ge=0, description="Pause between two writes of one kind; one second, as GitHub asks for."
+    )
     app_id: int
     private_key_file: Path
     webhook_secret_files: Annotated[list[Path], Field(min_length=1, max_length=2)] = Field(

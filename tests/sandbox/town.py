@@ -127,6 +127,7 @@ class Town:
                 "api": self.github.api_url,
                 "web": self.github.api_url,
                 "app_id": self.github.app_id,
+                "seconds_between_writes": 0,
                 "private_key_file": str(self.github.private_key_path),
                 "webhook_secret_files": [str(secret)],
             },

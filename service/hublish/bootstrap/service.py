@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from hublish.adapters.archive import DiskArchive
-from hublish.adapters.github import GitHubApp, GitHubConversation, GitHubHub, GitHubReader, GitHubSources
+from hublish.adapters.github import GitHubApp, GitHubConversation, GitHubHub, GitHubReader, GitHubSources, Patience
 from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
 from hublish.adapters.store import (
     BuildStore,
@@ -65,6 +65,7 @@ def make_services(settings: Settings) -> Services:
         api_url=settings.github.api,
         app_id=settings.github.app_id,
         private_key_pem=_load_secret(settings.github.private_key_file),
+        patience=Patience(seconds_between_writes=settings.github.seconds_between_writes),
     )
     doors = GitHubSources(github)
     sources = ArchiveSourceFetcher(
