@@ -157,9 +157,6 @@ class _Entered(io.RawIOBase):
         self._context = context
         self._stream = context.__enter__()
 
-    def readable(self) -> bool:
-        return True
-
     def read(self, size: int = -1, /) -> bytes:
         return self._stream.read(size)
 

@@ -17,10 +17,9 @@ from pathlib import Path
 
 from hublish.builders.layered import build_layered
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Progress, Step
-from hublish.core.plan import Plan, Strategy, Trust, make_build_key
+from hublish.core.plan import Plan, Strategy, make_build_key
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, PackageIndex, Source, SourceFetcher
 from hublish.core.reference import Reference
-from hublish.core.repository import RefKind, ResolvedRef
 from hublish.errors import BuildCancelled, BuildFailed, HublishError, SourceInvalid, StrategyUnavailable, clip
 
 LAST_LINES = 20
@@ -189,14 +188,13 @@ class LocalEngine:
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
 
     def _fetch_source(self, run: _Run) -> Source:
-        plan, repository = run.request.plan, run.request.repository
-        if repository is None or plan.commit is None:
+        repository, ref = run.request.repository, run.request.ref
+        if repository is None or ref is None:
             raise BuildFailed("a build in the service needs a repository and a commit")
         run.advance(Progress(step=Step.FETCH, done=0, total=None, label=repository.full_name))
-        run.tell(f"source {repository.full_name} at {plan.commit}")
-        ref = ResolvedRef(name=plan.commit, kind=RefKind.SHA, sha=plan.commit, fork=plan.trust is Trust.FORK)
+        run.tell(f"source {repository.full_name} at {ref.sha}")
         source = self._sources.fetch_source(repository, ref)
-        _verify_source(source, plan)
+        _verify_source(source, run.request.plan)
         return source
 
     def _should_stop(self, run: _Run) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -74,14 +75,21 @@ class Bench:
         )
         return replace(plan, **changes)
 
-    def build(self, plan: Plan | None = None, *, workspace: str = "workspace", workers: int = 1) -> BuildSucceeded:
+    def build(
+        self,
+        plan: Plan | None = None,
+        *,
+        workspace: str = "workspace",
+        workers: int = 1,
+        target: Reference = TARGET,
+    ) -> BuildSucceeded:
         """Build it."""
         return build_layered(
             self.plan() if plan is None else plan,
             source=self.source,
             images=self.images,
             output=self.images,
-            target=TARGET,
+            target=target,
             index=self.index,
             workspace=self.folder / workspace,
             workers=workers,
@@ -89,3 +97,8 @@ class Bench:
             progress=self.progress.append,
             cancelled=lambda: False,
         )
+
+
+def die(job: object) -> None:
+    """End the process that was asked to work, as the kernel does when memory is short."""
+    os._exit(9)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,13 +107,30 @@ def test_musl_is_told_apart():
 
 
 def test_python_by_hard_link_is_followed():
-    """Official images link python3 by name and python3.11 by inode."""
+    """Some images give one file two names; the version behind the name counts."""
+    layer = {path: body for path, body in TINY_BASE.items() if path != "/usr/bin/python3"}
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        link = tarfile.TarInfo("usr/bin/python3")
+        link.type, link.linkname = tarfile.LNKTYPE, "usr/bin/python3.11"
+        archive.addfile(link)
+        archive.addfile(tarfile.TarInfo("usr/bin/plain"))
+        device = tarfile.TarInfo("dev/null")
+        device.type = tarfile.CHRTYPE
+        archive.addfile(device)
     images = FakeImages()
-    tiny = make_tar({**TINY_BASE, "/usr/bin/python3": b""})
-    images.add_image(BASE, [tiny])
-    facts = read({**TINY_BASE, "/usr/bin/python3": "-> python3.11"})
+    images.add_image(BASE, [make_tar(layer), stream.getvalue()])
+
+    facts = read_base_facts(images, BASE, platform=PLATFORM)
 
     assert facts.executable == "/usr/bin/python3.11"
+
+
+def test_files_that_tell_nothing_are_passed_over():
+    """A file can have a telling name and nothing in it; a giant is not read at all."""
+    layer = {"/opt/ld-musl-x.so": b"x", "/usr/lib/libpython3.11.so": b"x", "/usr/lib/libc-2.99.so": b"x"}
+
+    assert read(TINY_BASE, layer).libc == ("glibc", 36)
 
 
 def test_whiteouts_hide_what_lies_below():
@@ -188,6 +207,7 @@ def test_installed_distributions_list_what_hides_them():
         ({**TINY_BASE, "/usr/bin/python3": b"file"}, {}, "expected a python3.N behind python3, got /usr/bin/python3"),
         ({**TINY_BASE, "/usr/bin/python3.11": b"x"}, {}, "the full version of /usr/bin/python3.11 is not to be found"),
         ({**TINY_BASE, "/usr/lib/x86_64-linux-gnu/libc.so.6": b"x"}, {}, "found neither glibc nor musl"),
+        ({**TINY_BASE, "/usr/bin/python3": "-> bash"}, {}, "expected a python3.N behind python3, got /usr/bin/bash"),
         ({**TINY_BASE, "/usr/bin/python3": "-> python3"}, {}, "a loop of symbolic links"),
         (TINY_BASE, {"environment": (("PATH", "/nowhere"),)}, r"no python3 on the image's PATH \(/nowhere\)"),
     ],

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from hublish.builders import workshop
 from hublish.builders.layered import build_layered
 from hublish.core.building import Progress, Step
 from hublish.core.plan import Environment, Trust
+from hublish.core.reference import Reference
 from hublish.errors import (
     BuildCancelled,
     BuildFailed,
@@ -25,8 +29,9 @@ from hublish.oci.check import check_image
 from hublish.oci.image import parse_spec
 from hublish.oci.manifest import parse_manifest
 from tests.fakes import FakeSource
-from tests.unit.builders.samples import BASE, TARGET, Bench
+from tests.unit.builders.samples import BASE, TARGET, Bench, die
 
+TAG = sys.implementation.cache_tag
 SITE = "/opt/hublish/venv/lib/python3.11/site-packages"
 BASE_SITE = "/usr/local/lib/python3.11/dist-packages"
 
@@ -189,8 +194,8 @@ def test_bytes_do_not_depend_on_target_owner_or_trust(bench):
 
 def test_processes_make_the_same_bytes(bench):
     """One worker or two, in this process or others: the same digest."""
-    blob = bytes(range(256)) * 4096
     for name in ("gamma", "delta"):
+        blob = hashlib.shake_256(name.encode()).digest(1 << 20)
         bench.add_package(name, files={f"{name}/data.bin": blob, f"{name}/__init__.py": "x = {1, 2}\n"})
     plan = bench.plan(bytecode=True)
 
@@ -199,15 +204,24 @@ def test_processes_make_the_same_bytes(bench):
     assert len(digests) == 1
 
 
+def test_process_that_dies_is_told(bench, monkeypatch):
+    """A worker that is killed, most likely for want of memory, ends the build with what to do."""
+    bench.add_package("gamma", files={"gamma/data.bin": hashlib.shake_256(b"gamma").digest(2 << 20)})
+    monkeypatch.setattr(workshop, "make_wheel_layer", die)
+
+    with pytest.raises(BuildFailed, match="a process that makes layers died"):
+        bench.build(workers=2)
+
+
 def test_bytecode_is_compiled_and_recorded(bench):
     """Modules get unchecked-hash byte-code that RECORD lists, so that an installer can remove it."""
-    cached = f"{SITE}/alpha/__pycache__/__init__.cpython-311.pyc"
+    cached = f"{SITE}/alpha/__pycache__/__init__.{TAG}.pyc"
 
     bench.build(bench.plan(bytecode=True))
     record = bench.images.read(TARGET, f"{SITE}/alpha-1.0.dist-info/RECORD").decode()
 
     assert bench.images.read(TARGET, cached)[4:8] == b"\x01\0\0\0"
-    assert "alpha/__pycache__/__init__.cpython-311.pyc,sha256=" in record
+    assert f"alpha/__pycache__/__init__.{TAG}.pyc,sha256=" in record
 
 
 def test_two_wheels_with_one_path_and_other_bytes_are_refused(bench):
@@ -219,7 +233,7 @@ def test_two_wheels_with_one_path_and_other_bytes_are_refused(bench):
         bench.build()
 
     assert caught.value.message == (
-        f"delta-1.0-py3-none-any.whl and gamma-1.0-py3-none-any.whl both bring {SITE}/shared.py, with different bytes"
+        f"gamma-1.0-py3-none-any.whl and delta-1.0-py3-none-any.whl both bring {SITE}/shared.py, with different bytes"
     )
 
 
@@ -297,9 +311,8 @@ def test_cancelled_build_stops_and_pushes_nothing(bench):
 
 def test_cancel_while_processes_work_stops_the_build(bench):
     """Units that have not started are dropped."""
-    blob = bytes(range(256)) * 4096
     for name in ("gamma", "delta", "epsilon"):
-        bench.add_package(name, files={f"{name}/data.bin": blob * 2})
+        bench.add_package(name, files={f"{name}/data.bin": hashlib.shake_256(name.encode()).digest(2 << 20)})
     answers = iter([False] * 10)
 
     with pytest.raises(BuildCancelled):
@@ -434,7 +447,7 @@ def test_base_environment_replaces_what_the_base_has(tmp_path):
         {
             f"{BASE_SITE}/alpha/__init__.py": b"old",
             f"{BASE_SITE}/alpha/old.py": b"old",
-            f"{BASE_SITE}/alpha/__pycache__/old.cpython-311.pyc": b"old",
+            f"{BASE_SITE}/alpha/__pycache__/old.{TAG}.pyc": b"old",
             f"{BASE_SITE}/shared/a.py": b"old",
             f"{BASE_SITE}/shared/b.py": b"of another",
             f"{info}/RECORD": record.encode(),
@@ -468,6 +481,26 @@ def test_base_is_pinned_in_the_registry_of_the_target(bench):
 
     assert (TARGET.name, base.layers[0].digest) not in bench.images.pushed
     assert (TARGET.name, base.layers[0].digest) in bench.images.blobs
+
+
+def test_base_of_another_registry_is_copied(bench):
+    """Layers that cannot be mounted go through this machine; sizes add up to what was sent."""
+    target = Reference(registry="elsewhere.example.org", repository="team/ts", tag="build-1")
+
+    outcome = bench.build(target=target)
+
+    assert outcome.layers[0].transfer == "uploaded"
+    assert outcome.uploaded_bytes == outcome.size_bytes
+    assert bench.progress[-1].done == outcome.size_bytes
+
+
+def test_commit_and_tag_of_the_base_are_stated_where_known(bench):
+    """A working tree has no commit to state."""
+    bench.source = FakeSource({"README.md": b"x"}, commit=None)
+
+    bench.build()
+
+    assert "org.opencontainers.image.revision" not in read_config(bench)["config"]["Labels"]
 
 
 def test_config_of_the_image_lists_all_diff_ids(bench):
