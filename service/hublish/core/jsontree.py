@@ -18,6 +18,8 @@ from hublish.core.finding import Finding, Severity
 from hublish.core.place import KeyPath, render_key
 from hublish.errors import clip
 
+SEPARATOR_LIMIT = 1_000_000
+_SEPARATORS = (b"{", b"[", b":", b",", b"\n")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},\n]')
 
 
@@ -74,6 +76,9 @@ def parse_json(body: bytes, *, path: str, limit_bytes: int) -> ParsedJSON:
     """
     if len(body) > limit_bytes:
         return _fail("FileTooLarge", f"the file has {len(body)} bytes; at most {limit_bytes} are read", path=path)
+    if sum(body.count(separator) for separator in _SEPARATORS) > SEPARATOR_LIMIT:
+        # A lock of hashes stays far below; a file of nothing but brackets would take a hundred times its size in memory.
+        return _fail("TooManyItems", f"the file has more than {SEPARATOR_LIMIT} lines, keys and items", path=path)
     try:
         text = body.decode("utf-8")
         value = json.loads(text, parse_constant=_refuse_constant)

@@ -29,6 +29,7 @@ _UNIT_BYTES = {
 _SIZE = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>[kMGT]|[KMGT]i)", re.ASCII)
 _LARGEST_BYTES = 2**50
 _PATH_LIMIT = 1024
+_BRANCH_LIMIT = 255
 _HUB = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,127}(?:=[A-Za-z0-9.+:~-]{1,127})?")
 _STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -96,13 +97,12 @@ def parse_lock_path(text: str) -> str:
 def parse_source_path(text: str) -> str:
     """Parse where the source goes in the image: absolute, below /srv, /opt or /home, outside /opt/hublish."""
     _check_path_text(text)
-    parts = text.rstrip("/").split("/")
-    sane = not {"", ".", ".."}.intersection(parts[1:])
-    if not sane or len(parts) <= 2 or f"/{parts[1]}" not in SOURCE_ROOTS or parts[0] != "":  # noqa: PLR2004 - two parts are "" and the root folder
+    empty, *parts = text.rstrip("/").split("/")
+    if empty or not parts[1:] or f"/{parts[0]}" not in SOURCE_ROOTS or {"", ".", ".."}.intersection(parts):
         raise ValueInvalid(f"expected an absolute path below /srv, /opt or /home without . and .., got {_quote(text)}")
-    if parts[1:3] == ["opt", "hublish"]:
+    if parts[:2] == ["opt", "hublish"]:
         raise ValueInvalid("/opt/hublish belongs to hublish", hint="take a path below /srv, e.g. /srv/repo")
-    return "/".join(parts)
+    return "/" + "/".join(parts)
 
 
 def parse_tag_pattern(text: str) -> str:
@@ -168,7 +168,7 @@ def parse_build_argument(text: str) -> str:
 def parse_branch(text: str) -> str:
     """Parse the name of a branch, where `*` stands for any text without a slash."""
     allowed = text.isprintable() and not set(text) & set(" ~^:?[\\") and ".." not in text
-    if not text or len(text) > 255 or not allowed or text[0] in "-/" or text[-1] in "/.":  # noqa: PLR2004 - git's own limit
+    if not text or len(text) > _BRANCH_LIMIT or not allowed or text[0] in "-/" or text[-1] in "/.":
         raise ValueInvalid(f"expected the name of a branch, got {_quote(text)}")
     return text
 

@@ -66,6 +66,16 @@ def test_numbers_and_nesting_without_end_are_refused(body: bytes) -> None:
     assert [found.code for found in parsed.findings] == ["JSONInvalid"]
 
 
+@pytest.mark.parametrize("item", [b"[],", b"1,", b"\n"])
+def test_file_of_nothing_but_items_is_refused_before_it_is_read(item: bytes) -> None:
+    """A few megabytes of brackets, numbers or lines would take gigabytes as data."""
+    parsed = parse_json(b"[" + item * 1_000_001 + b"1]", path="f.json", limit_bytes=10**7)
+
+    assert [(found.code, found.message) for found in parsed.findings] == [
+        ("TooManyItems", "the file has more than 1000000 lines, keys and items")
+    ]
+
+
 def test_key_that_stands_twice_is_a_fault_with_both_lines() -> None:
     """Also when an escape hides that two keys are the same, and at any depth."""
     parsed = parse_json(b'{"a": [{"x": 1,\n"\\u0078": 2}]}', path="f.json", limit_bytes=LIMIT_BYTES)

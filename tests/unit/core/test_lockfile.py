@@ -123,11 +123,11 @@ def test_whole_lock_is_read_into_values() -> None:
                 hashes=(HASH,),
                 source="example",
                 markers="sys_platform == 'win32'",
-                line=31,
+                line=32,
             ),
-            LockedPackage(name="zope-interface", version="6.0", hashes=(OTHER_HASH, HASH), source="private", line=22),
+            LockedPackage(name="zope-interface", version="6.0", hashes=(OTHER_HASH, HASH), source="private", line=23),
         ),
-        develop=(LockedPackage(name="iniconfig", version="2.0.0", hashes=(HASH,), source="example", line=40),),
+        develop=(LockedPackage(name="iniconfig", version="2.0.0", hashes=(HASH,), source="example", line=41),),
     )
 
     assert parse(lock) == ParsedLock(lock=expected, findings=())
@@ -247,73 +247,73 @@ RELOCK = "run `pipenv lock` and commit Pipfile.lock"
         (
             {"hashes": [HASH], "version": "*"},
             [
-                f"Pipfile.lock:24 error NotPinned default.six.version: `six` is not pinned: expected `version` to be `==` and one version | {RELOCK}"
+                f"Pipfile.lock:23 error NotPinned default.six.version: `six` is not pinned: expected `version` to be `==` and one version | {RELOCK}"
             ],
         ),
         (
             {"hashes": [HASH]},
             [
-                f"Pipfile.lock:20 error NotPinned default.six.version: `six` is not pinned: expected `version` to be `==` and one version | {RELOCK}"
+                f"Pipfile.lock:19 error NotPinned default.six.version: `six` is not pinned: expected `version` to be `==` and one version | {RELOCK}"
             ],
         ),
         (
             {"hashes": [HASH], "version": "==1.*"},
             [
-                f"Pipfile.lock:24 error NotPinned default.six.version: `six` is not pinned: expected `version` to be `==` and one version | {RELOCK}"
+                f"Pipfile.lock:23 error NotPinned default.six.version: `six` is not pinned: expected `version` to be `==` and one version | {RELOCK}"
             ],
         ),
         (
             {"version": "==1"},
             [
-                f"Pipfile.lock:20 error NoHashes default.six.hashes: `six` has no hash: expected `hashes` to list `sha256:` and 64 lower-case hex digits | {RELOCK}"
+                f"Pipfile.lock:19 error NoHashes default.six.hashes: `six` has no hash: expected `hashes` to list `sha256:` and 64 lower-case hex digits | {RELOCK}"
             ],
         ),
         (
             {"hashes": ["md5:0", 3], "version": "==1"},
             [
-                f"Pipfile.lock:21 error NoHashes default.six.hashes: `six` has no hash: expected `hashes` to list `sha256:` and 64 lower-case hex digits | {RELOCK}"
+                f"Pipfile.lock:20 error NoHashes default.six.hashes: `six` has no hash: expected `hashes` to list `sha256:` and 64 lower-case hex digits | {RELOCK}"
             ],
         ),
         (
             {"hashes": [HASH], "index": "other", "version": "==1"},
             [
-                f"Pipfile.lock:24 error UnknownSource default.six.index: `six` comes from a source that the lock does not name; it names example | {RELOCK}"
+                f"Pipfile.lock:23 error UnknownSource default.six.index: `six` comes from a source that the lock does not name; it names example | {RELOCK}"
             ],
         ),
         (
             {"hashes": [HASH], "index": ["example"], "version": "==1"},
             [
-                f"Pipfile.lock:24 error UnknownSource default.six.index: `six` comes from a source that the lock does not name; it names example | {RELOCK}"
+                f"Pipfile.lock:23 error UnknownSource default.six.index: `six` comes from a source that the lock does not name; it names example | {RELOCK}"
             ],
         ),
         (
             {"hashes": [HASH], "markers": "python == 3", "version": "==1"},
             [
-                f"Pipfile.lock:24 error MarkerInvalid default.six.markers: the markers of `six` are not valid (PEP 508) | {RELOCK}"
+                f"Pipfile.lock:23 error MarkerInvalid default.six.markers: the markers of `six` are not valid (PEP 508) | {RELOCK}"
             ],
         ),
         (
             {"hashes": [HASH], "os_name": "posix", "version": "==1"},
             [
-                f"Pipfile.lock:20 error MarkerInvalid default.six: the markers of `six` are not valid (PEP 508) | {RELOCK}"
+                f"Pipfile.lock:19 error MarkerInvalid default.six: the markers of `six` are not valid (PEP 508) | {RELOCK}"
             ],
         ),
         (
             {"hashes": [HASH], "markers": "(" * 2000, "version": "==1"},
             [
-                f"Pipfile.lock:24 error MarkerInvalid default.six.markers: the markers of `six` are not valid (PEP 508) | {RELOCK}"
+                f"Pipfile.lock:23 error MarkerInvalid default.six.markers: the markers of `six` are not valid (PEP 508) | {RELOCK}"
             ],
         ),
         (
             {"hashes": [HASH], "markers": "x" * 3000, "version": "==1"},
             [
-                f"Pipfile.lock:24 error MarkerInvalid default.six.markers: the markers of `six` are not valid (PEP 508) | {RELOCK}"
+                f"Pipfile.lock:23 error MarkerInvalid default.six.markers: the markers of `six` are not valid (PEP 508) | {RELOCK}"
             ],
         ),
         (
             "*",
             [
-                f"Pipfile.lock:20 error PackageInvalid default.six: expected a package and what is locked of it, got `six` | {RELOCK}"
+                f"Pipfile.lock:19 error PackageInvalid default.six: expected a package and what is locked of it, got `six` | {RELOCK}"
             ],
         ),
     ],
@@ -328,7 +328,7 @@ def test_name_that_is_no_package_is_refused() -> None:
     """A name goes into file names and addresses, so its grammar is closed."""
 
     assert [line.partition(": ")[0] for line in lines_of({"version": "==1"}, name="../six")] == [
-        'Pipfile.lock:20 error PackageInvalid default."../six"'
+        'Pipfile.lock:19 error PackageInvalid default."../six"'
     ]
 
 
@@ -338,7 +338,7 @@ def test_two_spellings_of_one_package_are_refused() -> None:
     parsed = parse(make_lock({"My_Pkg": entry, "my-pkg": entry}))
 
     assert lines(parsed) == [
-        f"Pipfile.lock:26 error DuplicatePackage default.my-pkg: `my-pkg` is locked twice under one name | {RELOCK}"
+        f"Pipfile.lock:25 error DuplicatePackage default.my-pkg: `my-pkg` is locked twice under one name | {RELOCK}"
     ]
 
 
@@ -350,27 +350,27 @@ BUILD_HINT = "publish its wheel to a package index, name it in the Pipfile with 
     [
         (
             {"git": "https://github.com/octo/six.git", "ref": "abc"},
-            [f"Pipfile.lock:20 error NeedsWheelBuild default.six: `six` comes from a source repository, so its wheel must be built first; no engine here does that yet | {BUILD_HINT}"],
+            [f"Pipfile.lock:19 error NeedsWheelBuild default.six: `six` comes from a source repository, so its wheel must be built first; no engine here does that yet | {BUILD_HINT}"],
         ),
         (
             {"path": ".", "editable": True},
-            [f"Pipfile.lock:20 error NeedsWheelBuild default.six: `six` comes from a folder or file of this repository, so its wheel must be built first; no engine here does that yet | {BUILD_HINT}"],
+            [f"Pipfile.lock:19 error NeedsWheelBuild default.six: `six` comes from a folder or file of this repository, so its wheel must be built first; no engine here does that yet | {BUILD_HINT}"],
         ),
         (
             {"file": "https://example.com/six-1.0-py3-none-any.whl"},
-            [f"Pipfile.lock:20 error NeedsWheelBuild default.six: `six` comes from a file outside a package index, so its wheel must be built first; no engine here does that yet | {BUILD_HINT}"],
+            [f"Pipfile.lock:19 error NeedsWheelBuild default.six: `six` comes from a file outside a package index, so its wheel must be built first; no engine here does that yet | {BUILD_HINT}"],
         ),
         (
             {"path": "../other"},
-            ['Pipfile.lock:21 error PathEscapes default.six.path: `six`: the path "../other" leaves the repository | keep the package in this repository'],
+            ['Pipfile.lock:20 error PathEscapes default.six.path: `six`: the path "../other" leaves the repository | keep the package in this repository'],
         ),
         (
             {"file": "file:///etc/passwd"},
-            ['Pipfile.lock:21 error PathEscapes default.six.file: `six`: expected a path in the repository, got the absolute path "///etc/passwd" | keep the package in this repository'],
+            ['Pipfile.lock:20 error PathEscapes default.six.file: `six`: expected a path in the repository, got the absolute path "///etc/passwd" | keep the package in this repository'],
         ),
         (
             {"git": 3},
-            [f"Pipfile.lock:21 error PackageInvalid default.six.git: expected the place of `six` to be a text of 1 to 2048 printable characters | {RELOCK}"],
+            [f"Pipfile.lock:20 error PackageInvalid default.six.git: expected the place of `six` to be a text of 1 to 2048 printable characters | {RELOCK}"],
         ),
     ],
 )  # fmt: skip
@@ -409,15 +409,15 @@ def test_group_of_another_shape_and_other_categories_are_told() -> None:
     """A group that is no object is an error; a category of pipenv's that is not installed is a note."""
 
     assert lines(parse(make_lock(default=None, develop=[], docs={}))) == [
-        f"Pipfile.lock:27 error LockInvalid develop: expected an object of at most 5000 packages | {RELOCK}",
-        "Pipfile.lock:28 note CategoryUnread docs: packages of this category are not installed; only `default` and `develop` are | ",
+        f"Pipfile.lock:26 error LockInvalid develop: expected an object of at most 5000 packages | {RELOCK}",
+        "Pipfile.lock:27 note CategoryUnread docs: packages of this category are not installed; only `default` and `develop` are | ",
     ]
 
 
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        (3, ("SourceInvalid", "expected `name` and `url` to be texts and `verify_ssl` to be true or false")),
+        (3, ("SourceInvalid", "expected an object with name and url")),
         ({"name": "a"}, ("SourceInvalid", "expected `name` and `url` to be texts and `verify_ssl` to be true or false")),
         (
             {"name": "a", "url": URL, "verify_ssl": "no"},
