@@ -10,10 +10,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -191,29 +193,27 @@ class Town:
         """What the service wrote."""
         return (self.folder / "service.log").read_text(errors="replace")
 
-    def find_runs(self) -> list[dict[str, Any]]:
-        """The service's runs, newest first, by its own command line."""
-        environment = {**os.environ, "HUBLISH_SETTINGS": str(self.folder / "settings.yaml")}
-        command = [*self.serve, "runs", "list", "--json"]
-        listed = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60)
-        runs: list[dict[str, Any]] = json.loads(listed.stdout)["runs"]
-        return runs
+    def read_runs(self) -> list[dict[str, Any]]:
+        """The service's runs straight from its database, newest first; empty before there is one."""
+        database = self.folder / "data" / "hublish.sqlite"
+        if not database.exists():
+            return []
+        names = ("id", "state", "message", "ref", "attempt")
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+            try:
+                rows = connection.execute(f"select {', '.join(names)} from runs order by seq desc").fetchall()
+            except sqlite3.OperationalError:
+                return []
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def wait_for_runs(self, count: int = 1, *, seconds: float = WAIT_SECONDS) -> list[dict[str, Any]]:
         """Wait until so many runs have ended; returns all, newest first."""
-        import sqlite3
-
         deadline = time.monotonic() + seconds
-        database = self.folder / "data" / "hublish.sqlite"
-        rows: list[tuple[Any, ...]] = []
+        rows: list[dict[str, Any]] = []
         while time.monotonic() < deadline:
-            with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10) as connection:
-                rows = connection.execute(
-                    "select id, state, message, ref, attempt from runs order by seq desc"
-                ).fetchall()
-            connection.close()
-            if sum(row[1] in ENDED for row in rows) >= count:
-                return [dict(zip(("id", "state", "message", "ref", "attempt"), row, strict=True)) for row in rows]
+            rows = self.read_runs()
+            if sum(row["state"] in ENDED for row in rows) >= count:
+                return rows
             time.sleep(0.1)
         raise AssertionError(f"no {count} ended runs after {seconds} s: {rows}\n{self.read_service_log()[-5000:]}")
 
