@@ -140,6 +140,14 @@ def test_a_passing_failure_is_tried_again_with_growing_pauses(scene: Scene, faul
     assert scene.sleeps == [1.0, 2.0]
 
 
+def test_a_token_that_could_not_be_minted_is_asked_for_again(scene: Scene) -> None:
+    """Minting shares the patience of the call it is for."""
+    scene.github.add_fault(path_regex="/access_tokens$", status=502, times=2)
+
+    assert GitHubReader(scene.app).fetch_file(scene.repository, "README.md", "main") == b"# ts\n"
+    assert scene.sleeps == [1.0, 2.0]
+
+
 def test_the_budget_is_fresh_for_each_call(scene: Scene) -> None:
     """A call that needed retries leaves the next one all of its own."""
     reader = GitHubReader(scene.app)

@@ -141,6 +141,28 @@ def test_a_comment_is_deleted_once(scene: Scene, conversation: GitHubConversatio
     assert scene.github.comments(scene.name, issue.number) == []
 
 
+def test_a_refused_deletion_is_an_error(scene: Scene, conversation: GitHubConversation, issue: Thread) -> None:
+    """Only a comment that is gone already counts as deleted."""
+    conversation.ensure_comment(scene.repository, issue, marker=MARKER, body=MARKER)
+    scene.github.add_fault(method="DELETE", status=403, body={"message": "Resource not accessible by integration"})
+    with pytest.raises(GitHubFailed) as failed:
+        conversation.delete_comment(scene.repository, issue, marker=MARKER)
+
+    assert failed.value.status == 403
+
+
+def test_a_list_that_is_none_is_an_error(scene: Scene, conversation: GitHubConversation, issue: Thread) -> None:
+    """An answer of another shape never looks like an empty thread."""
+    scene.github.add_fault(method="GET", path_regex="/comments$", status=200, body={"message": "x"})
+    with pytest.raises(GitHubFailed) as failed:
+        conversation.ensure_comment(scene.repository, issue, marker=MARKER, body=MARKER)
+    scene.github.clear_calls()
+
+    assert failed.value.message == (
+        f"GET /repos/org/ts/issues/{issue.number}/comments at GitHub: expected a list, but the answer holds none."
+    )
+
+
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 502}, {"status": 500}])
 def test_an_answer_that_got_lost_makes_no_second_comment(
     scene: Scene, conversation: GitHubConversation, issue: Thread, fault: dict[str, object]

@@ -208,3 +208,22 @@ def test_a_pull_request_without_a_branch_is_refused(scene: Scene, hub: GitHubHub
         hub.ensure_pull_request(scene.repository, branch="none", base="main", title="T", body="B")
 
     assert (failed.value.status, failed.value.transient, scene.sleeps) == (422, False, [])
+
+
+def test_a_branch_made_in_between_is_somebody_elses(scene: Scene, hub: GitHubHub) -> None:
+    """Between the look and the write a person made the branch: GitHub refuses ours, and the next look stops."""
+    theirs = scene.github.commit_files("org/ts", {"x": "1"}, branch=BRANCH, login="alice")
+    scene.github.add_fault(method="GET", path_regex=f"/git/ref/heads/{BRANCH}$", status=404, times=2)
+    with pytest.raises(PullRequestTaken):
+        commit(scene, hub)
+
+    assert scene.github.ref_sha("org/ts", f"heads/{BRANCH}") == theirs
+
+
+def test_a_refused_branch_keeps_its_reason(scene: Scene, hub: GitHubHub) -> None:
+    """A rule of the hub's repository may forbid the branch; that does not pass."""
+    scene.github.add_fault(method="POST", path_regex="/git/refs$", status=422, body={"message": "Rule violated"})
+    with pytest.raises(GitHubFailed) as failed:
+        commit(scene, hub)
+
+    assert (failed.value.status, failed.value.transient, scene.sleeps) == (422, False, [])

@@ -6,11 +6,16 @@ import pytest
 
 from hublish.adapters.github import GitHubReader
 from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
-from hublish.errors import SourceInvalid, SourceMissing
+from hublish.errors import GitHubFailed, SourceInvalid, SourceMissing
 from tests.contract.github_parts import Scene, make_scene
 from tests.sandbox.github import GitHubSandbox
 
 pytestmark = pytest.mark.github
+
+
+def make_ref(name: str, *, sha: str, kind: str = "commit") -> dict[str, object]:
+    link = {"type": kind, "sha": sha, "url": "https://example.com/"}
+    return {"ref": f"refs/{name}", "node_id": "x", "url": "https://example.com/", "object": link}
 
 
 @pytest.fixture
@@ -34,6 +39,17 @@ def test_a_repository_that_cannot_be_seen_is_missing(scene: Scene, reader: GitHu
     """Unknown and impossible names are one error."""
     with pytest.raises(SourceMissing):
         reader.fetch_repository(scene.repository.installation_id, full_name)
+
+
+def test_a_repository_that_went_is_missing(scene: Scene, reader: GitHubReader) -> None:
+    """A token for the name, but no repository any more."""
+    scene.github.add_fault(path_regex="^/repos/org/ts$", status=404)
+    with pytest.raises(SourceMissing) as missing:
+        reader.fetch_repository(scene.repository.installation_id, "org/ts")
+
+    assert missing.value.message == (
+        "Expected the repository org/ts, but GitHub does not know it or the App may not see it."
+    )
 
 
 def test_the_installation_of_a_repository_is_found(scene: Scene, reader: GitHubReader) -> None:
@@ -63,6 +79,53 @@ def test_an_annotated_tag_is_peeled_to_its_commit(scene: Scene, reader: GitHubRe
     expected = ResolvedRef(name="v1", kind=RefKind.TAG, sha=scene.head)
 
     assert reader.resolve_ref(scene.repository, "v1", kind="tag") == expected
+
+
+@pytest.mark.parametrize("kind", ["tree", "blob"])
+def test_a_tag_that_points_to_no_commit_is_missing(scene: Scene, reader: GitHubReader, kind: str) -> None:
+    """Git allows tags on anything; only a commit can be built."""
+    body = make_ref("tags/v1", kind=kind, sha="0" * 40)
+    scene.github.add_fault(path_regex="/git/ref/tags/v1$", status=200, body=body)
+    with pytest.raises(SourceMissing) as missing:
+        reader.resolve_ref(scene.repository, "v1")
+
+    assert missing.value.message == 'The tag "v1" of org/ts points to no commit.'
+
+
+def test_a_chain_of_tags_has_an_end(scene: Scene, reader: GitHubReader) -> None:
+    """A tag on a tag on a tag without end is followed only so far."""
+    tag_sha = scene.github.create_annotated_tag("org/ts", "v1")
+    link = {"type": "tag", "sha": tag_sha, "url": "https://example.com/"}
+    body = {"node_id": "x", "tag": "v1", "sha": tag_sha, "url": "https://example.com/", "message": "", "object": link}
+    body["tagger"] = {"date": "2026-11-21T10:00:00Z", "email": "a@example.com", "name": "a"}
+    scene.github.add_fault(path_regex="/git/tags/", status=200, body=body, times=99)
+    with pytest.raises(SourceMissing):
+        reader.resolve_ref(scene.repository, "v1")
+
+    assert scene.count_calls("GET", f"/git/tags/{tag_sha}") == 5
+
+
+def test_a_sha_that_is_none_is_refused(scene: Scene, reader: GitHubReader) -> None:
+    """Whatever a server answers, only 40 hex digits become a commit."""
+    scene.github.add_fault(path_regex="/git/ref/tags/", status=200, body=make_ref("tags/v1", sha="--upload-pack=x"))
+    with pytest.raises(GitHubFailed) as failed:
+        reader.resolve_ref(scene.repository, "v1")
+
+    scene.github.clear_calls()
+
+    assert failed.value.message == 'Expected a commit SHA of 40 hex digits from GitHub, but got "--upload-pack=x".'
+
+
+def test_hex_digits_that_fit_several_commits_are_missing(scene: Scene, reader: GitHubReader) -> None:
+    """GitHub answers 422 for a short SHA that it cannot resolve; other refusals stay what they are."""
+    scene.github.add_fault(path_regex="/commits/abcdef0$", status=422)
+    with pytest.raises(SourceMissing):
+        reader.resolve_ref(scene.repository, "abcdef0")
+    scene.github.add_fault(path_regex="/commits/abcdef0$", status=409)
+    with pytest.raises(GitHubFailed) as failed:
+        reader.resolve_ref(scene.repository, "abcdef0")
+
+    assert failed.value.status == 409
 
 
 def test_a_release_and_a_branch_with_a_slash_are_resolved(scene: Scene, reader: GitHubReader) -> None:
@@ -178,6 +241,37 @@ def test_a_path_that_escapes_is_never_asked_for(scene: Scene, reader: GitHubRead
         reader.fetch_file(scene.repository, path, scene.head)
 
     assert [call.path for call in scene.github.calls() if "contents" in call.path] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"content": "a"}, "Expected a in base64 from GitHub, but it cannot be decoded."),
+        ({"size": "x"}, "GET a at GitHub: the answer's size is not usable: Input should be a valid integer"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error(
+    scene: Scene, reader: GitHubReader, changes: dict[str, object], message: str
+) -> None:
+    """An answer that breaks the protocol is never half a file."""
+    body = {"type": "file", "encoding": "base64", "size": 1, "content": "YQ==", **changes}
+    scene.github.add_fault(path_regex="/contents/a$", status=200, body=body)
+    with pytest.raises(GitHubFailed) as failed:
+        reader.fetch_file(scene.repository, "a", "main")
+    scene.github.clear_calls()
+
+    assert failed.value.message.startswith(message)
+
+
+def test_a_refused_read_of_a_file_is_no_missing_file(scene: Scene, reader: GitHubReader) -> None:
+    """Only 404 means that there is none: a config must never seem to be absent."""
+    scene.github.add_fault(
+        path_regex="/contents/", status=403, body={"message": "Resource not accessible by integration"}
+    )
+    with pytest.raises(GitHubFailed) as failed:
+        reader.fetch_file(scene.repository, "README.md", "main")
+
+    assert (failed.value.status, failed.value.transient) == (403, False)
 
 
 def test_a_file_above_the_limit_is_refused(scene: Scene, reader: GitHubReader) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from hublish.adapters.github import GitHubSources
+from hublish.adapters.github import GitHubApp, GitHubSources
 from hublish.errors import GitHubFailed, SourceMissing
 from tests.contract.github_parts import FILES, Scene
 
@@ -111,3 +111,41 @@ def test_the_sources_of_another_repository_are_closed(scene: Scene, sources: Git
 
     with pytest.raises(SourceMissing):
         read_all(sources, replace(scene, repository=replace(scene.repository, name="secret")), "main")
+
+
+def test_a_redirect_to_another_host_in_the_clear_is_refused(scene: Scene) -> None:
+    """Plain HTTP is followed only to the API's own host; nothing is downloaded."""
+    app = GitHubApp(
+        api_url=scene.github.api_url.replace("127.0.0.1", "localhost"),
+        app_id=scene.github.app_id,
+        private_key_pem=scene.github.private_key_path.read_bytes(),
+    )
+    with (
+        pytest.raises(GitHubFailed) as failed,
+        GitHubSources(app).open_tarball(scene.repository, scene.head),
+    ):
+        pass
+
+    assert failed.value.message == "GitHub redirects the tarball to an address that is not allowed: 127.0.0.1."
+    assert [call.path for call in scene.github.calls() if call.path.startswith("/_codeload/")] == []
+
+
+def test_an_answer_without_a_redirect_is_refused(scene: Scene, sources: GitHubSources) -> None:
+    """No address, no download."""
+    scene.github.add_fault(path_regex="/tarball/", status=200, body={})
+    with pytest.raises(GitHubFailed) as failed:
+        read_all(sources, scene, scene.head)
+    scene.github.clear_calls()
+
+    assert failed.value.message == "Expected a redirect to the tarball from GitHub, but the answer names no address."
+
+
+def test_a_refused_redirect_keeps_its_status(scene: Scene, sources: GitHubSources) -> None:
+    """Only 404 means that the commit is missing."""
+    scene.github.add_fault(
+        path_regex="/tarball/", status=403, body={"message": "Resource not accessible by integration"}
+    )
+    with pytest.raises(GitHubFailed) as failed:
+        read_all(sources, scene, scene.head)
+
+    assert failed.value.status == 403

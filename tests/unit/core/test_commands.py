@@ -37,6 +37,7 @@ def make_build(*arguments: str, line: int = 1, problem: str | None = None) -> Co
         ("Please:\n/build release/1_2_3\nThanks", make_build("release/1_2_3", line=2)),
         ("Please:\r\n\r\n/build\r\n", make_build(line=3)),
         ("**Now**\n/build", make_build(line=2)),
+        ("`now`\n/build", make_build(line=2)),
         ("a `span\n/build x` b\n/build y", make_build("y", line=2)),
     ],
 )

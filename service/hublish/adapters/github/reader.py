@@ -16,7 +16,7 @@ from pydantic import Field
 
 from hublish.adapters.github.app import GitHubApp
 from hublish.adapters.github.permissions import Scope
-from hublish.adapters.github.session import Reply, Session, make_path
+from hublish.adapters.github.session import Reply, Session, make_path, parse_reply
 from hublish.core.gitref import is_full_sha, is_ref_name, is_sha_prefix
 from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 from hublish.errors import GitHubFailed, SourceInvalid, SourceMissing, clip
@@ -265,7 +265,7 @@ def _read_content(value: object, path: str) -> bytes | None:
     # A folder is answered as a list; a submodule or a symlink that leads nowhere is no file either.
     if not isinstance(value, dict) or value.get("type") != "file":
         return None
-    reply = _FileReply.model_validate(value)
+    reply = parse_reply(_FileReply, value, call=f"GET {clip(path)}")
     if reply.size > FILE_LIMIT_BYTES or reply.encoding != "base64" or reply.content is None:
         raise SourceInvalid(f"{clip(path)} has {reply.size} bytes; at most {FILE_LIMIT_BYTES} are read.")
     try:

@@ -88,7 +88,7 @@ class Session:
 
     def read(self, model: type[ReplyT], path: str, *, query: Mapping[str, str] | None = None) -> ReplyT:
         """GET one object. Raises GitHubFailed, also when the answer misses a field."""
-        return _validate(model, self.send("GET", path, query=query)[1], call=f"GET {path}")
+        return parse_reply(model, self.send("GET", path, query=query)[1], call=f"GET {path}")
 
     def find(self, model: type[ReplyT], path: str, *, query: Mapping[str, str] | None = None) -> ReplyT | None:
         """GET one object, or None when GitHub says 404."""
@@ -101,7 +101,7 @@ class Session:
 
     def write(self, model: type[ReplyT], verb: str, path: str, *, body: object) -> ReplyT:
         """POST or PATCH and read the object in the answer. Raises GitHubFailed."""
-        return _validate(model, self.send(verb, path, body=body)[1], call=f"{verb} {path}")
+        return parse_reply(model, self.send(verb, path, body=body)[1], call=f"{verb} {path}")
 
     def pages(
         self, model: type[ReplyT], path: str, *, query: Mapping[str, str] | None = None, key: str | None = None
@@ -123,12 +123,13 @@ class Session:
             listed = value.get(key) if key is not None and isinstance(value, dict) else value
             if not isinstance(listed, list):
                 raise GitHubFailed(f"GET {path} at GitHub: expected a list, but the answer holds none.")
-            yield from (_validate(model, item, call=f"GET {path}") for item in listed)
+            yield from (parse_reply(model, item, call=f"GET {path}") for item in listed)
             if 'rel="next"' not in headers.get("link", ""):
                 return
 
 
-def _validate(model: type[ReplyT], value: object, *, call: str) -> ReplyT:
+def parse_reply(model: type[ReplyT], value: object, *, call: str) -> ReplyT:
+    """Check an answer against its model. Raises GitHubFailed that names `call` and the first wrong field."""
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as exc:
