@@ -28,6 +28,7 @@ class Fault:
         method: HTTP method it applies to.
         path: regular expression that is searched in path and query.
         times: how many requests it hits.
+        skip: how many fitting requests it lets pass before.
         status: answer this without asking the registry.
         headers: headers of that answer, or put over those of the registry's; "" removes one.
         body: body of that answer.
@@ -37,11 +38,13 @@ class Fault:
         drop_answer: hand the whole request on, then close without an answer.
         corrupt: flip one bit of the request's body (PUT, PATCH) or of the answer's (GET).
         delay_seconds: wait before the answer.
+        without: names of request headers that the registry does not get.
     """
 
     method: str
     path: str
     times: int = 1
+    skip: int = 0
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -50,6 +53,7 @@ class Fault:
     drop_answer: bool = False
     corrupt: bool = False
     delay_seconds: float = 0.0
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +99,13 @@ class FaultProxy:
         """The fault for a request, used up by one."""
         with self._lock:
             for fault in self._faults:
-                if fault.times > 0 and fault.method == method and re.search(fault.path, path):
-                    fault.times -= 1
-                    return fault
+                if fault.times <= 0 or fault.method != method or not re.search(fault.path, path):
+                    continue
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
+                fault.times -= 1
+                return fault
         return None
 
     def record(self, call: Call) -> None:
@@ -136,7 +144,8 @@ def _make_handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
             if fault is not None:
                 time.sleep(fault.delay_seconds)
             if fault is not None and fault.status is not None:
-                self._answer(fault.status, dict(fault.headers), fault.body, head=self.command == "HEAD")
+                head = self.command == "HEAD"
+                self._answer(fault.status, dict(fault.headers), fault.body, head=head, cut=fault.drop_after_bytes)
                 return
             self._relay(body, fault)
 
@@ -145,7 +154,7 @@ def _make_handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                 body = _flip(body)
             connection = http.client.HTTPConnection(proxy.upstream, timeout=UPSTREAM_SECONDS)
             try:
-                connection.request(self.command, self.path, body=body or None, headers=self._sent_headers(body))
+                connection.request(self.command, self.path, body=body or None, headers=self._sent_headers(body, fault))
                 response = connection.getresponse()
                 answer = response.read()
                 headers = {name: value for name, value in response.headers.items() if name.lower() not in _HOP_HEADERS}
@@ -168,8 +177,9 @@ def _make_handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                 status, headers, answer, head=self.command == "HEAD", length=length, cut=fault.drop_after_bytes
             )
 
-        def _sent_headers(self, body: bytes) -> dict[str, str]:
-            kept = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_HEADERS}
+        def _sent_headers(self, body: bytes, fault: Fault | None) -> dict[str, str]:
+            left_out = _HOP_HEADERS | set(() if fault is None else fault.without)
+            kept = {name: value for name, value in self.headers.items() if name.lower() not in left_out}
             return {**kept, "Content-Length": str(len(body))}
 
         def _answer(

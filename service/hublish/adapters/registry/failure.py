@@ -134,10 +134,11 @@ def make_breakdown(purpose: Purpose, error: Exception) -> RegistryFailed:
         return RegistryFailed(
             f"{purpose.subject}: expected a host that can be resolved, got none.", hint=_HINT_REACH, transient=True
         )
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        what = "silence until the time-out"
-    elif isinstance(error, urllib3.exceptions.NewConnectionError):
+    # urllib3 counts a refused connection among the time-outs.
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
         what = "no connection"
+    elif isinstance(error, urllib3.exceptions.TimeoutError):
+        what = "silence until the time-out"
     else:
         what = f"a broken connection ({type(error).__name__})"
     return RegistryFailed(f"{purpose.subject}: expected an answer, got {what}.", hint=_HINT_REACH, transient=True)

@@ -124,17 +124,22 @@ def make_pool(*, public_only: bool, **options: Any) -> urllib3.PoolManager:
 def _connect(host: str, port: int | None, connect: Callable[[], socket.socket]) -> socket.socket:
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-    except OSError:
-        found = []  # The connection itself reports a name that does not resolve.
+    except (OSError, UnicodeError):
+        found = []  # The connection itself reports a name that does not resolve, or is too long for one.
     for entry in found:
         _verify_public(host, str(entry[4][0]))
     connection = connect()
+    verify_connection(host, connection)
+    return connection
+
+
+def verify_connection(host: str, connection: socket.socket) -> None:
+    """Close a connection to a private address, and raise NotAllowed for it."""
     try:
         _verify_public(host, str(connection.getpeername()[0]))
     except NotAllowed:
         connection.close()
         raise
-    return connection
 
 
 def _verify_public(host: str, address: str) -> None:

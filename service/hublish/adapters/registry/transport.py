@@ -28,7 +28,7 @@ from hublish.adapters.registry.failure import (
 )
 from hublish.adapters.registry.policy import HostPolicy, host_of, make_pool
 from hublish.adapters.registry.rule import Patience
-from hublish.errors import NotAllowed, RegistryFailed, clip
+from hublish.errors import HublishError, NotAllowed, RegistryFailed, clip
 
 BODY_LIMIT_BYTES = 64 * 1024
 REDIRECT_LIMIT = 5
@@ -111,10 +111,14 @@ class Transport:
             return response
         challenges = parse_challenges(response.headers.getlist("www-authenticate"))
         self.authorization.forget(request.purpose, request.scopes)
-        again = self.authorization.answer(request.purpose, request.scopes, challenges)
+        try:
+            again = self.authorization.answer(request.purpose, request.scopes, challenges)
+        except HublishError:
+            response.close()
+            raise
         if again is None or (again == header and again.startswith("Basic ")):
             return response
-        response.drain_conn()
+        _discard(response)
         return self._follow(request, again)[0]
 
     def attempt(self, request: Request, *, expected: frozenset[int], limit: int = BODY_LIMIT_BYTES) -> Answer | Setback:
@@ -185,7 +189,7 @@ class Transport:
             location = response.headers.get("location")
             if response.status not in _REDIRECTS or location is None or request.method not in ("GET", "HEAD"):
                 return response, current.url
-            response.drain_conn()
+            _discard(response)
             target = urljoin(current.url, location)
             self._verify_redirect(request, target)
             current = replace(current, url=target)
@@ -251,6 +255,15 @@ class Transport:
                 )
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(status=response.status, headers=headers, body=bytes(body))
+
+
+def _discard(response: urllib3.BaseHTTPResponse) -> None:
+    """Pass over a short body so that the connection serves again; a long or unknown one is not worth it."""
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and int(length) <= BODY_LIMIT_BYTES:
+        response.drain_conn()
+    else:
+        response.close()
 
 
 def _release(response: urllib3.BaseHTTPResponse) -> None:
