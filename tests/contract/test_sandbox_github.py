@@ -1,18 +1,17 @@
-"""The sandbox's GitHub answers as GitHub does where the bare emulator would not."""
+"""The sandbox's GitHub lets in, refuses and fails as GitHub does where the bare emulator would not."""
 
 from __future__ import annotations
 
-import io
-import subprocess
-import tarfile
 import time
+import urllib.error
 import urllib.request
 from http.client import RemoteDisconnected
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.github import GitHubSandbox
+import tests.sandbox.github
+from tests.sandbox.github import GitHubSandbox, SandboxFailed
 
 pytestmark = pytest.mark.github
 
@@ -175,274 +174,6 @@ def test_stranger_may_open_issues_but_not_release(repo: GitHubSandbox) -> None:
     assert statuses == [201, 403, 201]
 
 
-# -- releases, reactions, comments, checks ----------------------------------------------------------------------------
-
-
-def test_release_creates_its_tag(repo: GitHubSandbox) -> None:
-    """The tag stands at the target when the release is answered."""
-    sha = repo.commit_files(REPO, {"a.txt": "1\n"}, branch="stable")
-    repo.publish_release(REPO, "v1.0", target="stable")
-
-    assert sha == repo.ref_sha(REPO, "tags/v1.0")
-
-
-def test_release_keeps_an_existing_tag(repo: GitHubSandbox) -> None:
-    """A tag that is there stays where it is."""
-    sha = repo.create_tag(REPO, "v1.0")
-    repo.commit_files(REPO, {"a.txt": "1\n"})
-    repo.publish_release(REPO, "v1.0")
-
-    assert sha == repo.ref_sha(REPO, "tags/v1.0")
-
-
-def test_release_of_an_unknown_target_is_refused(repo: GitHubSandbox) -> None:
-    """Neither tag nor branch: 422, and no release."""
-    body = {"tag_name": "v1", "target_commitish": "nowhere"}
-    status = repo.api("POST", f"/repos/{REPO}/releases", body, login="alice").status
-
-    assert (status, repo.releases(REPO)) == (422, [])
-
-
-def test_annotated_tag_is_a_git_object(repo: GitHubSandbox) -> None:
-    """Its SHA is that of the object, and it leads to the commit."""
-    sha = repo.create_annotated_tag(REPO, "v1.0")
-    tag = repo.api("GET", f"/repos/{REPO}/git/tags/{sha}", login="alice").body
-
-    assert (sha, repo.ref_sha(REPO, "heads/main")) == (repo.ref_sha(REPO, "tags/v1.0"), tag["object"]["sha"])
-
-
-@pytest.mark.parametrize("kind", ["issues", "issues/comments", "comments", "releases"])
-def test_reaction_is_kept_once(repo: GitHubSandbox, kind: str) -> None:
-    """The same reaction again is answered 200 with the same id."""
-    issue = repo.open_issue(REPO, "Hello")
-    comment = repo.comment(REPO, issue, "World")
-    release = repo.publish_release(REPO, "v1.0")
-    sha = repo.ref_sha(REPO, "heads/main")
-    path = f"/repos/{REPO}/commits/{sha}/comments"
-    commit_comment = repo.api("POST", path, {"body": "Here"}, login="alice").body["id"]
-    subjects = {"issues": issue, "issues/comments": comment, "comments": commit_comment, "releases": release}
-    path = f"/repos/{REPO}/{kind}/{subjects[kind]}/reactions"
-    token = repo.make_installation_token(REPO)
-    first, second = (repo.api("POST", path, {"content": "eyes"}, token=token) for _ in range(2))
-    rows = repo.api("GET", path, token=token).body
-
-    assert (201, 200, first.body["id"]) == (first.status, second.status, second.body["id"])
-    assert [(row["user"]["login"], row["content"]) for row in rows] == [("hublish-sandbox[bot]", "eyes")]
-
-
-def test_reaction_needs_the_permission(repo: GitHubSandbox) -> None:
-    """An installation token without issues: write is 403."""
-    issue = repo.open_issue(REPO, "Hello")
-    token = repo.make_installation_token(REPO, {"permissions": {"issues": "read"}})
-
-    assert repo.api("POST", f"/repos/{REPO}/issues/{issue}/reactions", {"content": "eyes"}, token=token).status == 403
-
-
-def test_comment_of_the_app_says_so(repo: GitHubSandbox) -> None:
-    """`performed_via_github_app` names the App for its comments, and is null for a person's."""
-    issue = repo.open_issue(REPO, "Hello")
-    repo.comment(REPO, issue, "by a person")
-    token = repo.make_installation_token(REPO)
-    repo.api("POST", f"/repos/{REPO}/issues/{issue}/comments", {"body": "by the App"}, token=token)
-    apps = [row["performed_via_github_app"] for row in repo.comments(REPO, issue)]
-
-    assert [None, repo.app_id] == [app and app["id"] for app in apps]
-
-
-def test_annotations_of_an_update_are_appended(repo: GitHubSandbox) -> None:
-    """They are listed as an array; more than 50 in a call are refused."""
-    token = repo.make_installation_token(REPO)
-    path = f"/repos/{REPO}/check-runs"
-    sha = repo.ref_sha(REPO, "heads/main")
-
-    def make_output(count: int, message: str) -> dict[str, object]:
-        place = {"path": "Pipfile", "start_line": 1, "end_line": 1, "annotation_level": "failure"}
-        return {"title": "t", "summary": "s", "annotations": [{**place, "message": message}] * count}
-
-    check = {"name": "hublish / ts", "head_sha": sha, "output": make_output(1, "first")}
-    created = repo.api("POST", path, check, token=token).body
-    repo.api("PATCH", f"{path}/{created['id']}", {"output": make_output(1, "second")}, token=token)
-    refused = repo.api("PATCH", f"{path}/{created['id']}", {"output": make_output(51, "third")}, token=token)
-    messages = [row["message"] for row in repo.annotations(REPO, created["id"])]
-
-    assert (refused.status, messages) == (422, ["first", "second"])
-    assert repo.app_id == created["app"]["id"]
-
-
-def test_statuses_combine(repo: GitHubSandbox) -> None:
-    """The newest status of each context counts."""
-    token = repo.make_installation_token(REPO)
-    sha = repo.ref_sha(REPO, "heads/main")
-    for context, state in (("a", "pending"), ("b", "success"), ("a", "success")):
-        repo.api("POST", f"/repos/{REPO}/statuses/{sha}", {"state": state, "context": context}, token=token)
-    combined = repo.api("GET", f"/repos/{REPO}/commits/{sha}/status", token=token).body
-
-    assert (
-        combined["state"],
-        combined["total_count"],
-        [row["context"] for row in repo.statuses(REPO, str(sha))],
-    ) == ("success", 2, ["a", "b", "a"])
-
-
-def test_number_of_an_issue_is_not_its_id(repo: GitHubSandbox) -> None:
-    """Ids of each kind are far apart, so that one taken for another meets nothing."""
-    number = repo.open_issue(REPO, "Hello")
-
-    assert (number, repo.issue(REPO, number)["id"] > 2_000_000_000) == (1, True)
-
-
-# -- pull requests ----------------------------------------------------------------------------------------------------
-
-
-def test_pull_request_follows_its_branch(repo: GitHubSandbox) -> None:
-    """Head, counts and patches are those of the branch now."""
-    repo.commit_files(REPO, {"Pipfile": "[packages]\nnumpy = '*'\n"}, branch="work")
-    number = repo.open_pull_request(REPO, "Add numpy", head="work")
-    sha = repo.commit_files(REPO, {"new.txt": "1\n"}, branch="work")
-    pull = repo.pull_request(REPO, number)
-    files = [(row["filename"], row["status"], row["patch"]) for row in repo.pull_request_files(REPO, number)]
-
-    assert (sha, 2, 2) == (pull["head"]["sha"], pull["commits"], pull["changed_files"])
-    assert sha == repo.ref_sha(REPO, f"pull/{number}/head")
-    assert files == [
-        ("Pipfile", "modified", "@@ -1,1 +1,2 @@\n [packages]\n+numpy = '*'"),
-        ("new.txt", "added", "@@ -0,0 +1,1 @@\n+1"),
-    ]
-
-
-def test_pull_request_from_a_fork_shows_its_files(repo: GitHubSandbox) -> None:
-    """A fork starts with the parent's commits; its pull request's head can be fetched from the base repository."""
-    repo.create_user("mallory", install=False)
-    fork = repo.fork(REPO, login="mallory")
-    sha = repo.commit_files(fork, {"evil.txt": "1\n"}, branch="evil")
-    number = repo.open_pull_request(REPO, "Hello", head="mallory:evil", login="mallory")
-    pull = repo.pull_request(REPO, number)
-
-    assert (
-        pull["head"]["repo"]["full_name"],
-        [row["filename"] for row in repo.pull_request_files(REPO, number)],
-        repo.file_text(REPO, "evil.txt", ref=sha),
-    ) == ("mallory/notebooks", ["evil.txt"], "1\n")
-
-
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        ("work", "A pull request already exists for alice:work."),
-        ("even", "No commits between main and even"),
-        ("nowhere", None),
-    ],
-)
-def test_pull_request_is_refused(repo: GitHubSandbox, head: str, expected: str | None) -> None:
-    """A second one from a branch, one without commits, one from a branch that is not there."""
-    repo.commit_files(REPO, {"a.txt": "1\n"}, branch="work")
-    repo.open_pull_request(REPO, "First", head="work")
-    sha = repo.ref_sha(REPO, "heads/main")
-    repo.api("POST", f"/repos/{REPO}/git/refs", {"ref": "refs/heads/even", "sha": sha}, login="alice")
-    body = {"title": "Second", "head": head, "base": "main"}
-    answer = repo.api("POST", f"/repos/{REPO}/pulls", body, login="alice")
-
-    assert (422, expected) == (answer.status, answer.body["errors"][0].get("message"))
-
-
-def test_merge_keeps_what_the_base_got_meanwhile(repo: GitHubSandbox) -> None:
-    """All commits of the head and the base's own are in the result."""
-    repo.commit_files(REPO, {"one.txt": "1\n"}, branch="work")
-    number = repo.open_pull_request(REPO, "Work", head="work")
-    repo.commit_files(REPO, {"two.txt": "2\n"}, branch="work", delete=("run.sh",))
-    repo.commit_files(REPO, {"base.txt": "3\n"})
-    repo.merge_pull_request(REPO, number)
-    names = ("one.txt", "two.txt", "base.txt", "run.sh")
-
-    assert [repo.file_text(REPO, name) for name in names] == ["1\n", "2\n", "3\n", None]
-    assert (repo.pull_request(REPO, number)["merged"], repo.issue(REPO, number)["state"]) == (True, "closed")
-
-
-def test_conflicting_merge_is_refused(repo: GitHubSandbox) -> None:
-    """A file changed on both sides makes the pull request unmergeable."""
-    repo.commit_files(REPO, {"Pipfile": "a\n"}, branch="work")
-    number = repo.open_pull_request(REPO, "Work", head="work")
-    repo.commit_files(REPO, {"Pipfile": "b\n"})
-
-    assert repo.api("PUT", f"/repos/{REPO}/pulls/{number}/merge", {}, login="alice").status == 405
-
-
-def test_deleting_the_branch_closes_the_pull_request(repo: GitHubSandbox) -> None:
-    """As on GitHub, it is closed and not merged."""
-    repo.commit_files(REPO, {"a.txt": "1\n"}, branch="work")
-    number = repo.open_pull_request(REPO, "Work", head="work")
-    repo.delete_ref(REPO, "heads/work")
-    pull = repo.pull_request(REPO, number)
-
-    assert (pull["state"], pull["merged"]) == ("closed", False)
-
-
-def test_second_fork_is_the_first(repo: GitHubSandbox) -> None:
-    """Forking again answers 202 with the fork that is there."""
-    repo.create_user("mallory", install=False)
-    answers = [repo.api("POST", f"/repos/{REPO}/forks", {}, login="mallory") for _ in range(2)]
-
-    assert [answer.status for answer in answers] == [202, 202]
-    assert answers[0].body["id"] == answers[1].body["id"]
-
-
-# -- git --------------------------------------------------------------------------------------------------------------
-
-
-def test_archive_is_behind_a_redirect(repo: GitHubSandbox) -> None:
-    """The API answers 302; the bytes are a tarball with GitHub's folder name and the commit in its header."""
-    sha = repo.commit_files(REPO, {"run.sh": "#!/bin/sh\n"}, executable=("run.sh",), symlinks={"link": "run.sh"})
-    answer = repo.api("GET", f"/repos/{REPO}/tarball/main", login="alice")
-    with urllib.request.urlopen(answer.headers["location"]) as response:
-        archive = tarfile.open(fileobj=io.BytesIO(response.read()))
-    folder = f"alice-notebooks-{str(sha)[:7]}"
-    members = {member.name: (member.type, member.mode & 0o111) for member in archive.getmembers()}
-
-    assert (302, sha) == (answer.status, archive.pax_headers["comment"])
-    assert members == {
-        folder: (tarfile.DIRTYPE, 0o111),
-        f"{folder}/Pipfile": (tarfile.REGTYPE, 0),
-        f"{folder}/link": (tarfile.SYMTYPE, 0o111),
-        f"{folder}/run.sh": (tarfile.REGTYPE, 0o111),
-    }
-
-
-def test_archive_of_an_unknown_ref_is_not_there(repo: GitHubSandbox) -> None:
-    """404 at the API, not behind the redirect."""
-    assert repo.api("GET", f"/repos/{REPO}/tarball/nowhere", login="alice").status == 404
-
-
-def test_private_archive_needs_the_redirects_token(repo: GitHubSandbox) -> None:
-    """The address without its query is 404."""
-    repo.create_repo("alice/secret", private=True)
-    location = repo.api("GET", "/repos/alice/secret/tarball/main", login="alice").headers["location"]
-    path = location.removeprefix(repo.api_url)
-    statuses = [repo.api("GET", place).status for place in (path, path.split("?")[0])]
-
-    assert statuses == [200, 404]
-
-
-def test_clone_with_an_installation_token(repo: GitHubSandbox, tmp_path: Path) -> None:
-    """A shallow clone of a private repository's tag works with a token only, and passes git's own check."""
-    repo.create_repo("alice/secret", files={"a.txt": "1\n"}, private=True)
-    repo.create_annotated_tag("alice/secret", "v1")
-    host = repo.api_url.removeprefix("http://")
-    token = repo.make_installation_token("alice/secret", {"permissions": {"contents": "read"}})
-
-    def clone(url: str, name: str) -> int:
-        command = ["git", "clone", "-q", "--depth", "1", "-b", "v1", url, str(tmp_path / name)]
-        environment = {"GIT_TERMINAL_PROMPT": "0", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-        return subprocess.run(command, check=False, capture_output=True, env=environment).returncode
-
-    codes = [
-        clone(f"http://x-access-token:{token}@{host}/alice/secret.git", "with"),
-        clone(f"http://{host}/alice/secret.git", "without"),
-    ]
-    check = subprocess.run(["git", "-C", str(tmp_path / "with"), "fsck"], check=False, capture_output=True)
-
-    assert (codes, check.returncode, (tmp_path / "with" / "a.txt").read_text()) == ([0, 128], 0, "1\n")
-
-
 # -- the wire ---------------------------------------------------------------------------------------------------------
 
 
@@ -501,9 +232,11 @@ def test_primary_rate_limit(repo: GitHubSandbox) -> None:
     repo.set_options(rate_limit=2)
     answers = [repo.api("GET", f"/repos/{REPO}", token=token) for _ in range(3)]
 
-    assert [
-        (answer.status, answer.headers["x-ratelimit-remaining"]) for answer in answers
-    ] == [(200, "1"), (200, "0"), (403, "0")]
+    assert [(answer.status, answer.headers["x-ratelimit-remaining"]) for answer in answers] == [
+        (200, "1"),
+        (200, "0"),
+        (403, "0"),
+    ]
 
 
 def test_reset_forgets_everything(repo: GitHubSandbox) -> None:
@@ -517,3 +250,25 @@ def test_reset_forgets_everything(repo: GitHubSandbox) -> None:
     second = repo.issue(REPO, repo.open_issue(REPO, "Hello"))["id"]
 
     assert (gone, second > first) == (401, True)
+
+
+# -- the process -------------------------------------------------------------------------------------------------------
+
+
+def test_missing_packages_name_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without node_modules the error says what to run."""
+    monkeypatch.setattr(tests.sandbox.github, "SANDBOX_FOLDER", tmp_path)
+    with pytest.raises(SandboxFailed) as caught:
+        GitHubSandbox.start(tmp_path / "files")
+
+    assert str(caught.value) == f"the GitHub sandbox is not installed: run {tmp_path / 'install.sh'}"
+
+
+def test_seed_fills_each_new_github(tmp_path: Path) -> None:
+    """It runs at the start and after each reset."""
+    seeded: list[int] = []
+    with GitHubSandbox.start(tmp_path, seed=lambda sandbox: seeded.append(sandbox.create_repo(REPO))) as sandbox:
+        sandbox.reset()
+        found = sandbox.api("GET", f"/repos/{REPO}", login="alice").body["id"]
+
+    assert (2, found) == (len(seeded), seeded[-1])

@@ -1,7 +1,15 @@
 /**
  * Who may do what, and where a name leads: questions several routes ask of the emulator's store.
  */
-const ROLES = { pull: "read", read: "read", triage: "triage", push: "write", write: "write", maintain: "maintain", admin: "admin" };
+const ROLES = {
+  pull: "read",
+  read: "read",
+  triage: "triage",
+  push: "write",
+  write: "write",
+  maintain: "maintain",
+  admin: "admin",
+};
 
 export function findRepository(gh, owner, name) {
   return gh.repos.findOneBy("full_name", `${owner}/${name.replace(/\.git$/, "")}`);
@@ -16,14 +24,17 @@ export function roleOf(gh, user, repo) {
   if (repo.owner_type === "User" && repo.owner_id === user.id) return "admin";
   const collaborator = gh.collaborators.findBy("repo_id", repo.id).find((row) => row.user_id === user.id);
   if (collaborator) return ROLES[collaborator.permission] ?? "read";
-  if (repo.owner_type === "Organization") {
-    const membership = gh.teamMembers
-      .findBy("user_id", user.id)
-      .find((row) => gh.teams.get(row.team_id)?.org_id === repo.owner_id);
-    if (membership?.role === "maintainer") return "admin";
-    if (membership) return ROLES[gh.orgs.get(repo.owner_id).default_repository_permission] ?? "none";
-  }
-  return repo.private ? "none" : "read";
+  return memberRole(gh, user, repo) ?? (repo.private ? "none" : "read");
+}
+
+function memberRole(gh, user, repo) {
+  if (repo.owner_type !== "Organization") return null;
+  const isOfOwner = (row) => gh.teams.get(row.team_id)?.org_id === repo.owner_id;
+  const membership = gh.teamMembers.findBy("user_id", user.id).find(isOfOwner);
+  if (membership === undefined) return null;
+  // The emulator shows an organization's administrators as maintainers of its members team.
+  if (membership.role === "maintainer") return "admin";
+  return ROLES[gh.orgs.get(repo.owner_id).default_repository_permission] ?? "none";
 }
 
 export function installationCovers(installation, repo) {
@@ -36,7 +47,9 @@ export function mayWrite(gh, authUser, repo, permissions) {
   if (!authUser) return false;
   const { installation } = authUser;
   if (installation) {
-    return installationCovers(installation, repo) && permissions.some((name) => installation.permissions[name] === "write");
+    return (
+      installationCovers(installation, repo) && permissions.some((name) => installation.permissions[name] === "write")
+    );
   }
   const user = gh.users.findOneBy("login", authUser.login);
   return user !== undefined && ["admin", "maintain", "write"].includes(roleOf(gh, user, repo));
@@ -92,8 +105,8 @@ export function setRef(gh, repo, ref, sha) {
 export function copyObjects(gh, from, to) {
   for (const kind of ["blobs", "trees", "commits", "tags"]) {
     const known = new Set(gh[kind].findBy("repo_id", to.id).map((row) => row.sha));
-    for (const { id, ...row } of gh[kind].findBy("repo_id", from.id)) {
-      if (!known.has(row.sha)) gh[kind].insert({ ...row, repo_id: to.id });
+    for (const row of gh[kind].findBy("repo_id", from.id)) {
+      if (!known.has(row.sha)) gh[kind].insert({ ...row, id: undefined, repo_id: to.id });
     }
   }
 }
@@ -103,7 +116,10 @@ export function copyObjects(gh, from, to) {
  * installation of the repository's owner.
  */
 export async function ask(context, repo, path, { method = "GET", body = null, authorization = null } = {}) {
-  const headers = { Authorization: authorization ?? `token ${makeInternalToken(context, repo)}`, "Content-Type": "application/json" };
+  const headers = {
+    Authorization: authorization ?? `token ${makeInternalToken(context, repo)}`,
+    "Content-Type": "application/json",
+  };
   const url = `${context.baseUrl}/repos/${repo.full_name}${path}`;
   const payload = body === null ? undefined : JSON.stringify(body);
   const response = await context.inner(new Request(url, { method, headers, body: payload }));

@@ -6,7 +6,12 @@ import { errorResponse } from "./state.mjs";
 
 const JWT_SECONDS = 600;
 const CLOCK_DRIFT_SECONDS = 60;
-const JWT_PATHS = [/^\/app(\/|$)/, /^\/repos\/[^/]+\/[^/]+\/installation$/, /^\/(orgs|users)\/[^/]+\/installation$/, /^\/apps\//];
+const JWT_PATHS = [
+  /^\/app(\/|$)/,
+  /^\/repos\/[^/]+\/[^/]+\/installation$/,
+  /^\/(orgs|users)\/[^/]+\/installation$/,
+  /^\/apps\//,
+];
 
 /** Finds out who calls and refuses whom GitHub refuses; fills `call.caller`, returns a Response or null. */
 export function checkCaller(context, call) {
@@ -36,9 +41,11 @@ function checkJWT(call, token) {
     return errorResponse(401, "'Expiration time' claim ('exp') is too far in the future");
   }
   if (Number.isInteger(claims.iat) && claims.iat > now + CLOCK_DRIFT_SECONDS) {
-    return errorResponse(401, "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued");
+    return errorResponse(401, "'Issued at' claim ('iat') must be an Integer representing a time in the past");
   }
-  if (claims.exp <= now) return errorResponse(401, "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires");
+  if (claims.exp <= now) {
+    return errorResponse(401, "'Expiration time' claim ('exp') must be a numeric value representing the future");
+  }
   if (!JWT_PATHS.some((pattern) => pattern.test(call.path))) return errorResponse(401, "Bad credentials");
   return null;
 }

@@ -87,7 +87,11 @@ function makePush(context, repo, { ref, before, after, repository, sender }) {
     commits: head === null || ref.startsWith("refs/tags/") ? [] : [head],
     head_commit: head,
     pusher: { name: sender?.login, email: null },
-    repository: repository && { ...repository, pushed_at: Math.floor(Date.now() / 1000), master_branch: repo.default_branch },
+    repository: repository && {
+      ...repository,
+      pushed_at: Math.floor(Date.now() / 1000),
+      master_branch: repo.default_branch,
+    },
     sender,
   };
 }
@@ -111,7 +115,11 @@ function formatPushed(context, repo, commit) {
 /** The rules hand over the stored repository and the login only. */
 function expandDelete(context, payload) {
   const actor = actorOf(context.gh, { login: payload.sender });
-  return { ...payload, repository: { id: payload.repository.id, full_name: payload.repository.full_name }, sender: actor && { login: actor.login, id: actor.id, type: actor.type } };
+  return {
+    ...payload,
+    repository: { id: payload.repository.id, full_name: payload.repository.full_name },
+    sender: actor && { login: actor.login, id: actor.id, type: actor.type },
+  };
 }
 
 async function preparePull(context, repo, payload) {

@@ -59,7 +59,7 @@ function parseJSON(raw) {
   }
 }
 
-/** Everything between the door and the answer; returns `{status, sent, kept}` where `kept` is the JSON that was sent. */
+/** Everything between the door and the answer: `{status, sent, kept}`, where `kept` is the JSON that was sent. */
 async function answer(context, call) {
   const refusal = checkCaller(context, call) ?? (await refuse(context, call));
   if (refusal) return finish(context, call, refusal);
@@ -153,4 +153,3 @@ function record(state, call, response, fault) {
     user_agent: call.headers["user-agent"] ?? null,
   });
 }
-

@@ -19,7 +19,12 @@ function git(args, input) {
   const result = spawnSync("git", args, {
     input,
     maxBuffer: OUTPUT_LIMIT_BYTES,
-    env: { PATH: process.env.PATH, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_SYSTEM: "/dev/null", HOME: "/nonexistent" },
+    env: {
+      PATH: process.env.PATH,
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      GIT_CONFIG_SYSTEM: "/dev/null",
+      HOME: "/nonexistent",
+    },
   });
   if (result.error) throw result.error;
   if (result.status !== 0) throw new Error(`git ${args.join(" ")}: ${result.stderr}`);
@@ -169,5 +174,7 @@ function commitBytes(row) {
 export function tagBytes(row) {
   const tagger = `${row.tagger_name} <${row.tagger_email}> ${gitDate(row.tagger_date)}`;
   const message = row.message.endsWith("\n") ? row.message : `${row.message}\n`;
-  return Buffer.from(`object ${row.object_sha}\ntype ${row.object_type}\ntag ${row.tag}\ntagger ${tagger}\n\n${message}`);
+  return Buffer.from(
+    `object ${row.object_sha}\ntype ${row.object_type}\ntag ${row.tag}\ntagger ${tagger}\n\n${message}`,
+  );
 }

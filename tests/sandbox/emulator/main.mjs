@@ -2,8 +2,8 @@
  * Starts the GitHub of hublish's tests and demo: npm `emulate`, patched in process.
  *
  * Usage: node main.mjs CONFIG.json, where CONFIG holds `{app_id, slug, name, private_key_file, webhook_secret,
- * permissions, events, git_folder}`. Prints one line of JSON, `{"url": ...}`, once it answers. It ends when its standard
- * input closes, so that it never outlives the process that started it.
+ * permissions, events, git_folder}`. Prints one line of JSON, `{"url": ...}`, once it answers. It ends when its
+ * standard input closes, so that it never outlives the process that started it.
  *
  * The emulator has no public way to add routes to its GitHub, so its plugin is patched before the public
  * `createEmulator` is called. The plugin's file name holds a hash; it is found by content, and package.json pins the
@@ -14,14 +14,16 @@ import { createServer } from "node:net";
 
 import { registerAppRoutes } from "./apps.mjs";
 import { registerCheckRoutes } from "./checks.mjs";
-import { registerFeedbackRoutes } from "./feedback.mjs";
+import { registerDeliveryRoutes } from "./deliveries.mjs";
 import { installGateway } from "./gateway.mjs";
 import { registerGitRoutes } from "./git.mjs";
 import { registerManifestRoutes } from "./manifests.mjs";
 import { registerPermissionRoutes } from "./permissions.mjs";
 import { registerPullRoutes } from "./pulls.mjs";
+import { registerReactionRoutes } from "./reactions.mjs";
 import { seedStore } from "./seed.mjs";
 import { createState } from "./state.mjs";
+import { registerStatusRoutes } from "./statuses.mjs";
 import { installWebhooks } from "./webhooks.mjs";
 
 async function loadPlugin() {
@@ -59,7 +61,9 @@ function patchPlugin(plugin, state) {
     registerPermissionRoutes(context);
     registerPullRoutes(context);
     registerCheckRoutes(context);
-    registerFeedbackRoutes(context);
+    registerReactionRoutes(context);
+    registerStatusRoutes(context);
+    registerDeliveryRoutes(context);
     registerGitRoutes(context);
     register.call(plugin.githubPlugin, app, store, webhooks, baseUrl, tokenMap);
     installWebhooks(context);

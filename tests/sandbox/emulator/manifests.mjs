@@ -42,7 +42,10 @@ function convert(context, manifest) {
     privateKeyEncoding: { type: "pkcs1", format: "pem" },
     publicKeyEncoding: { type: "pkcs1", format: "pem" },
   });
-  const slug = manifest.name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  const slug = manifest.name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
   const secret = randomBytes(20).toString("hex");
   const appId = state.config.app_id + gh.apps.all().length;
   const row = gh.apps.insert({

@@ -56,6 +56,8 @@ function findPull(gh, repo, number) {
 
 async function compare(context, repo, pull) {
   const { body } = await ask(context, repo, `/compare/${pull.base_sha}...${pull.head_sha}`);
+  // The emulator sorts as people do; git and GitHub sort by bytes.
+  body?.files?.sort((left, right) => Buffer.compare(Buffer.from(left.filename), Buffer.from(right.filename)));
   return body;
 }
 
@@ -71,30 +73,44 @@ async function refresh(context, pull, { silent, sender }) {
   const { gh } = context;
   const base = gh.repos.get(pull.base_repo_id);
   const head = gh.repos.get(pull.head_repo_id);
-  const headSha = (head && resolveCommit(gh, head, `refs/heads/${pull.head_ref}`)) ?? pull.head_sha;
-  const baseSha = resolveCommit(gh, base, `refs/heads/${pull.base_ref}`) ?? pull.base_sha;
-  const isFresh = pull.head_sha === headSha && pull.base_sha === baseSha && pull.sandbox_counted === headSha;
-  if (isFresh) return;
+  const now = currentShas(gh, pull, base, head);
+  const isCounted = pull.sandbox_counted === now.head_sha;
+  if (isCounted && pull.head_sha === now.head_sha && pull.base_sha === now.base_sha) return;
   const before = pull.head_sha;
-  const isMoved = before !== headSha && pull.sandbox_counted !== undefined;
+  const isMoved = before !== now.head_sha && pull.sandbox_counted !== undefined;
   if (head && head.id !== base.id) copyObjects(gh, head, base);
   // Stored before the comparison is awaited: another call must not see, and announce, the same move.
-  gh.pullRequests.update(pull.id, { head_sha: headSha, base_sha: baseSha, sandbox_counted: headSha });
-  setRef(gh, base, `refs/pull/${pull.number}/head`, headSha);
-  const { files = [], total_commits = 0 } = (await compare(context, base, { base_sha: baseSha, head_sha: headSha })) ?? {};
+  gh.pullRequests.update(pull.id, { ...now, sandbox_counted: now.head_sha });
+  setRef(gh, base, `refs/pull/${pull.number}/head`, now.head_sha);
+  gh.pullRequests.update(pull.id, await countChanges(context, base, now));
+  if (isMoved && !silent) await announceMove(context, base, pull, { before, after: now.head_sha, sender });
+}
+
+/** Where the branches are; a branch that is gone leaves its last commit. */
+function currentShas(gh, pull, base, head) {
+  return {
+    head_sha: (head && resolveCommit(gh, head, `refs/heads/${pull.head_ref}`)) ?? pull.head_sha,
+    base_sha: resolveCommit(gh, base, `refs/heads/${pull.base_ref}`) ?? pull.base_sha,
+  };
+}
+
+async function countChanges(context, base, shas) {
+  const { files = [], total_commits = 0 } = (await compare(context, base, shas)) ?? {};
   const sum = (key) => files.reduce((total, file) => total + file[key], 0);
-  gh.pullRequests.update(pull.id, {
+  return {
     commits: total_commits,
     changed_files: files.length,
     additions: sum("additions"),
     deletions: sum("deletions"),
-  });
-  if (isMoved && !silent) await announceMove(context, base, pull, { before, after: headSha, sender });
+  };
 }
 
 async function announceMove(context, base, pull, { before, after, sender }) {
   const { body } = await ask(context, base, `/pulls/${pull.number}`);
-  const { user, base: { repo: repository } } = body;
+  const {
+    user,
+    base: { repo: repository },
+  } = body;
   const payload = { action: "synchronize", before, after, pull_request: body, repository, sender: sender ?? user };
   context.webhooks.dispatch("pull_request", "synchronize", payload, ownerLogin(context.gh, base), base.name);
 }
@@ -148,29 +164,41 @@ export function closePullsOf(context, repo, branch) {
 // -- merging -------------------------------------------------------------------------------------------------------
 
 async function merge(context, c, repo, pull) {
-  const { gh } = context;
   const wanted = await c.req.json().catch(() => ({}));
-  if (pull.state !== "open" || pull.draft) return c.json(errorBody(405, "Pull Request is not mergeable"), 405);
-  if (wanted.sha && wanted.sha !== pull.head_sha) {
+  const isOpen = pull.state === "open" && !pull.draft;
+  if (isOpen && wanted.sha && wanted.sha !== pull.head_sha) {
     return c.json(errorBody(409, "Head branch was modified. Review and try the merge again."), 409);
   }
-  const tree = await mergeTrees(context, repo, pull);
+  const tree = isOpen ? await mergeTrees(context, repo, pull) : null;
   if (tree === null) return c.json(errorBody(405, "Pull Request is not mergeable"), 405);
+  const user = context.gh.users.findOneBy("login", c.get("authUser").login);
+  const commit = makeMergeCommit(pull, wanted, tree, user);
+  const { sha } = (await ask(context, repo, "/git/commits", { method: "POST", body: commit })).body;
+  markMerged(context.gh, repo, pull, sha, user);
+  const authorization = c.req.header("Authorization");
+  await ask(context, repo, `/git/refs/heads/${pull.base_ref}`, { method: "PATCH", body: { sha }, authorization });
+  await announceMerge(context, repo, pull);
+  return c.json({ sha, merged: true, message: "Pull Request successfully merged" });
+}
+
+function makeMergeCommit(pull, wanted, tree, user) {
   const title = wanted.commit_title ?? `Merge pull request #${pull.number} from ${pull.head_ref}`;
   const message = wanted.commit_message ? `${title}\n\n${wanted.commit_message}` : title;
   const isMerge = (wanted.merge_method ?? "merge") === "merge";
   const parents = isMerge ? [pull.base_sha, pull.head_sha] : [pull.base_sha];
-  const user = gh.users.findOneBy("login", c.get("authUser").login);
-  const author = user && { name: user.name ?? user.login, email: `${user.id}+${user.login}@users.noreply.github.com` };
-  const commit = await ask(context, repo, "/git/commits", { method: "POST", body: { message, tree, parents, author } });
-  const { sha } = commit.body;
-  markMerged(gh, repo, pull, sha, user);
-  const authorization = c.req.header("Authorization");
-  await ask(context, repo, `/git/refs/heads/${pull.base_ref}`, { method: "PATCH", body: { sha }, authorization });
+  const author = user && { name: user.login, email: `${user.id}+${user.login}@users.noreply.github.com` };
+  return { message, tree, parents, author };
+}
+
+async function announceMerge(context, repo, pull) {
   const { body } = await ask(context, repo, `/pulls/${pull.number}`);
-  const payload = { action: "closed", pull_request: body, repository: body.base.repo, sender: body.merged_by ?? body.user };
-  context.webhooks.dispatch("pull_request", "closed", payload, ownerLogin(gh, repo), repo.name);
-  return c.json({ sha, merged: true, message: "Pull Request successfully merged" });
+  const payload = {
+    action: "closed",
+    pull_request: body,
+    repository: body.base.repo,
+    sender: body.merged_by ?? body.user,
+  };
+  context.webhooks.dispatch("pull_request", "closed", payload, ownerLogin(context.gh, repo), repo.name);
 }
 
 /** The tree of the merge, or null on a conflict. Files are merged whole: GitHub merges lines, tests do not need it. */
@@ -184,7 +212,9 @@ async function mergeTrees(context, repo, pull) {
   const commitOf = (sha) => gh.commits.findBy("repo_id", repo.id).find((row) => row.sha === sha);
   const headTree = await ask(context, repo, `/git/trees/${commitOf(pull.head_sha).tree_sha}?recursive=1`);
   const modes = new Map(headTree.body.tree.map((entry) => [entry.path, entry.mode]));
-  const removed = ours.files.flatMap((file) => (file.status === "removed" ? [file.filename] : (file.previous_filename ?? [])));
+  const removed = ours.files.flatMap((file) =>
+    file.status === "removed" ? [file.filename] : (file.previous_filename ?? []),
+  );
   const entries = [
     ...removed.map((path) => ({ path, mode: "100644", type: "blob", sha: null })),
     ...ours.files

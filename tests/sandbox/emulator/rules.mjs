@@ -5,7 +5,7 @@ import { ask, copyObjects, findRepository, mayRead, mayWrite, resolveCommit, set
 import { checkOutput } from "./checks.mjs";
 import { objectSHA, tagBytes } from "./git.mjs";
 import { closePullsOf, refreshPulls, refusePull } from "./pulls.mjs";
-import { errorResponse } from "./state.mjs";
+import { errorResponse, jsonResponse } from "./state.mjs";
 
 const REPOSITORY = /^\/repos\/([^/]+)\/([^/]+)(\/.*)?$/;
 
@@ -21,27 +21,46 @@ function authUserOf(context, call) {
   return context.tokenMap.get(token);
 }
 
+// What is looked at before a call, and put right after it: method, rest of the path, what to do.
+const REFUSALS = [
+  ["POST", /^\/releases$/, refuseRelease],
+  ["POST", /^\/pulls$/, (context, { repo, body }) => refusePull(context, repo, body)],
+  ["POST", /^\/forks$/, repeatFork],
+  ["POST", /^\/check-runs$/, refuseCheck],
+  ["PATCH", /^\/check-runs\/\d+$/, refuseCheck],
+];
+const SETTLEMENTS = [
+  ["POST", /^\/forks$/, settleFork],
+  ["POST", /^\/pulls$/, settlePull],
+  ["POST", /^\/git\/tags$/, settleTag],
+  ["GET", /^\/branches\/./, settleBranch],
+  ["DELETE", /^\/git\/refs\/./, settleDeletedRef],
+];
+
+function choose(table, call, rest) {
+  return table.find(([method, pattern]) => method === call.method && pattern.test(rest))?.[2];
+}
+
 /** A Response for a call GitHub would refuse, else null. */
 export async function refuse(context, call) {
   const place = target(context, call);
   if (place === null) return null;
-  const { repo, rest } = place;
   const user = authUserOf(context, call);
   // GitHub hides what one may not see: 404, never 403.
-  if (rest !== "/installation" && !mayRead(context.gh, user, repo)) return errorResponse(404, "Not Found");
-  if (rest.startsWith("/check-runs")) {
-    const fault = checkOutput(call.body);
-    if (fault !== null) return errorResponse(422, fault);
-  }
-  if (call.method !== "POST") return null;
-  if (rest === "/releases") return refuseRelease(context, repo, user, call.body ?? {});
-  if (rest === "/pulls") return refusePull(context, repo, call.body ?? {});
-  if (rest === "/forks") return repeatFork(context, repo, user, call.body ?? {});
-  return null;
+  const isHidden = place.rest !== "/installation" && !mayRead(context.gh, user, place.repo);
+  if (isHidden) return errorResponse(404, "Not Found");
+  const rule = choose(REFUSALS, call, place.rest);
+  return rule === undefined ? null : rule(context, { ...place, user, body: call.body ?? {} });
 }
 
-function refuseRelease(context, repo, user, body) {
-  if (!mayWrite(context.gh, user, repo, ["contents"])) return errorResponse(403, "Resource not accessible by integration");
+function refuseCheck(_context, { body }) {
+  const fault = checkOutput(body);
+  return fault === null ? null : errorResponse(422, fault);
+}
+
+function refuseRelease(context, { repo, user, body }) {
+  if (!mayWrite(context.gh, user, repo, ["contents"]))
+    return errorResponse(403, "Resource not accessible by integration");
   const known = [`refs/tags/${body.tag_name}`, body.target_commitish ?? repo.default_branch];
   if (body.draft || known.some((name) => resolveCommit(context.gh, repo, name) !== undefined)) return null;
   return errorResponse(422, "Validation Failed", {
@@ -50,20 +69,12 @@ function refuseRelease(context, repo, user, body) {
 }
 
 /** A second fork answers with the first. */
-async function repeatFork(context, parent, user, body) {
+async function repeatFork(context, { repo: parent, user, body }) {
   const owner = body.organization ?? user?.login;
   const name = body.name ?? parent.name;
   const existing = context.gh.repos.findOneBy("full_name", `${owner}/${name}`);
   if (existing === undefined || existing.forked_from_id !== parent.id) return null;
-  const { inner, baseUrl } = context;
-  const response = await inner(
-    new Request(`${baseUrl}/repos/${existing.full_name}`, { headers: { Authorization: `token ${tokenOf(context, user)}` } }),
-  );
-  return new Response(await response.text(), { status: 202, headers: { "Content-Type": "application/json" } });
-}
-
-function tokenOf(context, user) {
-  return [...context.tokenMap].find(([, value]) => value === user)?.[0] ?? "";
+  return jsonResponse(202, (await ask(context, existing, "")).body);
 }
 
 /** The body to send on: GitHub reads empty `permissions` as all of the installation's. */
@@ -72,23 +83,17 @@ export function adjustBody(call) {
   const { permissions } = call.body ?? {};
   const isEmpty = permissions !== null && typeof permissions === "object" && Object.keys(permissions).length === 0;
   if (!isEmpty || !call.path.endsWith("/access_tokens")) return call.raw;
-  const { permissions: _, ...rest } = call.body;
   delete call.headers["content-length"];
-  return JSON.stringify(rest);
+  return JSON.stringify({ ...call.body, permissions: undefined });
 }
 
 /** Puts right what the emulator left undone, and returns the body to answer with. */
 export async function settle(context, call, status, body) {
-  if (status < 300 && Array.isArray(body?.repositories)) body.repositories = await expandRepositories(context, body);
+  if (status >= 300) return body;
+  if (Array.isArray(body?.repositories)) body.repositories = await expandRepositories(context, body);
   const place = target(context, call);
-  if (place === null || status >= 300) return body;
-  const { repo, rest } = place;
-  if (call.method === "POST" && rest === "/forks") return settleFork(context, repo, body);
-  if (call.method === "POST" && rest === "/pulls") return settlePull(context, repo, body);
-  if (call.method === "GET" && rest.startsWith("/branches/")) return settleBranch(context, repo, body);
-  if (call.method === "POST" && rest === "/git/tags") return settleTag(context, repo, body);
-  if (call.method === "DELETE" && rest.startsWith("/git/refs/")) settleDeletedRef(context, repo, rest, call);
-  return body;
+  const rule = place && choose(SETTLEMENTS, call, place.rest);
+  return rule ? rule(context, { ...place, call, body }) : body;
 }
 
 /** The emulator names the repositories of a token briefly; GitHub gives them whole. */
@@ -98,7 +103,7 @@ function expandRepositories(context, { repositories }) {
 }
 
 /** The emulator starts a fork with a README of its own; GitHub starts it with the parent's branches and tags. */
-function settleFork(context, parent, body) {
+function settleFork(context, { repo: parent, body }) {
   const { gh, baseUrl } = context;
   const fork = gh.repos.findOneBy("full_name", body.full_name);
   copyObjects(gh, parent, fork);
@@ -110,12 +115,12 @@ function settleFork(context, parent, body) {
 }
 
 /** The emulator answers before the changes are counted. */
-async function settlePull(context, repo, body) {
+async function settlePull(context, { repo, body }) {
   await refreshPulls(context, repo, { silent: true });
   return (await ask(context, repo, `/pulls/${body.number}`)).body;
 }
 
-async function settleBranch(context, repo, body) {
+async function settleBranch(context, { repo, body }) {
   if (body.commit?.sha === undefined) return body; // the protection of a branch, not the branch
   const url = `${context.baseUrl}/repos/${repo.full_name}/branches/${body.name}`;
   return {
@@ -127,14 +132,14 @@ async function settleBranch(context, repo, body) {
 }
 
 /** The emulator invents the name of an annotated tag; git computes it from the bytes. */
-function settleTag({ gh }, repo, body) {
+function settleTag({ gh }, { repo, body }) {
   const row = gh.tags.findBy("repo_id", repo.id).find((tag) => tag.sha === body.sha);
   const sha = objectSHA("tag", tagBytes(row));
   gh.tags.update(row.id, { sha });
   return { ...body, sha, url: body.url.replace(body.sha, sha) };
 }
 
-function settleDeletedRef(context, repo, rest, call) {
+function settleDeletedRef(context, { repo, rest, call }) {
   const ref = decodeURIComponent(rest.slice("/git/refs/".length));
   const isBranch = ref.startsWith("heads/");
   const name = ref.replace(/^(heads|tags)\//, "");
@@ -142,7 +147,13 @@ function settleDeletedRef(context, repo, rest, call) {
   context.webhooks.dispatch(
     "delete",
     undefined,
-    { ref: name, ref_type: isBranch ? "branch" : "tag", pusher_type: "user", repository: repo, sender: call.caller.login },
+    {
+      ref: name,
+      ref_type: isBranch ? "branch" : "tag",
+      pusher_type: "user",
+      repository: repo,
+      sender: call.caller.login,
+    },
     repo.full_name.split("/")[0],
     repo.name,
   );

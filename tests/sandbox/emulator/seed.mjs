@@ -104,6 +104,12 @@ export function addOrganization(context, { login, admin }) {
     billing_email: null,
   });
   gh.orgs.update(org.id, { node_id: nodeId("Organization", org.id) });
+  addAdministrator(gh, org, gh.users.findOneBy("login", admin));
+  return { login, id: org.id };
+}
+
+/** The emulator shows an organization's administrators as maintainers of its members team. */
+function addAdministrator(gh, org, user) {
   const team = gh.teams.insert({
     org_id: org.id,
     slug: "members",
@@ -116,10 +122,7 @@ export function addOrganization(context, { login, admin }) {
     repos_count: 0,
     parent_id: null,
   });
-  // The emulator shows an organization's administrators as maintainers of its members team.
-  const user = gh.users.findOneBy("login", admin);
   gh.teamMembers.insert({ team_id: team.id, user_id: user.id, role: "maintainer" });
-  return { login, id: org.id };
 }
 
 /** Installs an App on an account; `repositories` null means all of them. */

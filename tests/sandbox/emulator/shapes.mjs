@@ -14,11 +14,15 @@ export function completeBody(context, body, place) {
   return body;
 }
 
-const has = (...keys) => (value) => keys.every((key) => key in value);
+const has =
+  (...keys) =>
+  (value) =>
+    keys.every((key) => key in value);
 
 const KINDS = [
   [has("ref", "object"), completeRef],
   [has("author_association", "user", "body"), completeAuthored],
+  [has("timeline_url", "repository_url"), completeIssue],
   [has("check_suite", "head_sha", "output"), completeCheckRun],
   [has("tag_name", "target_commitish"), completeRelease],
   [has("head", "base", "merge_commit_sha"), completePull],
@@ -37,6 +41,25 @@ function completeAuthored(context, value) {
   const { login } = value.user ?? {};
   const app = login?.endsWith("[bot]") ? context.gh.apps.findOneBy("slug", login.slice(0, -"[bot]".length)) : undefined;
   value.performed_via_github_app = app ? formatApp(context, app) : null;
+}
+
+/** A pull request shown as an issue says so: the only way a comment's webhook tells one from the other. */
+function completeIssue({ gh, baseUrl }, issue) {
+  if (!gh.issues.get(issue.id)?.is_pull_request) return;
+  const place = issue.repository_url.slice(`${baseUrl}/repos/`.length);
+  const html = `${baseUrl}/${place}/pull/${issue.number}`;
+  const pull = gh.pullRequests
+    .all()
+    .find((row) => row.number === issue.number && row.repo_id === gh.issues.get(issue.id).repo_id);
+  issue.html_url = html;
+  issue.draft = pull?.draft ?? false;
+  issue.pull_request = {
+    url: `${issue.repository_url}/pulls/${issue.number}`,
+    html_url: html,
+    diff_url: `${html}.diff`,
+    patch_url: `${html}.patch`,
+    merged_at: pull?.merged_at ?? null,
+  };
 }
 
 function completeCheckRun(context, run) {

@@ -36,7 +36,14 @@ export function clearState(state) {
 const DOCUMENTATION_URL = "https://docs.github.com/rest";
 
 export function errorBody(status, message, extra = {}) {
-  return { ...extra, message, documentation_url: extra.documentation_url?.startsWith("https://docs.github.com/") ? extra.documentation_url : DOCUMENTATION_URL, status: String(status) };
+  return {
+    ...extra,
+    message,
+    documentation_url: extra.documentation_url?.startsWith("https://docs.github.com/")
+      ? extra.documentation_url
+      : DOCUMENTATION_URL,
+    status: String(status),
+  };
 }
 
 export function jsonResponse(status, body, headers = {}) {

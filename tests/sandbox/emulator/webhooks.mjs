@@ -31,12 +31,15 @@ function send(context, item, owner, repoName, generation) {
   const { gh, state } = context;
   if (generation !== state.generation) return;
   const repo = repoName && gh.repos.findOneBy("full_name", `${owner}/${repoName}`);
-  for (const installation of gh.appInstallations.all()) {
-    if (installation.account_login !== owner || installation.suspended_at !== null) continue;
-    const isSelected = installation.repository_selection === "selected";
-    if (isSelected && repo && !installation.repository_ids.includes(repo.id)) continue;
-    enqueue(context, { ...item, installation, repositoryId: repo?.id ?? null, key: `${owner}/${repoName}` });
+  const repositoryId = repo?.id ?? null;
+  const hears = (row) => row.account_login === owner && row.suspended_at === null && covers(row, repositoryId);
+  for (const installation of gh.appInstallations.all().filter(hears)) {
+    enqueue(context, { ...item, installation, repositoryId, key: `${owner}/${repoName}` });
   }
+}
+
+function covers(row, repositoryId) {
+  return row.repository_selection === "all" || repositoryId === null || row.repository_ids.includes(repositoryId);
 }
 
 function enqueue(context, { event, action, payload, prepare, installation, repositoryId, key }) {
@@ -156,7 +159,12 @@ function makeHeaders(delivery, hook, body) {
 async function post(delivery, url, headers, body) {
   const started = Date.now();
   try {
-    const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(ANSWER_SECONDS * 1000) });
+    const response = await fetch(url, {
+      method: "POST",
+      headers,
+      body,
+      signal: AbortSignal.timeout(ANSWER_SECONDS * 1000),
+    });
     const payload = await response.text();
     delivery.duration = (Date.now() - started) / 1000;
     const status = response.ok ? "OK" : `Invalid HTTP Response: ${response.status}`;
