@@ -6,7 +6,7 @@ person goes through `hublish.core.markdown`. The body holds a marker, an HTML co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from hublish.core.markdown import cell, code_span, escape_inline, link, no_mention
@@ -136,7 +136,7 @@ def render_action(image: ListedImage) -> str:
             return f"adds the tag {tag} to {image.image_name}"
         case EntryAction.MOVE_TAG:
             return f"moves the tag {tag} of {image.image_name}"
-        case EntryAction.UNCHANGED:
+        case _:
             return f"leaves {image.image_name} as it is: the list names this image already"
 
 
@@ -170,7 +170,7 @@ def _render_body(report: PullRequestReport, *, row_limit: int, image_limit: int)
 
 def _render_image(report: PullRequestReport, image: ListedImage, *, row_limit: int) -> list[str]:
     action = render_action(image)
-    tagged = image.reference if image.reference.tag is None else image.reference.with_tag(image.reference.tag)
+    tagged = replace(image.reference, digest=None)
     commit = link(report.commit[:SHORT_SHA], f"{report.source_url}/commit/{report.commit}")
     rows = [
         ("image", cell(str(tagged), limit=_REFERENCE_LIMIT)),

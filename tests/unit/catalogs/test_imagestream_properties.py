@@ -68,7 +68,7 @@ def read(text: str) -> Any:
     return list(yaml.load_all(text, Loader=yaml.SafeLoader))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(MANNERS, MANNERS, TAGS, st.sampled_from(Pin), st.sampled_from([(), ("latest",)]))
 def test_edit_changes_its_entry_only(
     manner: Manner, other_manner: Manner, tags: list[tuple[str, str, bool]], pin: Pin, floating: tuple[str, ...]
