@@ -19,11 +19,20 @@ from hublish.core.config_values import (
     Triggers,
 )
 from hublish.core.finding import Finding, Severity, has_error
-from hublish.core.legacy_keys import BUILD_KEYS, OVERLAY_KEYS, TOP_KEYS, UNREAD_KEYS, LegacyReader
+from hublish.core.legacy_keys import (
+    BUILD_CHECKS,
+    BUILD_KEYS,
+    OTHER_CHECKS,
+    OVERLAY_KEYS,
+    TOP_KEYS,
+    UNREAD_KEYS,
+    LegacyReader,
+)
 from hublish.core.place import KeyPath
 from hublish.core.plan import Strategy
 from hublish.core.reference import Reference, is_tag, parse_reference, parse_repository
 from hublish.core.valuetext import RELEASE_PLACEHOLDER, parse_file_path, parse_scripts_url
+from hublish.core.yamlmodel import suggest
 from hublish.core.yamltree import Tree
 from hublish.errors import HublishError, ValueInvalid, clip
 
@@ -63,6 +72,7 @@ class _Reader(LegacyReader):
 
     def read(self) -> Config | None:
         top = self.read_mapping(self.tree.value, (), known=TOP_KEYS)
+        self._note_checks(top)
         self._note_unread(top)
         build_at = top.get("build")
         build = {} if build_at is None else self.read_mapping(self.value_at(build_at), build_at, known=BUILD_KEYS)
@@ -79,10 +89,27 @@ class _Reader(LegacyReader):
             return None
         return self._read_build(build, lock)
 
+    def _note_checks(self, top: dict[str, KeyPath]) -> None:
+        at = top.get("check")
+        value = [] if at is None else self.value_at(at)
+        if at is None or not isinstance(value, list):
+            return
+        for index, item in enumerate(value):
+            # An empty list in the list is the old documentation's own example of "no checks".
+            if item in (None, [], *BUILD_CHECKS):
+                continue
+            if item in OTHER_CHECKS:
+                message = f"`{item}` is not run: checks of pull requests belong to your CI"
+                self.say(Severity.NOTE, "CheckUnused", message, at=(*at, index), on_key=False)
+            else:
+                hint = suggest(str(item), (*BUILD_CHECKS, *OTHER_CHECKS))
+                message = f"unknown check `{clip(str(item), limit=80)}`; it is not run"
+                self.say(Severity.WARNING, "ValueInvalid", message, at=(*at, index), hint=hint, on_key=False)
+
     def _note_unread(self, keys: dict[str, KeyPath]) -> None:
         for name, reason in UNREAD_KEYS.items():
-            # Lists such as `check: []` or `check: [[]]` ask for nothing, so there is nothing to say.
-            if name in keys and self.value_at(keys[name]) not in ([], [[]], {}):
+            # An empty list or mapping asks for nothing, so there is nothing to say.
+            if name in keys and self.value_at(keys[name]) not in ([], {}):
                 self.say(Severity.NOTE, "KeyUnused", f"`{name}` is not read: {reason}", at=keys[name])
 
     def _read_build(self, build: dict[str, KeyPath], lock: PythonConfig) -> Config | None:

@@ -15,7 +15,6 @@ from hublish.errors import clip
 
 # Keys of the old format that are known but have no effect here: the sentence that says so.
 UNREAD_KEYS = {
-    "check": "hublish runs no checks on pull requests; keep them in your CI",
     "release": "hublish publishes images, not Python packages",
     "package-upload": "hublish publishes images, not Python packages",
     "pytest-env": "hublish runs no checks on pull requests; keep them in your CI",
@@ -23,7 +22,17 @@ UNREAD_KEYS = {
     "sibling": "hublish tags no other repository",
     "gather": "hublish gathers no metrics of models",
 }
-TOP_KEYS = ("build", "overlays", "overlays-dir", *UNREAD_KEYS)
+TOP_KEYS = ("check", "build", "overlays", "overlays-dir", *UNREAD_KEYS)
+# Entries of `check`: those that ask for an image, and those that ask for something hublish does not do.
+BUILD_CHECKS = ("thoth-build", "overlays-build")
+OTHER_CHECKS = (
+    "thoth-pytest",
+    "thoth-pytest-py38",
+    "thoth-precommit",
+    "thoth-precommit-py38",
+    "thoth-custom-build",
+    "thoth-tox",
+)
 BUILD_KEYS = (
     "base-image",
     "build-strategy",

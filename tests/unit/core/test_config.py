@@ -1,5 +1,6 @@
 """`.hublish.yaml`: values, every fault with its place, tags, the JSON Schema and the examples."""
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -365,6 +366,26 @@ def test_file_with_nearly_the_right_name_is_reported() -> None:
 
     assert check_config_names(frozenset({".hublish.yml", "x"})) == (expected,)
     assert check_config_names(frozenset({".hublish.yml", ".hublish.yaml"})) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (".hublish.yaml", True),
+        (".hublish.yml", True),
+        (".aicoe-ci.yaml", True),
+        ("env/Pipfile.lock", True),
+        ("Pipfile", True),
+        ("docs/pipfile.md", False),
+        ("hublish.yaml.bak", False),
+    ],
+)
+def test_pre_commit_hook_runs_for_config_and_lock(path: str, expected: bool) -> None:
+    """The hook's pattern takes every file that `hublish validate` judges, near misses of the name included."""
+    hook = parse_tree((ROOT / ".pre-commit-hooks.yaml").read_bytes(), path=".pre-commit-hooks.yaml").tree
+
+    assert hook is not None
+    assert (re.search(hook.value[0]["files"], path) is not None) is expected
 
 
 def test_release_fills_the_placeholder() -> None:

@@ -65,7 +65,6 @@ build:
 
     assert parse(text).config == expected
     assert lines(text) == [
-        "2:1 note KeyUnused check: `check` is not read: hublish runs no checks on pull requests; keep them in your CI | ",
         "12:4 note KeyUnused build.registry-secret: `registry-secret` is not read: the operator decides which credential is used for a registry | ",
     ]
 
@@ -106,7 +105,9 @@ def test_variant_is_read_without_a_finding(rest: str, expected: dict[str, object
     assert parsed == ParsedConfig(config=make_config(**expected), findings=())
 
 
-@pytest.mark.parametrize("check", ["check:", "check: []", "check:\n  - []", "release: []", "deploy: {}", "# nothing"])
+@pytest.mark.parametrize(
+    "check", ["check:", "check: []", "check:\n  - []", "check: text", "release: []", "deploy: {}", "# nothing"]
+)
 def test_empty_lists_and_blocks_ask_for_nothing(check: str) -> None:
     """Missing, null and empty lists are no finding."""
     parsed = parse(f"{check}\nbuild:\n  registry-org: team\n")
@@ -225,6 +226,18 @@ def test_config_that_cannot_work_is_an_error(text: str, expected: list[str]) -> 
     assert parse(text).config is None
 
 
+def test_checks_that_are_not_run_are_told_and_misspelt_ones_corrected() -> None:
+    """What asks for an image is done; pull request checks are noted, unknown ones are warnings with the likely name."""
+    text = "check: [thoth-build, overlays-build, thoth-pytest, thoth-biuld, [x], ~]\nbuild: {registry-org: team}\n"
+
+    assert parse(text).config == make_config()
+    assert lines(text) == [
+        "1:38 note CheckUnused check[2]: `thoth-pytest` is not run: checks of pull requests belong to your CI | ",
+        "1:52 warning ValueInvalid check[3]: unknown check `thoth-biuld`; it is not run | did you mean `thoth-build`?",
+        "1:65 warning ValueInvalid check[4]: unknown check `['x']`; it is not run | ",
+    ]
+
+
 def test_image_in_upper_case_is_refused_at_the_organisation() -> None:
     """A registry takes lower case only, and the hint says which keys make the image's name."""
     parsed = parse("build:\n  registry-org: AICoE\n")
@@ -319,4 +332,4 @@ def test_annotated_example_of_the_old_format_is_valid() -> None:
     parsed = parse_config(path.read_bytes(), path=path.name)
 
     assert parsed.config is not None
-    assert [found.key for found in parsed.findings] == ["check", "build.registry-secret"]
+    assert [found.key for found in parsed.findings] == ["check[1]", "build.registry-secret"]
