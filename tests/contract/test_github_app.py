@@ -198,6 +198,18 @@ def test_an_answer_that_breaks_the_protocol_is_no_crash(scene: Scene) -> None:
     scene.github.clear_calls()
 
 
+def test_a_write_to_a_renamed_repository_is_no_success(scene: Scene) -> None:
+    """GitHub redirects it; taken for a success, an answer would be lost without a word."""
+    url = "https://api.github.com/repositories/1/issues/1/reactions"
+    body = {"message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/"}
+    scene.github.add_fault(method="POST", path_regex="/reactions$", status=307, body=body)
+    with pytest.raises(GitHubFailed) as failed:
+        GitHubConversation(scene.app).ensure_reaction(scene.repository, Thread(kind="issue", number=1), "eyes")
+    scene.github.clear_calls()
+
+    assert failed.value.hint == "Ask again: the next event brings the new name."
+
+
 def test_an_app_that_was_uninstalled_says_so(scene: Scene) -> None:
     """An installation id that is no more."""
     with pytest.raises(NotAllowed) as refused:

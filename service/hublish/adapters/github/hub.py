@@ -101,7 +101,8 @@ class GitHubHub:
         """File names in a folder at a commit, sorted; empty when there is no such folder."""
 
         def read(session: Session) -> tuple[str, ...]:
-            tree = _find_tree(session, repository, commit=sha, folder=path)
+            root = _read_commit(session, repository, sha).tree.sha
+            tree = _find_tree(session, repository, root=root, folder=path)
             return tuple(sorted(entry.path for entry in tree.tree if entry.mode in _FILE_MODES)) if tree else ()
 
         return self._app.run(repository, Scope.CONTENTS_READ, read)
@@ -202,13 +203,15 @@ def _is_ours(commit: _ListedCommit, bot_login: str) -> bool:
     return author == bot_login and committer in (bot_login, _GITHUB_COMMITTER)
 
 
-def _find_tree(session: Session, repository: Repository, *, commit: str, folder: str) -> _TreeReply | None:
-    """The tree of a folder, found by walking down: a recursive listing is cut for large repositories."""
-    sha: str | None = session.read(_CommitReply, make_path(*_base(repository), "git", "commits", commit)).tree.sha
-    tree: _TreeReply | None = None
-    for part in ("", *(part for part in folder.split("/") if part)):
-        if tree is not None:
-            sha = next((entry.sha for entry in tree.tree if entry.path == part and entry.type == "tree"), None)
+def _read_commit(session: Session, repository: Repository, sha: str) -> _CommitReply:
+    return session.read(_CommitReply, make_path(*_base(repository), "git", "commits", sha))
+
+
+def _find_tree(session: Session, repository: Repository, *, root: str, folder: str) -> _TreeReply | None:
+    """The tree of a folder below the tree `root`, found by walking down: a recursive listing may be cut short."""
+    tree = session.read(_TreeReply, make_path(*_base(repository), "git", "trees", root))
+    for part in (part for part in folder.split("/") if part):
+        sha = next((entry.sha for entry in tree.tree if entry.path == part and entry.type == "tree"), None)
         if sha is None:
             return None
         tree = session.read(_TreeReply, make_path(*_base(repository), "git", "trees", sha))
@@ -217,31 +220,32 @@ def _find_tree(session: Session, repository: Repository, *, commit: str, folder:
 
 def _make_tree(session: Session, repository: Repository, *, base_sha: str, files: dict[str, bytes]) -> str:
     """Store blobs and a tree with `files` changed; git names both by content, so this can be repeated."""
+    root = _read_commit(session, repository, base_sha).tree.sha
+    parents = {path.rpartition("/")[0] for path in files}
+    folders = {parent: _find_tree(session, repository, root=root, folder=parent) for parent in sorted(parents)}
     entries = []
     for path, content in sorted(files.items()):
-        mode = _find_mode(session, repository, base_sha=base_sha, path=path)
+        mode = _choose_mode(path, folders[path.rpartition("/")[0]])
         encoded = {"content": base64.b64encode(content).decode("ascii"), "encoding": "base64"}
         blob = session.write(_Target, "POST", make_path(*_base(repository), "git", "blobs"), body=encoded)
         entries.append({"path": path, "mode": mode, "type": "blob", "sha": blob.sha})
-    base_tree = session.read(_CommitReply, make_path(*_base(repository), "git", "commits", base_sha)).tree.sha
-    body = {"base_tree": base_tree, "tree": entries}
+    body = {"base_tree": root, "tree": entries}
     return session.write(_Target, "POST", make_path(*_base(repository), "git", "trees"), body=body).sha
 
 
-def _find_mode(session: Session, repository: Repository, *, base_sha: str, path: str) -> str:
+def _choose_mode(path: str, folder: _TreeReply | None) -> str:
     """The mode a file has now, so that an edit never changes it; an ordinary file's for a new one."""
-    folder, _, name = path.rpartition("/")
-    tree = _find_tree(session, repository, commit=base_sha, folder=folder)
-    entry = next((entry for entry in tree.tree if entry.path == name), None) if tree is not None else None
+    name = path.rpartition("/")[2]
+    entry = next((entry for entry in folder.tree if entry.path == name), None) if folder is not None else None
     if entry is None:
         return _FILE_MODE
     if entry.mode not in _FILE_MODES:
-        raise CatalogInvalid(f"{clip(path)} of {repository.full_name} is a link or a folder; only files are edited.")
+        raise CatalogInvalid(f"{clip(path)} is a link or a folder in the hub's repository; only files are edited.")
     return entry.mode
 
 
 def _holds(session: Session, repository: Repository, sha: str, *, tree: str, parent: str) -> bool:
-    commit = session.read(_CommitReply, make_path(*_base(repository), "git", "commits", sha))
+    commit = _read_commit(session, repository, sha)
     return commit.tree.sha == tree and [held.sha for held in commit.parents] == [parent]
 
 

@@ -84,6 +84,13 @@ class Session:
             headers, value = self._requester.requestJsonAndCheck(verb, path, parameters=dict(query or {}), input=body)
         except (GithubException, requests.RequestException, AssertionError, RuntimeError, ValueError) as exc:
             raise make_failure(exc, call=f"{verb} {path}", now=self._clock()) from exc
+        if verb != "GET" and isinstance(value, dict) and "documentation_url" in value:
+            # PyGithub takes a redirect of a write for a success; only refusals and redirects have this field.
+            raise GitHubFailed(
+                f"{verb} {path} at GitHub: the repository was renamed or moved, so nothing was written.",
+                hint="Ask again: the next event brings the new name.",
+                status=HTTPStatus.TEMPORARY_REDIRECT,
+            )
         return headers, value
 
     def read(self, model: type[ReplyT], path: str, *, query: Mapping[str, str] | None = None) -> ReplyT:
