@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -62,6 +63,17 @@ def test_blob_arrives_whole_at_every_size(registry, client, size):
     assert client.ensure_blob(reference, **blob.push, progress=reported.append) == expected
     assert sum(reported) == size
     assert registry.blob(f"sizes/{size}", blob.digest) == blob.content
+
+
+def test_one_client_serves_many_threads(registry, client):
+    """Blobs go up side by side through one client, two threads with the same one included."""
+    blobs = [make_blob(300_000 + number % 7, seed=100 + number % 7) for number in range(14)]
+    reference = make_reference(registry.host, "threads")
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda blob: client.ensure_blob(reference, **blob.push), blobs))
+
+    assert [registry.blob("threads", blob.digest) == blob.content for blob in blobs] == [True] * 14
 
 
 def test_present_blob_is_not_sent_again(registry, client):
