@@ -96,8 +96,8 @@ def test_endless_redirects_end(sandbox: PackageIndexSandbox, make_index: MakeInd
 
 def test_login_stays_with_its_host(sandbox: PackageIndexSandbox, make_index: MakeIndex, tmp_path: Path) -> None:
     """The index gets its login; the listed host that its files lie on does not."""
-    auth_file = tmp_path / "netrc"
-    auth_file.write_text("machine 127.0.0.1 login me password secret\n")
+    auth_file = tmp_path / "auth"
+    auth_file.write_text("me:secret\n")
     with PackageIndexSandbox.start(tmp_path / "other") as other:
         body = other.add_wheel("demo", "1.0")
         sandbox.add_wheel("demo", "1.0").url = f"http://{other.host}{body.href}"

@@ -69,12 +69,13 @@ def test_oversized_manifest_is_refused(tmp_path: Path) -> None:
     assert caught.value.message == f"the manifest {digest} in {tmp_path} is larger than 4194304 bytes"
 
 
-def test_damaged_blob_is_written_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [b"wrong", b"longer", b""])
+def test_damaged_blob_is_written_anew(tmp_path: Path, damaged: bytes) -> None:
     """A blob that changed on disk is replaced by the right bytes."""
     layout = OCILayout(tmp_path)
     push(layout, b"right")
     [path] = (tmp_path / "blobs" / "sha256").iterdir()
-    path.write_bytes(b"wrong")
+    path.write_bytes(damaged)
 
     assert (push(layout, b"right"), path.read_bytes()) == (BlobPush(transfer="uploaded", uploaded_bytes=5), b"right")
 

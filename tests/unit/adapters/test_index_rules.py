@@ -41,9 +41,9 @@ def test_mirror_is_asked_instead() -> None:
 
 
 def test_auth_file_gives_the_login(tmp_path: Path) -> None:
-    """The netrc entry of the host that is asked is used, whatever the lock says."""
-    auth_file = tmp_path / "netrc"
-    auth_file.write_text("machine index.example.com login me password secret\n")
+    """The operator's login for the host is used, whatever the lock says."""
+    auth_file = tmp_path / "auth"
+    auth_file.write_text("me:secret\n")
     rules = IndexRules(rules={"index.example.com": IndexRule(auth_file=auth_file)}, allow_unlisted=False)
 
     base = rules.make_base(make_source("https://${USER}:${PASSWORD}@index.example.com/simple"))
@@ -51,31 +51,38 @@ def test_auth_file_gives_the_login(tmp_path: Path) -> None:
     assert (base.url, base.authorization) == ("https://index.example.com/simple", BASIC_ME_SECRET)
 
 
-def test_auth_file_without_the_host_gives_no_login(tmp_path: Path) -> None:
-    """A login for another host is not used."""
-    auth_file = tmp_path / "netrc"
-    auth_file.write_text("machine other.example.com login me password secret\n")
-    rules = IndexRules(rules={"index.example.com:8443": IndexRule(auth_file=auth_file)}, allow_unlisted=False)
+def test_listed_host_without_login_is_asked_without() -> None:
+    """Variables that the lock would have read leave the address; nothing takes their place."""
+    expected = IndexBase(url="https://index.example.com/simple")
 
-    assert rules.make_base(make_source("https://index.example.com:8443/simple")).authorization is None
+    assert LISTED.make_base(make_source("https://${TOKEN}@index.example.com/simple")) == expected
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(None, "No such file or directory"), ("nonsense", "bad toplevel token")]
+    ("content", "message"),
+    [
+        (None, "the auth file {path} of the index index.example.com cannot be read: No such file or directory"),
+        (b"\xff:\xff", "the auth file {path} of the index index.example.com cannot be read: it is not UTF-8"),
+        (b"", "expected one line `user:password` in the auth file {path} of the index index.example.com"),
+        (b"secret", "expected one line `user:password` in the auth file {path} of the index index.example.com"),
+        (b":secret", "expected one line `user:password` in the auth file {path} of the index index.example.com"),
+        (
+            b"me:secret\nmore",
+            "expected one line `user:password` in the auth file {path} of the index index.example.com",
+        ),
+    ],
 )
-def test_broken_auth_file_is_the_operators_fault(tmp_path: Path, content: str | None, reason: str) -> None:
-    """A missing or broken auth file stops the call and names the file."""
-    auth_file = tmp_path / "netrc"
+def test_broken_auth_file_is_the_operators_fault(tmp_path: Path, content: bytes | None, message: str) -> None:
+    """A missing or broken auth file stops the call and names the file, never what is in it."""
+    auth_file = tmp_path / "auth"
     if content is not None:
-        auth_file.write_text(content)
+        auth_file.write_bytes(content)
     rules = IndexRules(rules={"index.example.com": IndexRule(auth_file=auth_file)}, allow_unlisted=False)
 
     with pytest.raises(SettingsInvalid) as caught:
         rules.make_base(make_source("https://index.example.com/simple"))
 
-    assert caught.value.message.startswith(
-        f"the auth file {auth_file} of the index index.example.com cannot be read: {reason}"
-    )
+    assert caught.value.message == message.format(path=auth_file)
 
 
 @pytest.mark.parametrize(

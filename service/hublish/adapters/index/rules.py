@@ -6,7 +6,6 @@ other hosts is measured here; nothing is sent.
 
 from __future__ import annotations
 
-import netrc
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,8 +29,7 @@ class IndexRule:
 
     Attributes:
         mirror: base URL of a simple API that is asked instead; None asks the host itself.
-        auth_file: netrc file with the login for the host that is asked; None for none. netrc because pip, curl and uv
-            read the same file.
+        auth_file: file of one line, `user:password`, the login for the host that is asked; None for none.
         plain_http: allow http:// to the host that is asked. Off by default: an answer could be read and changed by anyone
             on the way.
     """
@@ -200,23 +198,25 @@ def without_credentials(parts: SplitResult) -> str:
 
 def _load_authorization(parts: SplitResult, rule: IndexRule) -> str | None:
     if rule.auth_file is not None:
-        return _load_netrc(parts, rule.auth_file)
+        return _basic(*_load_login(parts, rule.auth_file))
     if parts.username is None:
         return None
     return _basic(unquote(parts.username), unquote(parts.password or ""))
 
 
-def _load_netrc(parts: SplitResult, path: Path) -> str | None:
+def _load_login(parts: SplitResult, path: Path) -> tuple[str, str]:
+    """Read (user, password). The file is read anew for each call, so that a rotated secret counts at once."""
     try:
-        entries = netrc.netrc(str(path))
-    except (OSError, netrc.NetrcParseError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else exc.msg
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise SettingsInvalid(f"the auth file {path} of the index {host_of(parts)} cannot be read: {reason}") from exc
+    user, separator, password = lines[0].partition(":") if len(lines) == 1 else ("", "", "")
+    if not (user and separator):
         raise SettingsInvalid(
-            f"the auth file {path} of the index {host_of(parts)} cannot be read: {clip(str(reason))}",
-            hint="Write it in netrc form: machine HOST login NAME password SECRET.",
-        ) from exc
-    found = entries.authenticators(host_of(parts)) or entries.authenticators(parts.hostname or "")
-    return None if found is None else _basic(found[0], found[2] or "")
+            f"expected one line `user:password` in the auth file {path} of the index {host_of(parts)}"
+        )
+    return user, password
 
 
 def _basic(login: str, password: str) -> str:
