@@ -100,7 +100,8 @@ def _make_spec(
 
 def _make_labels(plan: Plan, base: BaseImage) -> dict[str, str]:
     labels = {f"{_OCI_PREFIX}base.digest": base.named_digest}
-    if plan.base is not None:
+    # A base that lies in a folder goes by a name under .invalid (RFC 2606), which would mean nothing to others.
+    if plan.base is not None and not plan.base.registry.endswith(".invalid"):
         labels[f"{_OCI_PREFIX}base.name"] = str(replace(plan.base, digest=None))
     if plan.commit is not None:
         labels[f"{_OCI_PREFIX}revision"] = plan.commit

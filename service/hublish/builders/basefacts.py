@@ -84,10 +84,6 @@ class BaseFacts:
     shell: str
     environment: tuple[tuple[str, str], ...]
 
-    def directory(self, path: str) -> Directory | None:
-        """The folder as the base has it; None when it has none (or it lies where layers never write)."""
-        return next((directory for directory in self.directories if directory.path == path), None)
-
     @property
     def marker_environment(self) -> dict[str, str]:
         """The variables of PEP 508 markers, as the target's interpreter would give them; `extra` is empty."""

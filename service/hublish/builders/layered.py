@@ -14,14 +14,14 @@ from pathlib import Path
 
 from hublish.builders.assembly import BuiltLayer, make_image
 from hublish.builders.basefacts import BaseFacts
-from hublish.builders.baseimage import BaseImage, read_base_image
+from hublish.builders.baseimage import BaseImage
 from hublish.builders.consistency import verify_no_conflicts, verify_requirements
 from hublish.builders.entrypoint import write_environment_layer, write_home_layer
 from hublish.builders.environment import TargetEnvironment, make_environment
 from hublish.builders.layering import group_wheels
 from hublish.builders.layertree import LayerTree, open_layer_file
 from hublish.builders.memo import LayerMemo
-from hublish.builders.planner import load_base_facts
+from hublish.builders.planner import load_base
 from hublish.builders.push import Pushed, push_image
 from hublish.builders.sourcelayer import write_source_layer
 from hublish.builders.wheels import ChosenWheel, FetchedWheel, choose_wheels, fetch_wheels
@@ -152,10 +152,9 @@ class _Build:
             raise BuildFailed("a layered plan without a base cannot be built")
         self.log(f"base {self.plan.base}")
         self.progress(Progress(step=Step.BASE, done=0, total=1, label=str(self.plan.base)))
-        facts, _, _ = load_base_facts(
+        base, facts = load_base(
             self.images, self.plan.base, platform=self.plan.platform, facts_cache=self.workspace / "bases"
         )
-        base = read_base_image(self.images, self.plan.base, platform=self.plan.platform)
         kind, minor = facts.libc
         self.log(
             f"Python {facts.python_full_version} at {facts.executable}, {kind} minor {minor}, {facts.architecture}"

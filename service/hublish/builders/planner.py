@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
 from hublish.builders.basefacts import BaseFacts, parse_base_facts, render_base_facts
-from hublish.builders.baseimage import read_base_image
+from hublish.builders.baseimage import BaseImage, read_base_image
 from hublish.builders.basepython import make_base_facts
 from hublish.builders.bytecode import can_compile_for
 from hublish.builders.memo import write_atomically
@@ -97,13 +97,10 @@ def make_plan(inputs: PlanInputs, *, images: ImageReader, facts_cache: Path) -> 
     return Planned(plan=plan, findings=findings, base_size_bytes=None, locked=None)
 
 
-def load_base_facts(
+def load_base(
     images: ImageReader, reference: Reference, *, platform: str, facts_cache: Path
-) -> tuple[BaseFacts, Reference, int]:
+) -> tuple[BaseImage, BaseFacts]:
     """Resolve a base and get its facts, from the cache where they are known.
-
-    Returns:
-        `(facts, the reference pinned to what it led to, compressed size in bytes)`.
 
     Raises:
         BaseUnsupported, ImageInvalid: the base cannot be used.
@@ -115,7 +112,7 @@ def load_base_facts(
     if facts is None:
         facts = make_base_facts(base, images)
         write_atomically(path, render_base_facts(facts).encode())
-    return facts, replace(reference, digest=base.named_digest), base.size_bytes
+    return base, facts
 
 
 def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader, facts_cache: Path) -> Planned:
@@ -125,15 +122,16 @@ def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageRe
     findings += base_findings
     if lock is None or reference is None:
         return Planned(plan=None, findings=findings, base_size_bytes=None, locked=lock)
-    facts, base, size_bytes = load_base_facts(images, reference, platform=inputs.platform, facts_cache=facts_cache)
-    packages = _select_packages(lock, inputs.config, facts)
+    base, facts = load_base(images, reference, platform=inputs.platform, facts_cache=facts_cache)
+    packages = select_packages(lock, dev=inputs.config.python.dev, facts=facts)
     findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config)
     plan = None
     if not has_error(findings):
         if inputs.config.python.environment is Environment.VENV:
             packages = _add_pip(packages, lock)
-        plan = _make_plan(inputs, choice, base=base, facts=facts, packages=packages, lock=lock)
-    return Planned(plan=plan, findings=findings, base_size_bytes=size_bytes, locked=lock)
+        pinned = replace(reference, digest=base.named_digest)
+        plan = _make_plan(inputs, choice, base=pinned, facts=facts, packages=packages, lock=lock)
+    return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
 
 
 def _read_lock(inputs: PlanInputs) -> tuple[Lock | None, tuple[Finding, ...]]:
@@ -157,11 +155,12 @@ def _read_file(source: Source, path: str) -> bytes | None:
         return stream.read()
 
 
-def _select_packages(lock: Lock, config: Config, facts: BaseFacts) -> tuple[LockedPackage, ...]:
+def select_packages(lock: Lock, *, dev: bool, facts: BaseFacts) -> tuple[LockedPackage, ...]:
+    """Select what is installed on a base: packages of an index whose markers hold for the base's Python, by name."""
     environment = facts.marker_environment
     return tuple(
         package
-        for package in lock.packages(dev=config.python.dev)
+        for package in lock.packages(dev=dev)
         if package.origin is PackageOrigin.INDEX and _is_wanted(package, environment)
     )
 

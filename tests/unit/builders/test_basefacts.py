@@ -12,6 +12,7 @@ import pytest
 
 from hublish.builders import basescan
 from hublish.builders.basefacts import (
+    BaseFacts,
     Directory,
     InstalledDistribution,
     parse_base_facts,
@@ -35,6 +36,10 @@ def read(*layers: dict, media_type: str = OCI_LAYER_GZIP, **spec: object):
     return read_base_facts(images, BASE, platform=PLATFORM)
 
 
+def find(facts: BaseFacts, path: str) -> Directory | None:
+    return next((directory for directory in facts.directories if directory.path == path), None)
+
+
 def test_facts_of_a_small_debian():
     """Everything that layers on top must know comes from the layers alone."""
     facts = read(TINY_BASE)
@@ -47,10 +52,10 @@ def test_facts_of_a_small_debian():
     assert facts.links == (("/bin", "usr/bin"),)
     assert facts.passwd == "root:x:0:0:root:/root:/bin/bash\n"
     assert facts.installed == ()
-    assert facts.directory("/usr/local/lib/python3.11/dist-packages") == Directory(
+    assert find(facts, "/usr/local/lib/python3.11/dist-packages") == Directory(
         path="/usr/local/lib/python3.11/dist-packages", mode=0o2775, user_id=0, group_id=50
     )
-    assert facts.directory("/nowhere") is None
+    assert find(facts, "/nowhere") is None
 
 
 def test_facts_come_back_from_json():
@@ -147,9 +152,9 @@ def test_whiteouts_hide_what_lies_below():
     facts = read(lower, upper)
 
     assert facts.passwd is None
-    assert facts.directory("/opt/one") is not None
-    assert facts.directory("/opt/two") is None
-    assert facts.directory("/etc/extra") is None
+    assert find(facts, "/opt/one") is not None
+    assert find(facts, "/opt/two") is None
+    assert find(facts, "/etc/extra") is None
 
 
 def test_whiteout_does_not_hide_what_its_own_layer_brings():
@@ -164,8 +169,8 @@ def test_folder_replaced_by_a_link_and_back():
     facts = read(TINY_BASE, {"/srv": "-> /opt"}, {"/home": "-> /opt"}, {"/home": (0o700, 0, 0)})
 
     assert ("/srv", "/opt") in facts.links
-    assert facts.directory("/srv") is None
-    assert facts.directory("/home").mode == 0o700
+    assert find(facts, "/srv") is None
+    assert find(facts, "/home").mode == 0o700
 
 
 def test_home_comes_from_the_users_passwd_entry():

@@ -13,6 +13,7 @@ import pytest
 from hublish.builders.entrypoint import SCRIPT, find_home, find_user, make_entrypoint
 from hublish.core.plan import Environment
 from tests.fakes import TINY_BASE
+from tests.unit.builders.samples import TARGET, Bench
 from tests.unit.builders.test_basefacts import read
 
 
@@ -130,3 +131,25 @@ def test_base_environment_starts_by_the_bases_python():
     )
 
     assert arguments == ["/usr/bin/python3.11", "-I", "/opt/hublish/entrypoint.py", "/srv/repo", "ts"]
+
+
+def test_passwd_that_knows_the_user_is_left_alone(tmp_path):
+    """A base whose passwd has uid 1000 already keeps it as it is."""
+    bench = Bench(tmp_path)
+    bench.add_base({"/etc/passwd": b"node:x:1000:1000::/home/node:/bin/sh"})
+
+    bench.build()
+
+    assert bench.images.read(TARGET, "/etc/passwd") == b"node:x:1000:1000::/home/node:/bin/sh"
+
+
+def test_passwd_without_a_last_line_end_gets_one(tmp_path):
+    """The new entry stands on a line of its own."""
+    bench = Bench(tmp_path)
+    bench.add_base({"/etc/passwd": b"root:x:0:0::/root:/bin/sh"})
+
+    bench.build()
+
+    assert bench.images.read(TARGET, "/etc/passwd") == (
+        b"root:x:0:0::/root:/bin/sh\njovyan:x:1000:0::/home/jovyan:/bin/bash\n"
+    )

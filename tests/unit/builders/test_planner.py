@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.planner import PIP_HASH, PIP_VERSION, PlanInputs, make_plan
+from hublish.builders.planner import PIP_HASH, PIP_VERSION, PlanInputs, make_plan, select_packages
 from hublish.builders.strategy import choose_strategy
 from hublish.core.config import Config, ImageConfig, PythonConfig
 from hublish.core.config_values import DockerfileConfig
 from hublish.core.finding import Severity
+from hublish.core.lockfile import Lock, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.reference import Reference
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
 from tests.sandbox.wheels import make_lock
 from tests.unit.builders.samples import BASE
+from tests.unit.builders.test_basefacts import read
 
 IMAGE = ImageConfig(reference=Reference(registry="registry.example.org", repository="team/ts"), tags=("latest",))
 CONFIG = Config(path=".hublish.yaml", legacy=False, images=(IMAGE,))
@@ -283,3 +285,19 @@ def test_dockerfile_that_is_not_there_gets_its_usual_name(images, tmp_path):
     planned = plan(images, FakeSource({"README.md": b""}), config, cache=tmp_path)
 
     assert planned.plan.dockerfile == "Dockerfile"
+
+
+def test_marker_that_cannot_be_evaluated_keeps_the_package():
+    """Leaving it out would hide that it was wanted; the lock's own findings name broken markers."""
+    facts = read(TINY_BASE)
+    packages = tuple(
+        LockedPackage(name=name, version="1", hashes=(), source="index", markers=markers)
+        for name, markers in (("broken", "nonsense ("), ("undefined", "python_version ~= 'x'"), ("plain", None))
+    )
+    lock = Lock(path="Pipfile.lock", python_version="3.11", sources=(), default=packages)
+
+    assert [package.name for package in select_packages(lock, dev=False, facts=facts)] == [
+        "broken",
+        "plain",
+        "undefined",
+    ]

@@ -1,0 +1,282 @@
+"""Layered images by the command line: the same digest everywhere, and images that run when buildah starts them.
+
+`HUBLISH_ACCEPTANCE_FOLDER` names another repository folder for the large acceptance; the demo's is the default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
+from hublish.core.lockfile import IndexSource
+from tests.sandbox.base_image import make_debian_base, make_tiny_base
+from tests.sandbox.index import PackageIndexSandbox
+from tests.sandbox.registry import Registry
+from tests.sandbox.wheels import PLACEHOLDER_HOST, PLACEHOLDER_SOURCE, make_lock
+
+DEMO = Path(__file__).parents[1] / "sandbox" / "demo" / "repository"
+HUBLISH = Path(sys.executable).parent / "hublish"
+# Real, small, and with a console script and a dependency: enough to show that an image works.
+SMALL_LOCK = {"python-dateutil": "2.9.0.post0", "six": "1.17.0", "pygments": "2.19.2"}
+BUILD_SECONDS = 300
+
+
+def build(folder: Path, *arguments: object, prefix: tuple[str, ...] = (), **environment: str) -> dict:
+    """Run `hublish build` on a folder and return its result."""
+    done = subprocess.run(
+        [*prefix, str(HUBLISH), "build", str(folder), "--json", *(str(argument) for argument in arguments)],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=BUILD_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)["result"]
+
+
+def write_repository(folder: Path, pipfile: str, lock: str) -> Path:
+    """Write a small notebook repository."""
+    folder.mkdir(parents=True)
+    (folder / "Pipfile").write_text(pipfile)
+    (folder / "Pipfile.lock").write_text(lock)
+    (folder / "notebook.ipynb").write_text('{"cells": []}\n')
+    (folder / "run.sh").write_text("#!/bin/sh\necho run\n")
+    (folder / "run.sh").chmod(0o755)
+    return folder
+
+
+# -- the same digest everywhere ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[PackageIndexSandbox]:
+    with PackageIndexSandbox.start(tmp_path / "index") as sandbox:
+        sandbox.add_notebook_packages()
+        # Bytes that do not shrink, so that the work is large enough for processes.
+        for name in ("one", "two"):
+            files = {f"{name}/data.bin": os.urandom(1 << 20), f"{name}/__init__.py": "x = {'b', 'a'}\n"}
+            sandbox.add_wheel(name, "1.0", files)
+        yield sandbox
+
+
+def test_digest_does_not_depend_on_the_machine(tmp_path, index):
+    """Cache folder, umask, time zone, locale, hash seed, user and number of processes leave no trace in the image."""
+    packages = {"jupyterhub": "5.3.0", "jupyterlab": "4.4.0", "pip": "25.2", "one": "1.0", "two": "1.0"}
+    folder = write_repository(tmp_path / "ts", *index.make_lock(packages))
+    base = make_tiny_base(tmp_path / "base")
+    (tmp_path / "elsewhere").mkdir()
+    variations: list[tuple[tuple[str, ...], Mapping[str, str], int]] = [
+        ((), {}, 2),
+        (("sh", "-c", 'umask 077; exec "$@"', "sh"), {"TZ": "Asia/Tokyo", "LC_ALL": "C"}, 1),
+        (
+            ("sh", "-c", 'umask 0; cd "$0"; exec "$@"', str(tmp_path / "elsewhere")),
+            {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "7", "TZ": "America/Caracas", "HOME": str(tmp_path)},
+            2,
+        ),
+        (("unshare", "--user", "--map-user=65534", "--map-group=65534"), {"PYTHONHASHSEED": "0"}, 1),
+    ]
+
+    digests = [
+        build(
+            folder,
+            "--base",
+            f"oci:{base}",
+            "--output",
+            tmp_path / f"image-{number}",
+            "--cache",
+            tmp_path / f"cache-{number}",
+            "--index-map",
+            f"{PLACEHOLDER_SOURCE}={index.url}",
+            "--plain-http",
+            index.host,
+            "--workers",
+            workers,
+            prefix=prefix,
+            **environment,
+        )["digest"]
+        for number, (prefix, environment, workers) in enumerate(variations)
+    ]
+
+    assert len(digests) == len(variations)
+    assert set(digests) == {digests[0]}
+
+
+# -- images that run --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Container:
+    """A working container of buildah's, which runs commands one by one."""
+
+    command: tuple[str, ...]
+    name: str
+
+    def run(self, *arguments: str, user: str | None = None) -> str:
+        """Run a command; returns its output."""
+        as_user = () if user is None else ("--user", user)
+        done = subprocess.run(
+            [*self.command, "run", "--isolation", "chroot", *as_user, self.name, "--", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        return done.stdout
+
+    def inspect(self) -> dict:
+        """The image's config as buildah reads it."""
+        done = subprocess.run([*self.command, "inspect", self.name], capture_output=True, check=True, timeout=60)
+        return json.loads(done.stdout)["OCIv1"]["config"]
+
+
+class Containers:
+    """Pulls images by skopeo and makes containers of them by buildah, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        store = ("--root", str(folder / "store"), "--runroot", str(folder / "run"))
+        self.command = ("buildah", "--storage-driver", os.environ.get("STORAGE_DRIVER", "overlay"), *store)
+
+    def start(self, host: str, repository: str, digest: str) -> Container:
+        """Pull `host/repository@digest` and make a container of it."""
+        layout = f"oci:{self.folder / 'pulled'}:image"
+        source = f"docker://{host}/{repository}@{digest}"
+        subprocess.run(["skopeo", "copy", "-q", "--src-tls-verify=false", source, layout], check=True, timeout=300)
+        done = subprocess.run(
+            [*self.command, "from", "-q", layout], check=True, capture_output=True, text=True, timeout=300
+        )
+        return Container(self.command, done.stdout.strip().splitlines()[-1])
+
+    def stop(self) -> None:
+        """Remove everything that was made."""
+        subprocess.run([*self.command, "rm", "-a"], capture_output=True, check=False, timeout=120)
+        subprocess.run([*self.command, "rmi", "-a", "-f"], capture_output=True, check=False, timeout=120)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def containers() -> Iterator[Containers]:
+    for tool in ("buildah", "skopeo"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    # buildah derives a name from the path, which must be lower case: pytest's own folders are not.
+    folder = Path(tempfile.gettempdir()) / f"hublish-e2e-{os.getpid()}"
+    folder.mkdir()
+    started = Containers(folder)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with Registry.start(tmp_path / "registry") as started:
+        yield started
+
+
+def find_index() -> tuple[str, HTTPPackageIndex, list[str]]:
+    """The index pip is configured for: its URL, a client that asks it, and what the command line needs for it."""
+    configured = read_pip_configuration(os.environ)
+    if configured is None:
+        pytest.skip("pip is configured for no index")
+    rules = {PLACEHOLDER_HOST: IndexRule(mirror=configured.index_url)}
+    cache = Path(os.environ.get("HUBLISH_TEST_CACHE", "~/.cache/hublish-test")).expanduser() / "index"
+    client = HTTPPackageIndex(rules=rules, allow_unlisted=True, cache=cache, ca_file=configured.ca_file)
+    return configured.index_url, client, ["--index-map", f"{PLACEHOLDER_SOURCE}={configured.index_url}"]
+
+
+def make_small_lock() -> tuple[str, str]:
+    """A Pipfile and lock of a few real packages, with the hashes the index states today."""
+    _, client, _ = find_index()
+    source = IndexSource(name="index", url=PLACEHOLDER_SOURCE, verify_ssl=True)
+    hashes = {
+        name: sorted(
+            f"sha256:{file.sha256}"
+            for file in client.list_files(source, name)
+            if f"-{version}-" in file.filename or file.filename.endswith(f"-{version}.tar.gz")
+        )
+        for name, version in SMALL_LOCK.items()
+    }
+    return make_lock(SMALL_LOCK, hashes=hashes)
+
+
+def build_and_start(
+    folder: Path, tmp_path: Path, registry: Registry, containers: Containers, *arguments: str
+) -> Container:
+    """Build on a real Debian, push, pull by digest, and make a container of it."""
+    base = make_debian_base(tmp_path / "base")
+    _, _, index_map = find_index()
+    result = build(
+        folder,
+        "--base",
+        f"oci:{base}",
+        "--push",
+        f"{registry.host}/team/ts:v1",
+        "--plain-http",
+        registry.host,
+        "--cache",
+        tmp_path / "cache",
+        *index_map,
+        *arguments,
+    )
+    return containers.start(registry.host, "team/ts", result["digest"])
+
+
+@pytest.mark.container
+@pytest.mark.network
+@pytest.mark.registry
+@pytest.mark.timeout(600)
+def test_small_image_runs(tmp_path, registry, containers):
+    """Imports, scripts, pip and the entry point work, as the image's user and as any user with group 0."""
+    folder = write_repository(tmp_path / "ts", *make_small_lock())
+
+    container = build_and_start(folder, tmp_path, registry, containers)
+    config = container.inspect()
+    entrypoint = config["Entrypoint"]
+
+    assert config["User"] == "1000:0"
+    assert config["Cmd"] == ["jupyterhub-singleuser"]
+    assert container.run("python", "-c", "import sys, dateutil; print(sys.prefix)") == "/opt/hublish/venv\n"
+    assert container.run("pygmentize", "-V").startswith("Pygments version 2.19.2")
+    assert container.run("pip", "check") == "No broken requirements found.\n"
+    for user, name in ((None, "jovyan"), ("123456:0", "jovyan")):
+        home = container.run("mktemp", "-d", user=user).strip()
+        script = (
+            'cat "$HOME/ts/notebook.ipynb"; "$HOME/ts/run.sh"; python -c "import getpass; print(getpass.getuser())"'
+        )
+        start = ("env", f"HOME={home}", *entrypoint, "sh", "-c", script)
+        assert container.run(*start, user=user) == f'{{"cells": []}}\nrun\n{name}\n'
+    assert "Successfully uninstalled" in container.run("pip", "uninstall", "-y", "pygments", user="123456:0")
+    assert container.run("sh", "-c", "ls /opt/hublish/venv/bin | grep -c pygmentize || true") == "0\n"
+    assert "pygments" not in container.run("sh", "-c", "ls /opt/hublish/venv/lib/python3.11/site-packages")
+
+
+@pytest.mark.container
+@pytest.mark.network
+@pytest.mark.registry
+@pytest.mark.timeout(900)
+def test_notebook_image_runs(tmp_path, registry, containers):
+    """The science stack imports, `pip check` is clean, lab and single-user server answer; also as UID 123456:0."""
+    folder = Path(os.environ.get("HUBLISH_ACCEPTANCE_FOLDER", DEMO))
+    imports = "import numpy, pandas, sklearn, jupyterlab"
+
+    container = build_and_start(folder, tmp_path, registry, containers)
+
+    for user in (None, "123456:0"):
+        assert container.run("python", "-c", imports, user=user) == ""
+        assert container.run("pip", "check", user=user) == "No broken requirements found.\n"
+        assert container.run("jupyterhub-singleuser", "--version", user=user).strip()[0].isdigit()
+        assert container.run("jupyter", "lab", "--version", user=user).strip()[0].isdigit()
