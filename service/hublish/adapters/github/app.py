@@ -147,15 +147,15 @@ class GitHubApp:
         Raises:
             HublishError: what the operation raised, or the last failure.
         """
-        return self.run_with_key(_TokenKey(repository.installation_id, repository.id, scope), operation)
+        return self._run_with_key(_TokenKey(repository.installation_id, repository.id, scope), operation)
 
     def run_named(
         self, installation_id: int, name: str, scope: Scope, operation: Callable[[Session], ResultT]
     ) -> ResultT:
         """As `run`, for a repository known by its name only (without owner)."""
-        return self.run_with_key(_TokenKey(installation_id, name, scope), operation)
+        return self._run_with_key(_TokenKey(installation_id, name, scope), operation)
 
-    def run_with_key(self, key: _TokenKey, operation: Callable[[Session], ResultT]) -> ResultT:
+    def _run_with_key(self, key: _TokenKey, operation: Callable[[Session], ResultT]) -> ResultT:
         """As `run`, with the token that `key` names."""
 
         def attempt() -> ResultT:
