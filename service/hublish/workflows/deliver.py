@@ -175,7 +175,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             raise SourceMissing(f"there is no run {run_id} with a commit")
         trigger = parse_value(Trigger, run.trigger)
         verify_ref_unmoved(self._services, trigger, prepared.ref)
-        return publish_image(self._services, trigger, prepared.ref, image, name)
+        return publish_image(self._services, run, prepared.ref, image, build=name)
 
     def _read_wanted(self, run_id: str) -> str:
         run = self._services.runs.read_run(run_id)

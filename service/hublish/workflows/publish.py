@@ -9,8 +9,9 @@ from __future__ import annotations
 from packaging.version import InvalidVersion, Version
 
 from hublish.core.building import BuildSucceeded
+from hublish.core.codec import parse_value
 from hublish.core.events import Trigger
-from hublish.core.records import ImageRecord
+from hublish.core.records import ImageRecord, Run
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, ResolvedRef
 from hublish.errors import BuildFailed, NotAllowed, RegistryFailed, SourceInvalid
@@ -35,14 +36,12 @@ def verify_ref_unmoved(services: Services, trigger: Trigger, ref: ResolvedRef) -
         )
 
 
-def publish_image(
-    services: Services, trigger: Trigger, ref: ResolvedRef, image: PreparedImage, build: str
-) -> Delivered:
+def publish_image(services: Services, run: Run, ref: ResolvedRef, image: PreparedImage, *, build: str) -> Delivered:
     """Set the tags of one image; safe to repeat.
 
     Args:
         services: the ports.
-        trigger: of the run.
+        run: the run that delivers it; a build that began before it is an earlier one.
         ref: what was built.
         image: what is wanted.
         build: name of the build that made it.
@@ -50,6 +49,7 @@ def publish_image(
         NotAllowed: the image's repository belongs to another source repository.
         RegistryFailed: the registry refused, or holds another digest than the build reported.
     """
+    trigger = parse_value(Trigger, run.trigger)
     record = services.builds.read_build(build)
     if record is None or not isinstance(record.outcome, BuildSucceeded):
         raise BuildFailed(f"{build} has no image", hint="start the build again")
@@ -62,13 +62,14 @@ def publish_image(
         ImageRecord(digest=outcome.digest, size_bytes=outcome.size_bytes, packages=outcome.packages, commit=ref.sha),
         at=services.now(),
     )
-    seconds = None if record.ended_at is None else (record.ended_at - record.started_at).total_seconds()
+    own = record.ended_at is not None and record.started_at >= run.created_at
+    seconds = (record.ended_at - record.started_at).total_seconds() if own and record.ended_at is not None else None
     return Delivered(
         prepared=image,
         digest=outcome.digest,
         size_bytes=outcome.size_bytes,
         layers=len(outcome.layers),
-        uploaded_bytes=outcome.uploaded_bytes,
+        uploaded_bytes=outcome.uploaded_bytes if own else None,
         seconds=seconds,
         tags=tags,
         kept_tags=kept,
