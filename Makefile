@@ -58,8 +58,9 @@ bench-webhook: ## 200 signed deliveries a second for 60 s; writes bench/out/webh
 schema: ## write config-schema/hublish.schema.json anew from the model
 	$(BIN)/python config-schema/generate.py
 
-docs: ## write docs/reference/cli.md anew from the command table
+docs: ## write docs/reference/cli.md and settings.md anew from command table and model
 	$(BIN)/python -m hublish.cli.reference > docs/reference/cli.md
+	$(BIN)/python -m hublish.cli.settings_reference > docs/reference/settings.md
 
 clean: ## remove what tests, lints and benches leave behind (the virtual environment stays)
 	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench/out dist

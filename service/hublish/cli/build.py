@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from hublish.cli.exit_codes import ExitCode
 from hublish.cli.folder import (
     BaseOption,
     CacheOption,
@@ -49,6 +50,7 @@ Examples:
   hublish build --base oci:base-image --output image path/to/repository
   hublish build --push registry.example.org/team/ts:v1.0
   hublish build --plain-http localhost:5000 --push localhost:5000/ts:dev
+
 \b
 What to do with an OCI layout:
   skopeo copy oci:image docker://registry.example.org/team/ts:v1.0
@@ -84,6 +86,7 @@ def build(
         opened = open_folder(screen, house, folder, choice=choice, image=image)
         made = _plan_one(screen, opened, base=base)
         if made is None:
+            screen.exit_code = ExitCode.FINDINGS
             return
         name = made[0].image.reference.name.rsplit("/", 1)[-1]
         layout = None if target is not None else (output or choice.cache / "images" / name).absolute()

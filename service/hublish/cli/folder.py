@@ -64,7 +64,7 @@ IndexMapOption = Annotated[
     typer.Option("--index-map", metavar="URL=URL", help="Use another package index than the lock names. Repeatable."),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes at work.", show_default="one per core")
+    int | None, typer.Option("--workers", metavar="N", min=1, help="Processes at work.", show_default="one per core")
 ]
 
 

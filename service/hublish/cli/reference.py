@@ -103,7 +103,7 @@ def _render_row(parameter: Any) -> str:
     if _is_argument(parameter):
         name = _render_argument(parameter)
     else:
-        value = "" if parameter.is_flag else f" {parameter.metavar or parameter.type.name.upper()}"
+        value = "" if parameter.is_flag else f" {parameter.metavar}"
         name = ", ".join(parameter.opts) + value
     default = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
     note = "" if default in (None, False, [], ()) or parameter.required else f" Default: {default}."

@@ -41,7 +41,7 @@ _STYLES = {RunState.DELIVERED: "green", RunState.FAILED: "red", RunState.DENIED:
 def list_runs(
     context: typer.Context,
     *,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = DEFAULT_LIMIT,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="How many at most.")] = DEFAULT_LIMIT,
     as_json: JSONOption = False,
 ) -> None:
     """List the latest runs; see LIST_HELP."""
@@ -54,10 +54,10 @@ def list_runs(
         if not runs:
             screen.say("No runs yet.")
         elif screen.out.is_terminal:
-            screen.out.print(_make_table(runs))
+            screen.out.print(make_table(runs))
         else:
             for run in runs:
-                screen.say("\t".join(_make_cells(run)))
+                typer.echo("\t".join(_make_cells(run)))  # rich would turn the tabs into spaces
 
 
 def _make_cells(run: Run) -> tuple[str, ...]:
@@ -65,7 +65,8 @@ def _make_cells(run: Run) -> tuple[str, ...]:
     return (run.id, run.state.value, created, run.repository, run.ref or "-", clip(run.message) or "-")
 
 
-def _make_table(runs: Sequence[Run]) -> Table:
+def make_table(runs: Sequence[Run]) -> Table:
+    """Make the table that a person at a terminal sees."""
     table = Table("run", "state", "created", "repository", "ref", "answer", box=None)
     for run in runs:
         cells = [Text(cell) for cell in _make_cells(run)]

@@ -19,9 +19,9 @@ from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.syntax import Syntax
-from rich.table import Table
 
 from hublish import bootstrap, settings
+from hublish.core.measures import render_bytes
 from hublish.core.records import Run
 from hublish.core.status import RunState
 from tests.sandbox.demo.road import Road
@@ -42,12 +42,14 @@ from tests.sandbox.registry import Registry
 
 RELEASE = "v1.0.0"
 IMAGE = REPOSITORY
+PLAIN_WIDTH = 132
 CACHE = Path(os.environ.get("HUBLISH_TEST_CACHE") or Path.home() / ".cache" / "hublish-test")
 
 
 def main() -> int:
     """Run the demo; returns the exit code."""
-    console = Console(highlight=False)
+    # Away from a terminal rich assumes 80 columns, which break references and links.
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=PLAIN_WIDTH)
     signal.signal(signal.SIGTERM, _stop_on_signal)
     try:
         with _demo_folder() as folder:
@@ -125,7 +127,9 @@ def _show_answer(
     console.print(Rule("The bot's answer on the release's commit", align="left"))
     github.await_deliveries()
     for comment in github.commit_comments(REPOSITORY, sha):
-        console.print(Panel(Markdown(comment["body"]), title=comment["user"]["login"], title_align="left"))
+        console.print(
+            Panel(Markdown(comment["body"], hyperlinks=False), title=comment["user"]["login"], title_align="left")
+        )
     if run.state is not RunState.DELIVERED:
         console.print(f"The run ended as {run.state.value}: {run.message}", style="bold red", markup=False)
         console.print(read_tail(service.log), style="dim", markup=False)
@@ -133,7 +137,7 @@ def _show_answer(
     pulls = github.pull_requests(HUB)
     for pull in pulls:
         console.print(Rule(f"Pull request {HUB}#{pull['number']}: {pull['title']}", align="left"))
-        console.print(Markdown(pull["body"] or ""))
+        console.print(Markdown(pull["body"] or "", hyperlinks=False))
         for file in github.pull_request_files(HUB, pull["number"]):
             console.print(f"\n{file['filename']}", style="bold")
             console.print(Syntax(file["patch"], "diff", background_color="default", word_wrap=True))
@@ -157,14 +161,15 @@ def _show_figures(
         raise DemoFailed("the manifest in the registry has no list of layers")
     size = sum(layer["size"] for layer in layers)
     console.print(Rule("Figures", align="left"))
-    table = Table(show_header=False, box=None)
-    table.add_row("from webhook to answer", f"{seconds:.0f} s")
-    table.add_row("image", f"{registry.host}/{IMAGE}:{RELEASE}")
-    table.add_row("digest", _find_digest(registry))
-    table.add_row("size", f"{size / 1e6:.0f} MB compressed in {len(layers)} layers, the base included")
-    for link in links:
-        table.add_row("link", link)
-    console.print(table)
+    rows = [
+        ("from webhook to answer", f"{seconds:.0f} s"),
+        ("image", f"{registry.host}/{IMAGE}:{RELEASE}"),
+        ("digest", f"{_find_digest(registry)}, as the registry answers it"),
+        ("size", f"{render_bytes(size)} compressed in {len(layers)} layers, the base included"),
+        *(("link", link) for link in links),
+    ]
+    for label, text in rows:
+        console.print(f"  {label:<24}{text}", soft_wrap=True)
 
 
 def _find_digest(registry: Registry) -> str:

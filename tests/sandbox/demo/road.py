@@ -14,7 +14,7 @@ from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.text import Text
 
-from hublish.core.records import Run
+from hublish.core.records import Run, RunStep
 from tests.sandbox.demo.stage import REPOSITORY, DemoFailed
 from tests.sandbox.github import GitHubSandbox
 
@@ -31,6 +31,9 @@ class Records(Protocol):
 
     def read_run(self, run_id: str) -> Run | None:
         """One run."""
+
+    def list_steps(self, run_id: str) -> tuple[RunStep, ...]:
+        """Its history so far."""
 
     def read_log(self, run_id: str) -> str:
         """Its log so far."""
@@ -94,16 +97,22 @@ class Road:
             state = check["conclusion"] or check["status"]
             self._say(f"check     {check['name']}: {state}, {output.get('title') or ''}", style="cyan")
         for comment in self.github.commit_comments(REPOSITORY, self.sha):
-            if comment["body"] != self._comment and not self._comment:
+            if not self._comment:
                 self._comment = comment["body"]
-                self.console.print(Panel(Markdown(self._comment), title="the bot's first comment", title_align="left"))
+                self.console.print(
+                    Panel(
+                        Markdown(self._comment, hyperlinks=False), title="the bot's first comment", title_align="left"
+                    )
+                )
 
     def _look_at_run(self, run: Run) -> None:
         self._say(f"run       {run.state.value}", style="bold")
+        for step in self.records.list_steps(run.id):
+            self._say(f"step      {step.name}: {step.state} {step.detail}".rstrip())
         lines = self.records.read_log(run.id).splitlines()
         fresh = lines[self._log_lines :]
         for line in fresh[:LOG_LINES_AT_ONCE]:
-            self.console.print(Text(f"          | {line}", style="dim"))
+            self.console.print(Text(f"          | {line}", style="dim"), soft_wrap=True)
         if len(fresh) > LOG_LINES_AT_ONCE:
             self.console.print(Text(f"          | and {len(fresh) - LOG_LINES_AT_ONCE} more lines", style="dim"))
         self._log_lines = len(lines)
