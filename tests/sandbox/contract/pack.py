@@ -1,7 +1,7 @@
 """Packs GitHub's published data for the tests; run by hand when a version is raised.
 
 Usage: python tests/sandbox/contract/pack.py FOLDER, where FOLDER holds the unpacked npm packages named in NOTICE.md as
-`openapi/` and `webhooks-examples/`. Prose (descriptions, examples, titles) is left out of the description of the API:
+`openapi/`, `openapi-webhooks/` and `webhooks-examples/`. Prose (descriptions, examples, titles) is left out of the description of the API:
 the checker does not read it, and it is five sixths of the bytes. The webhook examples are kept as they are.
 """
 
@@ -38,13 +38,20 @@ def pack_json(value: object, name: str) -> None:
 
 
 def main(folder: Path) -> None:
-    """Pack both packages."""
+    """Pack the three packages."""
     api = json.loads((folder / "openapi/generated/api.github.com.json").read_text())
     kept = {
         name: drop_prose(api["components"][name], keys_are_names=True)
         for name in ("parameters", "responses", "schemas")
     }
     pack_json({"paths": drop_prose(api["paths"], keys_are_names=True), "components": kept}, "openapi.json.gz")
+    hooks = json.loads((folder / "openapi-webhooks/generated/api.github.com.json").read_text())
+    schemas = drop_prose(hooks["components"]["schemas"], keys_are_names=True)
+    bodies = {
+        name: item["post"]["requestBody"]["content"]["application/json"]["schema"]
+        for name, item in hooks["webhooks"].items()
+    }
+    pack_json({"webhooks": bodies, "components": {"schemas": schemas}}, "openapi-webhooks.json.gz")
     examples = json.loads((folder / "webhooks-examples/api.github.com/index.json").read_text())
     pack_json([{"name": event["name"], "examples": event["examples"]} for event in examples], "webhooks.json.gz")
 

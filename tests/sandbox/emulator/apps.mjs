@@ -4,7 +4,7 @@
  */
 import { ask, installationCovers } from "./access.mjs";
 import { addInstallation } from "./seed.mjs";
-import { formatApp } from "./shapes.mjs";
+import { formatAccount, formatApp } from "./shapes.mjs";
 import { errorBody, nodeId, paginate } from "./state.mjs";
 import { sendToInstallation } from "./webhooks.mjs";
 
@@ -95,12 +95,7 @@ function announce(context, row, action, extra = {}) {
     .all()
     .filter((repo) => repo.owner_id === row.account_id && repo.owner_type === row.account_type);
   const covered = repos.filter((repo) => row.repository_selection === "all" || row.repository_ids.includes(repo.id));
-  const sender = {
-    login: account.login,
-    id: account.id,
-    node_id: account.node_id,
-    type: account.type ?? "Organization",
-  };
+  const sender = formatAccount(context, account);
   const payload = {
     action,
     installation: formatInstallation(row, sender),

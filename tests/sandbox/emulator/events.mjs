@@ -2,7 +2,7 @@
  * What GitHub sends for one thing that happened: the emulator's single event becomes GitHub's series, with the fields
  * GitHub fills. A release without a tag gets its tag here, before anyone hears of it.
  */
-import { actorOf, ask, findRef, resolveCommit, setRef } from "./access.mjs";
+import { ask, findRef, resolveCommit, setRef } from "./access.mjs";
 import { refreshPulls } from "./pulls.mjs";
 
 const NO_SHA = "0".repeat(40);
@@ -16,7 +16,7 @@ export function expandEvent(context, happened) {
   if (event === "release" && action === "published") return expandRelease(context, repo, payload);
   if (event === "push") return expandPush(context, repo, payload);
   if (event === "create") return expandCreate(context, repo, payload);
-  if (event === "delete") return [{ event, action, payload: expandDelete(context, payload) }];
+  if (event === "delete") return [{ event, action, payload, prepare: () => prepareRepository(context, repo) }];
   if (event === "pull_request") return [{ event, action, payload, prepare: () => preparePull(context, repo, payload) }];
   if (event === "fork") return [{ event, action: undefined, payload }];
   return [{ event, action, payload }];
@@ -112,14 +112,8 @@ function formatPushed(context, repo, commit) {
   };
 }
 
-/** The rules hand over the stored repository and the login only. */
-function expandDelete(context, payload) {
-  const actor = actorOf(context.gh, { login: payload.sender });
-  return {
-    ...payload,
-    repository: { id: payload.repository.id, full_name: payload.repository.full_name },
-    sender: actor && { login: actor.login, id: actor.id, type: actor.type },
-  };
+async function prepareRepository(context, repo) {
+  return { repository: (await ask(context, repo, "")).body };
 }
 
 async function preparePull(context, repo, payload) {

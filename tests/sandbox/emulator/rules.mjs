@@ -1,10 +1,21 @@
 /**
  * GitHub's own refusals that the emulator lacks, and what must be put right after a call the emulator answered.
  */
-import { ask, copyObjects, findRepository, mayRead, mayWrite, resolveCommit, setRef } from "./access.mjs";
+import {
+  actorOf,
+  ask,
+  copyObjects,
+  findRepository,
+  mayRead,
+  mayWrite,
+  ownerLogin,
+  resolveCommit,
+  setRef,
+} from "./access.mjs";
 import { checkOutput } from "./checks.mjs";
 import { objectSHA, tagBytes } from "./git.mjs";
 import { closePullsOf, refreshPulls, refusePull } from "./pulls.mjs";
+import { formatAccount } from "./shapes.mjs";
 import { errorResponse, jsonResponse } from "./state.mjs";
 
 const REPOSITORY = /^\/repos\/([^/]+)\/([^/]+)(\/.*)?$/;
@@ -144,17 +155,12 @@ function settleDeletedRef(context, { repo, rest, call }) {
   const isBranch = ref.startsWith("heads/");
   const name = ref.replace(/^(heads|tags)\//, "");
   if (isBranch) closePullsOf(context, repo, name);
-  context.webhooks.dispatch(
-    "delete",
-    undefined,
-    {
-      ref: name,
-      ref_type: isBranch ? "branch" : "tag",
-      pusher_type: "user",
-      repository: repo,
-      sender: call.caller.login,
-    },
-    repo.full_name.split("/")[0],
-    repo.name,
-  );
+  const actor = actorOf(context.gh, authUserOf(context, call));
+  const payload = {
+    ref: name,
+    ref_type: isBranch ? "branch" : "tag",
+    pusher_type: "user",
+    sender: formatAccount(context, actor),
+  };
+  context.webhooks.dispatch("delete", undefined, payload, ownerLogin(context.gh, repo), repo.name);
 }

@@ -27,7 +27,7 @@ const KINDS = [
   [has("tag_name", "target_commitish"), completeRelease],
   [has("head", "base", "merge_commit_sha"), completePull],
   [has("full_name", "owner", "default_branch"), completeRepository],
-  [has("access_tokens_url"), completeInstallation],
+  [has("repository_selection", "target_type"), completeInstallation],
   [has("commit", "parents", "sha"), completeCommit],
   [has("login", "id", "avatar_url"), completeAccount],
 ];
@@ -66,6 +66,8 @@ function completeCheckRun(context, run) {
   const app = context.gh.apps.findOneBy("app_id", context.state.config.app_id);
   run.app = formatApp(context, app);
   run.pull_requests ??= [];
+  run.details_url ??= run.app.external_url;
+  run.started_at ??= context.gh.checkRuns.get(run.id)?.created_at ?? null;
   run.check_suite = run.check_suite && { id: run.check_suite.id, ...run.check_suite };
   run.output = { ...run.output, annotations_url: `${run.url}/annotations` };
   delete run.output.annotations;
@@ -78,6 +80,7 @@ function completeRelease(_context, release) {
 }
 
 function completePull(_context, pull) {
+  pull.active_lock_reason ??= null;
   pull.merged_by ??= null;
   pull.auto_merge ??= null;
   pull.maintainer_can_modify ??= false;
@@ -94,11 +97,17 @@ function completeRepository(context, repo) {
   repo.subscribers_count ??= 0;
 }
 
-function completeInstallation(_context, installation) {
-  installation.single_file_paths ??= [];
-  installation.target_id ??= installation.account?.id ?? 0;
-  installation.single_file_name ??= null;
-  installation.client_id ??= `Iv23li${installation.app_id}`;
+function completeInstallation({ baseUrl, gh }, installation) {
+  fill(installation, {
+    app_slug: gh.apps.findOneBy("app_id", installation.app_id).slug,
+    access_tokens_url: `${baseUrl}/app/installations/${installation.id}/access_tokens`,
+    repositories_url: `${baseUrl}/installation/repositories`,
+    html_url: `${baseUrl}/settings/installations/${installation.id}`,
+    target_id: installation.account?.id ?? 0,
+    single_file_name: null,
+    single_file_paths: [],
+    client_id: `Iv23li${installation.app_id}`,
+  });
 }
 
 function completeCommit(_context, commit) {
@@ -107,7 +116,11 @@ function completeCommit(_context, commit) {
 }
 
 function completeAccount(context, account) {
-  for (const [key, value] of Object.entries(formatAccount(context, account))) account[key] ??= value;
+  fill(account, formatAccount(context, account));
+}
+
+function fill(target, defaults) {
+  for (const [key, value] of Object.entries(defaults)) target[key] ??= value;
 }
 
 export function formatApp(context, app) {
