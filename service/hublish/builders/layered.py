@@ -6,7 +6,6 @@ built before. What can be slow is spread over processes, and layers that were ma
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +14,9 @@ from pathlib import Path
 from hublish.builders.assembly import BuiltLayer, make_image
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.baseimage import BaseImage
+from hublish.builders.bytecode import can_compile_for
 from hublish.builders.consistency import verify_no_conflicts, verify_requirements
+from hublish.builders.disk import name_disk_errors
 from hublish.builders.entrypoint import write_environment_layer, write_home_layer
 from hublish.builders.environment import TargetEnvironment, make_environment
 from hublish.builders.layering import group_wheels
@@ -30,9 +31,7 @@ from hublish.core.building import BuildSucceeded, Progress, Step
 from hublish.core.plan import Environment, Plan, Trust
 from hublish.core.ports import ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
 from hublish.core.reference import Reference
-from hublish.errors import BuildCancelled, BuildFailed, DiskFull, clip
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+from hublish.errors import BuildCancelled, BuildFailed
 
 
 def build_layered(
@@ -77,15 +76,8 @@ def build_layered(
         plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
         cancelled=cancelled, clock=clock,
     )  # fmt: skip
-    try:
+    with name_disk_errors("the build"):
         return build.run(output, target, workers=workers)
-    except OSError as exc:
-        if exc.errno in _FULL:
-            raise DiskFull(
-                f"no space left in the workspace while the step {build.step.value} ran",
-                hint="Free space where hublish keeps its cache, then build again.",
-            ) from exc
-        raise BuildFailed(f"the step {build.step.value} failed: {clip(str(exc))}") from exc
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,6 +176,13 @@ class _Build:
     def _make_layers(
         self, wheels: tuple[FetchedWheel, ...], facts: BaseFacts, *, workers: int
     ) -> tuple[BuiltLayer, ...]:
+        if self.plan.bytecode and not can_compile_for(facts.python_version):
+            raise BuildFailed(
+                f"the plan wants byte-code for Python {facts.python_full_version}, which this builder cannot compile",
+                hint="Plan and build with the same version of hublish and Python.",
+            )
+        if not self.plan.bytecode:
+            self.log("byte-code is not compiled: the builder's Python is not the base's, so first imports are slower")
         environment = make_environment(facts, self.plan.environment)
         blobs = self.workspace / "blobs"
         memo = LayerMemo(self.workspace / "layers", blobs=blobs, writable=self.plan.trust is Trust.OWNER)

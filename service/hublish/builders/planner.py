@@ -17,6 +17,7 @@ from hublish.builders.basefacts import BaseFacts, parse_base_facts, render_base_
 from hublish.builders.baseimage import BaseImage, read_base_image
 from hublish.builders.basepython import make_base_facts
 from hublish.builders.bytecode import can_compile_for
+from hublish.builders.disk import name_disk_errors
 from hublish.builders.memo import write_atomically
 from hublish.builders.plancheck import check_hub_packages, check_python, find_base
 from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
@@ -105,13 +106,16 @@ def load_base(
     Raises:
         BaseUnsupported, ImageInvalid: the base cannot be used.
         RegistryFailed: the base cannot be read.
+        DiskFull, BuildFailed: the cache cannot be read or written.
     """
     base = read_base_image(images, reference, platform=platform)
     path = facts_cache / f"{(base.reference.digest or '').removeprefix('sha256:')}.json"
-    facts = parse_base_facts(path.read_text()) if path.is_file() else None
+    with name_disk_errors("the facts of the base"):
+        facts = parse_base_facts(path.read_text()) if path.is_file() else None
     if facts is None:
         facts = make_base_facts(base, images)
-        write_atomically(path, render_base_facts(facts).encode())
+        with name_disk_errors("the facts of the base"):
+            write_atomically(path, render_base_facts(facts).encode())
     return base, facts
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import multiprocessing
+import os
+import signal
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -25,6 +28,23 @@ from hublish.errors import BuildFailed
 # Below this, starting a process takes longer than the work.
 INLINE_LIMIT_BYTES = 1 << 20
 _POLL_SECONDS = 0.2
+
+
+def prepare_worker() -> None:
+    """Prepare a process that makes layers: it ends with its parent, and only through it.
+
+    A worker holds both ends of the pool's pipe, so it would wait for work for ever after its parent was killed; and
+    an interrupt at the terminal, which reaches all processes, is the parent's to handle.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +111,7 @@ class Workshop:
         # A fresh interpreter for each process: a fork of a service with threads can inherit held locks.
         context = multiprocessing.get_context("spawn")
         largest_first = sorted(todo, key=lambda number: -groups[number].size_bytes)
-        with ProcessPoolExecutor(max_workers=min(workers, len(todo)), mp_context=context) as pool:
+        with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=prepare_worker) as pool:
             running: dict[Future[WheelLayer], int] = {
                 pool.submit(make_wheel_layer, self._make_job(groups[number])): number for number in largest_first
             }

@@ -6,12 +6,14 @@ import errno
 import hashlib
 import io
 import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from hublish.builders import workshop
+from hublish.builders import layered, workshop
 from hublish.builders.layered import build_layered
 from hublish.core.building import Progress, Step
 from hublish.core.plan import Environment, Trust
@@ -213,6 +215,44 @@ def test_process_that_dies_is_told(bench, monkeypatch):
         bench.build(workers=2)
 
 
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    """kill -9 of the service leaves no process behind that waits for work for ever."""
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import multiprocessing, os, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from hublish.builders.workshop import prepare_worker\n"
+        "if __name__ == '__main__':\n"
+        "    context = multiprocessing.get_context('spawn')\n"
+        "    pool = ProcessPoolExecutor(1, mp_context=context, initializer=prepare_worker)\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 30
+    while is_running(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert not is_running(worker)
+
+
+def test_bytecode_for_another_python_is_refused(bench, monkeypatch):
+    """A builder of another version would make other bytes under the same plan."""
+    monkeypatch.setattr(layered, "can_compile_for", lambda _: False)
+
+    with pytest.raises(BuildFailed, match=r"byte-code for Python 3\.11\.2"):
+        bench.build(bench.plan(bytecode=True))
+
+
 def test_bytecode_is_compiled_and_recorded(bench):
     """Modules get unchecked-hash byte-code that RECORD lists, so that an installer can remove it."""
     cached = f"{SITE}/alpha/__pycache__/__init__.{TAG}.pyc"
@@ -336,8 +376,8 @@ def test_cancel_while_processes_work_stops_the_build(bench):
 @pytest.mark.parametrize(
     ("number", "error", "message"),
     [
-        (errno.ENOSPC, DiskFull, "no space left in the workspace while the step push ran"),
-        (errno.EIO, BuildFailed, "the step push failed: .*cable"),
+        (errno.ENOSPC, DiskFull, "no space left in the workspace for the build"),
+        (errno.EIO, BuildFailed, "the build failed: .*cable"),
     ],
 )
 def test_error_of_the_disk_is_told_as_what_it_is(bench, number, error, message):

@@ -16,6 +16,7 @@ from hublish.core.finding import Severity
 from hublish.core.lockfile import Lock, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.reference import Reference
+from hublish.errors import BuildFailed
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
 from tests.sandbox.wheels import make_lock
 from tests.unit.builders.samples import BASE
@@ -227,6 +228,14 @@ def test_damaged_facts_are_read_again(images, tmp_path):
         path.write_text("{")
 
     assert plan(images, make_source(NOTEBOOK), cache=tmp_path).plan is not None
+
+
+def test_cache_that_cannot_be_written_is_told(images, tmp_path):
+    """A file where the folder should be is no traceback."""
+    (tmp_path / "cache").write_text("a file")
+
+    with pytest.raises(BuildFailed, match="the facts of the base failed"):
+        plan(images, make_source(NOTEBOOK), cache=tmp_path / "cache")
 
 
 def test_dockerfile_plan_needs_no_base_and_no_lock(images, tmp_path):
