@@ -67,7 +67,7 @@ def clean_hub(town: Town) -> None:
     """Close the hub's pull request and delete its branch, as a maintainer would."""
     for pull in town.github.pull_requests(HUB_REPO):
         town.github.api("PATCH", f"/repos/{HUB_REPO}/pulls/{pull['number']}", {"state": "closed"}, login="acme-admin")
-    town.github.delete_ref(HUB_REPO, "heads/hublish/octocat-ts", login="acme-admin")
+    town.github.delete_ref(HUB_REPO, "heads/hublish/octocat--ts", login="acme-admin")
 
 
 def redeliver_missed(town: Town) -> None:

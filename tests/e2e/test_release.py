@@ -45,7 +45,7 @@ def test_second_release_moves_the_pull_request_on(town: Town) -> None:
     assert pull_request["title"] == "List ts v1.1"
     files = {file["filename"] for file in town.github.pull_request_files(HUB_REPO, pull_request["number"])}
     assert files == {f"{HUB_FOLDER}/kustomization.yaml", f"{HUB_FOLDER}/ts.yaml"}
-    kustomization = town.github.file_text(HUB_REPO, f"{HUB_FOLDER}/kustomization.yaml", ref="hublish/octocat-ts")
+    kustomization = town.github.file_text(HUB_REPO, f"{HUB_FOLDER}/kustomization.yaml", ref="hublish/octocat--ts")
     assert kustomization == KUSTOMIZATION + "  - ts.yaml\n"
 
 

@@ -202,7 +202,13 @@ def _make_registry(options: WorkbenchOptions) -> RegistryClient:
         rules[host] = replace(rules.get(host, RegistryRule()), plain_http=True)
     home = Path(options.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker")))
     return RegistryClient(
-        rules=rules, default_auth_files=(home / "config.json",), allowed_hosts=None, ca_file=_find_ca(options)
+        rules=rules,
+        default_auth_files=(home / "config.json",),
+        allowed_hosts=None,
+        # A person at their own machine may name any registry and has set up their own credential helpers.
+        allow_private=True,
+        allow_helpers=True,
+        ca_file=_find_ca(options),
     )
 
 
@@ -215,6 +221,8 @@ def _make_index(options: WorkbenchOptions, *, pip_index: str | None, pip_ca: Pat
     for url, mirror in mirrors.items():
         host = urlsplit(mirror).netloc.rpartition("@")[2]
         rules[urlsplit(url).netloc] = IndexRule(mirror=mirror, plain_http=host in options.plain_http)
+    for host in options.plain_http:
+        rules.setdefault(host, IndexRule(plain_http=True))
     return HTTPPackageIndex(
         rules=rules,
         allow_unlisted=True,

@@ -22,7 +22,7 @@ def make_image_tags(image: ImageConfig, ref: ResolvedRef) -> tuple[tuple[str, ..
     Returns:
         `(fixed, floating)`: tags that hold this very release or commit, and tags that move from release to release.
     Raises:
-        ReferenceInvalid: a tag of the config together with the release's name is no tag of the registry's grammar.
+        ValueInvalid: a tag of the config together with the release's name is no tag of the registry's grammar.
     """
     if ref.kind is RefKind.PULL_REQUEST:
         return (), ()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from hublish.builders.planner import PlanInputs, make_plan
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
-from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
+from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
 from hublish.core.events import Trigger, TriggerKind
 from hublish.core.finding import Finding
 from hublish.core.markdown import code_span
@@ -102,7 +102,7 @@ class Preparation:
         source = services.sources.fetch_source(trigger.repository, ref)
         at_commit = _read_config(source, trigger.repository.name)
         config = _merge(publish, at_commit.config)
-        findings = (*at_commit.findings, *source.tree.findings)
+        findings = (*at_commit.findings, *check_config_names(source.tree.paths))
         if at_commit.config is None and at_commit.findings:
             failure = Failure(
                 code="ConfigInvalid",
@@ -172,6 +172,8 @@ class Preparation:
             fixed_tags=fixed,
             floating_tags=floating,
             build_key=key,
+            python_version=".".join((plan.python_full_version or "").split(".")[:2]),
+            resources=_describe_resources(config),
             line=_describe(image, plan),
         )
         return prepared, planned.findings
@@ -218,6 +220,18 @@ def _describe(image: ImageConfig, plan: Plan) -> str:
     if plan.strategy is Strategy.LAYERED and plan.base is not None:
         line += f", {len(plan.packages)} packages on {code_span(str(plan.base))}"
     return f"{line} ({plan.reason})"
+
+
+def _describe_resources(config: Config) -> str:
+    resources = config.resources
+    parts = []
+    if resources.cpu is not None:
+        parts.append(f"{resources.cpu:g} CPU")
+    if resources.memory_bytes is not None:
+        parts.append(f"{resources.memory_bytes / (1 << 30):g} GiB memory")
+    if resources.gpu:
+        parts.append(f"{resources.gpu} GPU")
+    return ", ".join(parts)
 
 
 def _fail(error: HublishError, *, findings: tuple[Finding, ...] = ()) -> Prepared:

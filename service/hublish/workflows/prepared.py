@@ -20,6 +20,8 @@ class PreparedImage:
         fixed_tags: tags that hold the release itself.
         floating_tags: tags that move with releases, e.g. "latest".
         build_key: of its plan.
+        python_version: of the base, e.g. "3.11"; "" when the strategy does not know it.
+        resources: what a notebook needs, for people; "" when the config says nothing.
         line: one sentence for people on what is built, Markdown already.
     """
 
@@ -28,6 +30,8 @@ class PreparedImage:
     fixed_tags: tuple[str, ...]
     floating_tags: tuple[str, ...]
     build_key: str
+    python_version: str
+    resources: str
     line: str
 
 

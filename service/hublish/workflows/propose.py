@@ -131,6 +131,8 @@ class Proposal:
             pin=Pin(hub.pin),
             commit=ref.sha,
             floating_tags=image.prepared.floating_tags,
+            resources=image.prepared.resources,
+            software=(("Python", image.prepared.python_version),) if image.prepared.python_version else (),
         )
 
     def _make_report(
@@ -183,7 +185,7 @@ class Proposal:
     def _ensure_pull_request(
         self, hub: Hub, repository: Repository, *, head: str, files: dict[str, bytes], report: PullRequestReport
     ) -> HubReport:
-        branch = "hublish/" + report.source_repo.replace("/", "-")
+        branch = make_branch(report.source_repo)
         hub_repository = self._services.hub_repository
         state = hub_repository.fetch_branch(repository, branch, base=hub.branch)
         if state is not None and not state.ours:
@@ -204,6 +206,14 @@ class Proposal:
         )
         done = "; ".join(render_action(image) for image in report.images if image.action is not EntryAction.UNCHANGED)
         return HubReport(hub=hub.name, url=pull_request.url, number=pull_request.number, detail=done, ok=True)
+
+
+def make_branch(source_repo: str) -> str:
+    """The branch of a source repository in a hub's repository.
+
+    A login never holds two dashes in a row, so `owner--name` names one repository only, where `a-b-c` could be two.
+    """
+    return "hublish/" + source_repo.replace("/", "--")
 
 
 def _read_text(source: Source, path: str) -> str:

@@ -1,0 +1,349 @@
+"""Bad input of every kind: each ends in a clear answer and a stored run, with nothing half done."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+import yaml
+
+from tests.sandbox.index import Fault
+from tests.sandbox.town import HUB_REPO, SOURCE_REPO, Town
+
+pytestmark = [pytest.mark.github, pytest.mark.registry]
+
+
+def read_config(town: Town) -> dict[str, Any]:
+    """The source repository's config."""
+    config: dict[str, Any] = yaml.safe_load(town.github.file_text(SOURCE_REPO, ".hublish.yaml"))
+    return config
+
+
+def release(town: Town, files: dict[str, Any], *, tag: str = "v1.0", delete: tuple[str, ...] = ()) -> str:
+    """Commit files, publish a release, wait for its end and return the one answer."""
+    if files or delete:
+        town.github.commit_files(SOURCE_REPO, files, message="change", delete=delete)
+    before = len(town.read_runs())
+    town.github.publish_release(SOURCE_REPO, tag)
+    town.wait_for_runs(before + 1)
+    sha = town.github.ref_sha(SOURCE_REPO, f"tags/{tag}")
+    (comment,) = [item for item in town.github.commit_comments(SOURCE_REPO, sha) if tag in item["body"]]
+    return str(comment["body"])
+
+
+def changed(town: Town, **changes: Any) -> dict[str, str]:
+    """The config with changes."""
+    return {".hublish.yaml": yaml.safe_dump({**read_config(town), **changes}, sort_keys=False)}
+
+
+def text(body: str) -> Callable[[Town], dict[str, Any]]:
+    """A change that makes the config this text."""
+    return lambda _town: {".hublish.yaml": body}
+
+
+CONFIGS = {
+    "tabs": (text("version: 1\nimage:\n\tname: x\n"), "ConfigInvalid", "tab"),
+    "duplicate key": (
+        text("version: 1\nversion: 1\nimage: {name: a.example.org/team/ts}\n"),
+        "ConfigInvalid",
+        "stands here again",
+    ),
+    "alias": (text("version: 1\nimage: &a {name: a.example.org/team/ts}\nimages: [*a]\n"), "ConfigInvalid", "alias"),
+    "10 MB": (text("version: 1\n" + "# x\n" * 2_500_000), "SourceInvalid", "at most 1048576 are read"),
+    "unknown key": (lambda town: changed(town, strategi="layered"), "ConfigInvalid", "strategy"),
+    "escaping path": (
+        lambda town: changed(town, python={"lock": "../Pipfile.lock"}),
+        "ConfigInvalid",
+        "leaves the repository",
+    ),
+    "unlisted registry": (
+        lambda town: changed(town, image={"name": "quay.example.org/team/ts", "tags": ["{release}"]}),
+        "NotAllowed",
+        "the registry quay.example.org is not in this service's settings",
+    ),
+    "unlisted owner": (
+        lambda town: changed(town, image={"name": f"{town.registry.host}/other/ts", "tags": ["{release}"]}),
+        "NotAllowed",
+        "octocat may not push to",
+    ),
+    "dockerfile": (lambda _town: {"Dockerfile": "FROM scratch\n"}, "StrategyUnavailable", "hublish doctor"),
+    "source": (
+        lambda town: changed(town, strategy="source", base=f"{town.registry.host}/base/python:3.11"),
+        "StrategyUnavailable",
+        "hublish doctor",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_bad_config_is_answered_and_nothing_is_pushed(town: Town, name: str) -> None:
+    """A config that cannot be used ends in an answer that names the fault."""
+    make, code, part = CONFIGS[name]
+
+    answer = release(town, make(town))
+
+    assert code in answer
+    assert part in answer
+    assert town.registry.tags("team/ts") == ()
+    assert town.github.pull_requests(HUB_REPO) == []
+
+
+def stale(town: Town) -> dict[str, Any]:
+    """A Pipfile that changed after it was locked."""
+    return {
+        "Pipfile": town.github.file_text(SOURCE_REPO, "Pipfile")
+        + '\n[scripts]\nx = "y"\n[packages.more]\nversion = "*"\n'
+    }
+
+
+def wrong_hash(town: Town) -> dict[str, Any]:
+    """A lock with a hash that no file has."""
+    lock = json.loads(town.github.file_text(SOURCE_REPO, "Pipfile.lock"))
+    lock["default"]["six"]["hashes"] = ["sha256:" + "0" * 64]
+    return {"Pipfile.lock": json.dumps(lock, indent=4)}
+
+
+def gone(town: Town) -> dict[str, Any]:
+    """A file that the index lists and no longer serves."""
+    town.index.remove("six", "1.16.0")
+    return {}
+
+
+def other_bytes(town: Town) -> dict[str, Any]:
+    """An index that serves other bytes than the lock's hash."""
+    town.index.add_fault(Fault(path_regex=r"six-1\.16\.0.*\.whl", times=99, body=b"PK other bytes"))
+    return {}
+
+
+def hostile_source(town: Town) -> dict[str, Any]:
+    """A source whose URL asks for a secret of the service."""
+    files = town.make_source_files()
+    url = "https://index.example.invalid/simple"
+    hostile = "https://${HOME}.attacker.example.org/simple"
+    pipfile = files["Pipfile"].replace(url, hostile)
+    import io
+
+    import plette
+
+    lock = json.loads(files["Pipfile.lock"].replace(url, hostile))
+    lock["_meta"]["hash"]["sha256"] = plette.Pipfile.load(io.StringIO(pipfile)).get_hash().value
+    return {"Pipfile": pipfile, "Pipfile.lock": json.dumps(lock, indent=4)}
+
+
+LOCKS = {
+    "stale": (stale, "pipenv lock"),
+    "wrong hash": (wrong_hash, "six"),
+    "missing file": (gone, "six"),
+    "other bytes": (other_bytes, "WheelInvalid"),
+    "hostile source": (hostile_source, "NotAllowed"),
+}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_bad_lock_or_index_is_answered_and_nothing_is_tagged(town: Town, name: str) -> None:
+    """A lock or index that cannot be trusted ends in an answer that names what is wrong."""
+    make, part = LOCKS[name]
+
+    answer = release(town, make(town))
+
+    assert answer.startswith("**Not delivered:**")
+    assert part in answer
+    assert town.registry.tags("team/ts") == ()
+
+
+def test_missing_lock_names_the_command(town: Town) -> None:
+    """A Pipfile without a lock is answered with the command that makes one."""
+    answer = release(town, {}, delete=("Pipfile.lock",))
+
+    assert answer.startswith("**Not delivered:**")
+    assert "pipenv lock" in answer
+
+
+def test_yanked_package_is_built_with_a_remark(town: Town) -> None:
+    """A pinned package that was yanked is still installed, as pip does, and the log says so."""
+    town.index.yank("six", "1.16.0", "broken metadata")
+
+    answer = release(town, {})
+    (run,) = town.read_runs()
+
+    assert answer.startswith("**Delivered:**")
+    assert "yanked" in town.get(f"/runs/{run['id']}")[1]
+
+
+def test_index_that_fails_twice_is_waited_out(town: Town) -> None:
+    """An index that answers 500 and is slow for a while does not fail a build."""
+    town.index.add_fault(Fault(path_regex="six", times=2, status=500))
+    town.index.add_fault(Fault(path_regex="six", times=1, delay_seconds=1.0))
+
+    assert release(town, {}).startswith("**Delivered:**")
+
+
+def test_hub_without_consent_gets_no_pull_request(quiet_town: Town) -> None:
+    """A hub that accepts nothing from a repository is left alone; the image is pushed and the answer says why."""
+    town = quiet_town
+    settings = town.settings
+    settings["hubs"]["demo"]["accept"] = []
+    (town.folder / "settings.yaml").write_text(yaml.safe_dump(settings))
+    town.start_service()
+
+    answer = release(town, {})
+
+    assert "HubRefused" in answer
+    assert "the hub accepts no images from octocat/ts" in answer
+    assert town.github.pull_requests(HUB_REPO) == []
+    assert "v1.0" in town.registry.tags("team/ts")
+
+
+def test_hub_consents_by_its_own_file(quiet_town: Town) -> None:
+    """A hub's own `.hublish-hub.yaml` on its default branch is consent enough."""
+    town = quiet_town
+    town.settings["hubs"]["demo"]["accept"] = []
+    (town.folder / "settings.yaml").write_text(yaml.safe_dump(town.settings))
+    consent = yaml.safe_dump({"accept": [{"repo": SOURCE_REPO, "images": ["ts"]}]})
+    town.github.commit_files(HUB_REPO, {".hublish-hub.yaml": consent}, message="consent", login="acme-admin")
+    town.start_service()
+
+    assert release(town, {}).startswith("**Delivered:**")
+    assert len(town.github.pull_requests(HUB_REPO)) == 1
+
+
+def test_image_of_another_repository_is_refused(town: Town) -> None:
+    """An image that one repository delivered cannot be taken over by another of the same owner."""
+    release(town, {})
+    digest = town.registry.manifest_bytes("team/ts", "latest")
+    town.github.create_repo("octocat/other", files=town.make_source_files({"six": "1.17.0"}))
+    town.github.publish_release("octocat/other", "v9.0")
+    town.wait_for_runs(2)
+    sha = town.github.ref_sha("octocat/other", "tags/v9.0")
+    (comment,) = town.github.commit_comments("octocat/other", sha)
+
+    assert "belongs to another source repository" in comment["body"]
+    assert town.registry.manifest_bytes("team/ts", "latest") == digest
+    assert "v9.0" not in town.registry.tags("team/ts")
+
+
+def test_unknown_tag_in_an_issue_is_answered_and_the_issue_stays_open(town: Town) -> None:
+    """An issue that asks for a tag that does not exist gets an answer and stays open."""
+    number = town.github.open_issue(SOURCE_REPO, "Deliver Container Image", body="Tag: v9.9\n")
+    town.wait_for_runs()
+    (comment,) = town.github.comments(SOURCE_REPO, number)
+
+    assert comment["body"].startswith("**Not delivered:** `v9.9`")
+    assert town.github.issue(SOURCE_REPO, number)["state"] == "open"
+
+
+def test_delivered_issue_is_closed(town: Town) -> None:
+    """An issue that asks for a tag is answered and closed once its image is delivered."""
+    town.github.create_tag(SOURCE_REPO, "v0.1")
+    body = "Hey, AICoE-CI!\r\n\r\nPlease build and deliver the following git tag:\r\n\r\nTag: v0.1\r\n"
+    number = town.github.open_issue(SOURCE_REPO, "Deliver Container Image", body=body)
+    town.wait_for_runs()
+    (comment,) = town.github.comments(SOURCE_REPO, number)
+
+    assert comment["body"].startswith("**Delivered:** `v0.1`")
+    assert town.github.issue(SOURCE_REPO, number)["state"] == "closed"
+
+
+def test_reader_may_not_build_and_writer_may(town: Town) -> None:
+    """`/build` needs write permission; a refusal says so, once."""
+    number = town.github.open_issue(SOURCE_REPO, "please")
+    town.github.comment(SOURCE_REPO, number, "/build", login="reader")
+    town.wait_for_runs()
+    town.github.comment(SOURCE_REPO, number, "/build main", login="writer")
+    town.wait_for_runs(2)
+    answers = [item["body"] for item in town.github.comments(SOURCE_REPO, number) if "hublish:" in item["body"]]
+
+    assert [answer.split(":**")[0] for answer in answers] == ["**Not started", "**Delivered"]
+
+
+def test_fork_pull_request_is_denied_with_the_reason(town: Town) -> None:
+    """`/build` on a fork's pull request is refused even from somebody who may write."""
+    town.github.create_user("stranger", install=False)
+    fork = town.github.fork(SOURCE_REPO, login="stranger")
+    town.github.commit_files(fork, {"x.txt": "x"}, message="x", branch="main", login="stranger")
+    number = town.github.open_pull_request(SOURCE_REPO, head="stranger:main", title="x", login="stranger")
+    town.github.comment(SOURCE_REPO, number, "/build", login="octocat")
+    town.wait_for_runs()
+    answers = [item["body"] for item in town.github.comments(SOURCE_REPO, number) if "hublish:" in item["body"]]
+
+    assert len(answers) == 1
+    assert "ForkRefused" in answers[0]
+    assert town.registry.tags("team/ts") == ()
+
+
+def test_person_on_the_branch_stops_the_pull_request(town: Town) -> None:
+    """A branch that a person pushed to is left alone, and the answer says so."""
+    release(town, {})
+    town.github.commit_files(
+        HUB_REPO, {"note.txt": "mine\n"}, message="mine", branch="hublish/octocat--ts", login="acme-admin"
+    )
+    head = town.github.ref_sha(HUB_REPO, "heads/hublish/octocat--ts")
+
+    answer = release(town, {"x.txt": "x"}, tag="v1.1")
+
+    assert "somebody pushed to hublish/octocat--ts" in answer
+    assert town.github.ref_sha(HUB_REPO, "heads/hublish/octocat--ts") == head
+
+
+def post(town: Town, body: bytes, **headers: str) -> int:
+    """Post a delivery; returns the status."""
+    request = Request(f"{town.url}/webhook", data=body, headers=headers, method="POST")
+    try:
+        with urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return int(error.code)
+
+
+def announce(town: Town, size: int, **headers: str) -> int:
+    """Send the headers of a delivery of that size and none of its body; returns the status."""
+    connection = HTTPConnection("127.0.0.1", town.port, timeout=20)
+    with closing(connection):
+        connection.putrequest("POST", "/webhook")
+        for name, value in {**headers, "Content-Length": str(size)}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        return connection.getresponse().status
+
+
+def sign(town: Town, body: bytes) -> str:
+    """The signature GitHub would send."""
+    return "sha256=" + hmac.new(town.github.webhook_secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def test_webhooks_that_are_not_githubs_are_refused(town: Town) -> None:
+    """Unsigned, wrongly signed, oversized and headless deliveries are refused; none is stored."""
+    body = b'{"action":"published"}'
+    headers = {"X-GitHub-Event": "release", "X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958"}
+    statuses = [
+        post(town, body, **headers),
+        post(town, body, **headers, **{"X-Hub-Signature-256": "sha256=" + "0" * 64}),
+        post(town, body, **headers, **{"X-Hub-Signature": sign(town, body)}),
+        announce(town, (25 << 20) + 1, **headers),
+        post(town, body, **{"X-Hub-Signature-256": sign(town, body)}),
+    ]
+
+    assert statuses == [401, 401, 401, 413, 400]
+    assert town.read_runs() == []
+
+
+def test_non_json_and_unknown_webhooks_are_stored_and_ignored(town: Town) -> None:
+    """A signed delivery that is no JSON or of an unknown event is accepted and starts nothing."""
+    statuses = [
+        post(
+            town, body, **{"X-GitHub-Event": event, "X-GitHub-Delivery": "a-1", "X-Hub-Signature-256": sign(town, body)}
+        )
+        for event, body in (("release", b"not json"), ("brand_new_event", b"{}"))
+    ]
+
+    assert statuses == [202, 202]
+    assert town.read_runs() == []
