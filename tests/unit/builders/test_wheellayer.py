@@ -15,7 +15,7 @@ from hublish.builders.environment import make_environment
 from hublish.builders.layertree import open_layer_file
 from hublish.builders.wheellayer import WheelLayerJob, make_wheel_layer
 from hublish.core.plan import Environment
-from hublish.errors import ImageInvalid, WheelInvalid
+from hublish.errors import BuildFailed, ImageInvalid, WheelInvalid
 from tests.fakes import TINY_BASE
 from tests.sandbox.wheels import make_wheel, wheel_filename
 from tests.unit.builders.test_basefacts import read
@@ -190,3 +190,41 @@ def test_blob_is_read_by_any_tar(tmp_path, environment):
 
     with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
         assert archive.getnames() == ["etc", "etc/motd"]
+
+
+def test_module_that_does_not_compile_is_installed_as_it_is(tmp_path, environment):
+    """Templates have the suffix too; RECORD lists no byte-code for them."""
+    wheel = make_wheel("alpha", "1.0", {"template.py": "{{ name }} = \n"})
+
+    found = install(tmp_path, environment, wheel, bytecode=True)
+
+    assert found[f"{SITE}/template.py"] == (0o664, b"{{ name }} = \n")
+    assert not [path for path in found if "__pycache__" in path]
+
+
+def test_entry_point_that_makes_no_script_is_refused(tmp_path, environment):
+    """A name without a callable behind it would be a script that fails."""
+    wheel = make_wheel("alpha", "1.0", {"alpha.py": ""}, scripts={"alpha": "alpha"})
+
+    with pytest.raises(WheelInvalid, match=r"the entry point 'alpha' makes no script|not a wheel"):
+        install(tmp_path, environment, wheel)
+
+
+def test_wheel_that_brings_one_path_by_two_schemes_writes_it_once(tmp_path, environment):
+    """The same bytes are fine, others are a conflict of the wheel with itself."""
+    same = make_wheel("alpha", "1.0", {"a.py": "x", "alpha-1.0.data/purelib/a.py": "x"})
+    other = make_wheel("alpha", "1.0", {"a.py": "x", "alpha-1.0.data/purelib/a.py": "y"})
+
+    assert install(tmp_path, environment, same)[f"{SITE}/a.py"] == (0o664, b"x")
+    with pytest.raises(BuildFailed, match=r"both bring .*/a\.py"):
+        install(tmp_path, environment, other)
+
+
+def test_large_files_that_conflict_are_refused(tmp_path, environment, monkeypatch):
+    """A path is free or not before a byte of a large file is written."""
+    monkeypatch.setattr(wheelfile, "IN_MEMORY_LIMIT_BYTES", 1000)
+    first = make_wheel("alpha", "1.0", {"a.bin": bytes(5000)})
+    second = make_wheel("beta", "1.0", {"a.bin": bytes(5001)})
+
+    with pytest.raises(BuildFailed, match=r"both bring .*/a\.bin"):
+        install(tmp_path, environment, first, second)
