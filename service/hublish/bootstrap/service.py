@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from hublish.bootstrap.clients import make_bases, make_hub, make_index, make_nam
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
+from hublish.telemetry import configure_logging
 from hublish.web.app import make_app
 from hublish.web.views import make_view_router
 from hublish.web.webhooks import make_webhook_router
@@ -157,6 +159,7 @@ def run_service(settings: Settings, *, host: str, port: int) -> None:
         host: address to listen on.
         port: port to listen on.
     """
+    configure_logging(json_lines=not sys.stderr.isatty())
     service = make_service(settings)
     config = uvicorn.Config(
         service.app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5
