@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from hublish.core.build_issue import BUILD_ISSUE_TITLE, USAGE, is_build_issue, parse_issue_tag
 from hublish.core.commands import Command, parse_commands
+from hublish.core.github_ports import Thread
 from hublish.core.gitref import is_ref_name
 from hublish.core.payloads import CommentDelivery, Delivery, Issue, IssueDelivery, ReleaseDelivery
-from hublish.core.ports import Thread
 from hublish.core.repository import RefKind, Repository
 from hublish.errors import WebhookRefused, clip
 

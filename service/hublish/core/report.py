@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hublish.core.finding import Finding, Severity
+from hublish.core.github_ports import CheckRun
 from hublish.core.markdown import cell, code_block, code_span, escape_inline
 from hublish.core.measures import render_bytes, render_seconds
-from hublish.core.ports import CheckRun
 from hublish.core.status import RunState
 
 SUMMARY_LIMIT_CHARACTERS = 60_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hublish.core.codec import parse_value
 from hublish.core.events import Trigger, TriggerKind
-from hublish.core.ports import Thread
+from hublish.core.github_ports import Thread
 from hublish.core.report import Answer, make_check_run, make_marker, render_answer, render_progress
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState

@@ -8,17 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from hublish.core.consent import HubRule
+from hublish.core.github_ports import Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
-from hublish.core.ports import (
-    Conversation,
-    Engine,
-    HubRepository,
-    ImageReader,
-    ImageWriter,
-    RepositoryReader,
-    SourceFetcher,
-)
+from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher
 from hublish.core.records import BuildRecords, DeliveryRecords, ImageRecords, RunRecords, StepRecords
 from hublish.core.reference import Reference
 

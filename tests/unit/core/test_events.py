@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hublish.core.build_issue import USAGE
 from hublish.core.events import Event, Ignored, Trigger, TriggerKind, parse_event
-from hublish.core.ports import Thread
+from hublish.core.github_ports import Thread
 from hublish.core.repository import RefKind, Repository
 from hublish.errors import WebhookRefused
 

@@ -10,7 +10,7 @@ import pytest
 from hublish.core.config import Config, ParsedConfig, parse_config
 from hublish.core.events import Trigger, TriggerKind
 from hublish.core.finding import Finding, Severity
-from hublish.core.ports import Thread
+from hublish.core.github_ports import Thread
 from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 from hublish.core.triggers import Build, Decision, Deny, Skip, decide
 

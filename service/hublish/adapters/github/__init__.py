@@ -1,4 +1,4 @@
-"""GitHub: the App's side of the REST API, behind the ports of `core.ports`.
+"""GitHub: the App's side of the REST API, behind the ports of `core.github_ports`.
 
 One `GitHubApp` holds identity and tokens; small classes over it implement one port each. Nothing here decides what is
 said or built.
