@@ -16,7 +16,8 @@ import typer
 from hublish.builders.strategy import choose_strategy
 from hublish.cli.folder import make_image_name
 from hublish.cli.screen import JSONOption, open_screen
-from hublish.core.config import CONFIG_PATHS, Config, parse_config
+from hublish.core.config import CONFIG_PATH, CONFIG_PATHS, Config, check_config_names, parse_config
+from hublish.core.config_legacy import LEGACY_PATH
 from hublish.core.finding import Finding
 from hublish.core.lockfile import parse_lock
 from hublish.core.plan import Strategy
@@ -73,16 +74,18 @@ def check_folder(folder: Path) -> Checked:
         typer.BadParameter: the folder has neither a config nor a Pipfile.
     """
     name = make_image_name(folder.absolute().name)
+    names = tuple(_place_at(folder, check_config_names(frozenset(path.name for path in folder.iterdir()))))
     present = next((path for path in CONFIG_PATHS if (folder / path).is_file()), None)
     if present is None:
         if not (folder / PIPFILE).is_file():
-            raise typer.BadParameter(f"neither {CONFIG_PATHS[0]} nor {PIPFILE} in {folder}", param_hint="PATH")
-        return _check_lock(folder, lock=PIPFILE + LOCK_SUFFIX)
+            raise typer.BadParameter(f"neither {CONFIG_PATH} nor {PIPFILE} in {folder}", param_hint="PATH")
+        locked = _check_lock(folder, lock=PIPFILE + LOCK_SUFFIX, dev=False)
+        return Checked(files=locked.files, findings=(*names, *locked.findings))
     parsed = parse_config(read_bytes(folder / present), path=present, repository_name=name)
-    checked = Checked(files=(str(folder / present),), findings=tuple(_place_at(folder, parsed.findings)))
+    checked = Checked(files=(str(folder / present),), findings=(*names, *_place_at(folder, parsed.findings)))
     if parsed.config is None or not _wants_lock(folder, parsed.config):
         return checked
-    locked = _check_lock(folder, lock=parsed.config.python.lock)
+    locked = _check_lock(folder, lock=parsed.config.python.lock, dev=parsed.config.python.dev)
     return Checked(files=(*checked.files, *locked.files), findings=(*checked.findings, *locked.findings))
 
 
@@ -90,9 +93,9 @@ def check_file(path: Path) -> Checked:
     """Check one file: a Pipfile or its lock together with the other, anything else as a config."""
     folder = path.parent
     if path.name.removesuffix(LOCK_SUFFIX) == PIPFILE:
-        return _check_lock(folder, lock=PIPFILE + LOCK_SUFFIX)
+        return _check_lock(folder, lock=PIPFILE + LOCK_SUFFIX, dev=_wants_develop(folder))
     # A file of another name, such as an example, is read as the config it would be under the usual name.
-    known = path.name if path.name in CONFIG_PATHS else CONFIG_PATHS[0]
+    known = LEGACY_PATH if path.name.endswith(LEGACY_PATH.removeprefix(".")) else CONFIG_PATH
     parsed = parse_config(read_bytes(path), path=known, repository_name=make_image_name(folder.absolute().name))
     return Checked(
         files=(str(path),),
@@ -108,13 +111,23 @@ def _wants_lock(folder: Path, config: Config) -> bool:
     return choose_strategy(config, paths).strategy is Strategy.LAYERED
 
 
-def _check_lock(folder: Path, *, lock: str) -> Checked:
+def _wants_develop(folder: Path) -> bool:
+    """Whether the config beside a lock asks for its develop group; its own faults are reported where it is checked."""
+    present = next((path for path in CONFIG_PATHS if (folder / path).is_file()), None)
+    if present is None:
+        return False
+    config = parse_config(read_bytes(folder / present), path=present, repository_name=None).config
+    return config is not None and config.python.dev
+
+
+def _check_lock(folder: Path, *, lock: str, dev: bool) -> Checked:
     pipfile = str(Path(lock).with_name(PIPFILE))
     parsed = parse_lock(
         pipfile=_read_if_present(folder / pipfile),
         lock=_read_if_present(folder / lock),
         pipfile_path=pipfile,
         lock_path=lock,
+        dev=dev,
     )
     return Checked(
         files=tuple(str(folder / path) for path in (pipfile, lock)),

@@ -142,3 +142,53 @@ def test_excerpt_shows_undecodable_bytes_as_replacements(tmp_path: Path) -> None
     path.write_bytes(b"caf\xe9")
 
     assert read_text(str(path)) == "caf\ufffd"
+
+
+def test_faults_of_the_develop_group_weigh_as_the_config_installs_it(run: Run, repository: Path) -> None:
+    """An entry that cannot be built is a warning, and an error once `python.dev` asks for it; for folder and file."""
+    pipfile, lock = make_lock({}, hashes={"six": []}, develop={"six": "1.17.0"})
+    (repository / "Pipfile").write_text(pipfile)
+    (repository / "Pipfile.lock").write_text(lock)
+    without = [run("validate", path) for path in (repository, repository / "Pipfile.lock")]
+    (repository / ".hublish.yaml").write_text(GOOD + "python: {dev: true}\n")
+    wanted = [run("validate", path) for path in (repository, repository / "Pipfile.lock")]
+
+    assert [result.exit_code for result in without] == [0, 0]
+    assert ["warning[" in result.stdout for result in without] == [True, True]
+    assert [result.exit_code for result in wanted] == [3, 3]
+
+
+def test_lock_alone_has_its_develop_group_left_out(run: Run, repository: Path) -> None:
+    """Without a config nothing asks for the develop group."""
+    pipfile, lock = make_lock({}, hashes={"six": []}, develop={"six": "1.17.0"})
+    (repository / ".hublish.yaml").unlink()
+    (repository / "Pipfile").write_text(pipfile)
+    (repository / "Pipfile.lock").write_text(lock)
+
+    assert run("validate", repository / "Pipfile").exit_code == 0
+
+
+def test_misnamed_config_is_a_warning_that_names_the_right_name(run: Run, repository: Path) -> None:
+    """A folder whose config has nearly the right name says so, and the rest is checked as ever."""
+    write_lock(repository)
+    (repository / ".hublish.yaml").rename(repository / ".hublish.yml")
+    result = run("validate", repository)
+    first = result.stdout.splitlines()[0]
+    expected = (
+        f"{repository}/.hublish.yml: warning[WrongFileName]: `.hublish.yml` is not read; "
+        "the config file is called `.hublish.yaml`"
+    )
+
+    assert expected == first
+    assert result.exit_code == 0
+
+
+def test_example_of_the_old_format_is_read_as_the_old_format(run: Run, repository: Path) -> None:
+    """A name that ends in `aicoe-ci.yaml` decides the format, whatever stands before it."""
+    path = repository / "legacy.aicoe-ci.yaml"
+    path.write_text("check: [thoth-build]\nbuild: {registry-org: team, registry-project: ts}\n")
+    result = run("validate", path)
+    expected = f"no findings in {path}\n"
+
+    assert expected == result.stdout
+    assert result.exit_code == 0
