@@ -176,7 +176,7 @@ def _make_policy(settings: Settings) -> Policy:
         hubs={name: make_hub(name, hub) for name, hub in settings.hubs.items()},
         build_seconds=settings.limits.build_seconds,
         image_bytes=settings.limits.image_bytes,
-        facts_cache=settings.data / "bases",
+        facts_cache=settings.data / "layers" / "bases",
     )
 
 

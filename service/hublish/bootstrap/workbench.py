@@ -133,7 +133,7 @@ class Workbench:
             source_repo_id=0,
             target_repository=image.reference.name,
         )
-        return make_plan(inputs, images=self._images, facts_cache=self._cache / "bases")
+        return make_plan(inputs, images=self._images, facts_cache=self._cache / "layers" / "bases")
 
     def build(
         self,

@@ -98,3 +98,33 @@ def check_hub_packages(packages: tuple[LockedPackage, ...], config: Config) -> t
         for name in HUB_PACKAGES
         if name not in names
     )
+
+
+def check_hub_majors(
+    packages: tuple[LockedPackage, ...], config: Config, majors: Mapping[str, int]
+) -> tuple[Finding, ...]:
+    """Compare the locked jupyterhub with the hubs that the config names.
+
+    Args:
+        packages: what would be installed.
+        config: names the hubs.
+        majors: hub -> major version of JupyterHub it runs; hubs that are missing here are not compared.
+
+    Returns:
+        An error for every hub of another major: its server and the image's would not understand each other.
+    """
+    locked = next((package.version for package in packages if package.name == "jupyterhub"), None)
+    if locked is None:
+        return ()
+    found = locked.split(".", 1)[0]
+    return tuple(
+        Finding(
+            severity=Severity.ERROR,
+            code="HubVersionMismatch",
+            message=f"the lock holds jupyterhub {clip(locked)}, the hub {clip(hub)} runs version {majors[hub]}",
+            hint=f'Run `pipenv install "jupyterhub=={majors[hub]}.*"`, then commit Pipfile and Pipfile.lock.',
+            path=config.python.lock,
+        )
+        for hub in config.hubs
+        if hub in majors and found != str(majors[hub])
+    )

@@ -7,7 +7,7 @@ markers are evaluated for the Python that the base really holds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from hublish.builders.basepython import make_base_facts
 from hublish.builders.bytecode import can_compile_for
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.memo import write_atomically
-from hublish.builders.plancheck import check_hub_packages, check_python, find_base
+from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, find_base
 from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
 from hublish.core.config import Config, ImageConfig
 from hublish.core.finding import Finding, has_error
@@ -49,6 +49,7 @@ class PlanInputs:
         source_repo_id: GitHub's id of the repository; 0 on the command line.
         target_repository: `registry/repository` to push to; "" when nothing is pushed.
         platform: `os/architecture`.
+        hub_majors: hub -> major version of JupyterHub it runs, as far as known.
     """
 
     source: Source
@@ -59,6 +60,7 @@ class PlanInputs:
     source_repo_id: int
     target_repository: str
     platform: str = "linux/amd64"
+    hub_majors: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,7 @@ def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageRe
     base, facts = load_base(images, reference, platform=inputs.platform, facts_cache=facts_cache)
     packages = select_packages(lock, dev=inputs.config.python.dev, facts=facts)
     findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config)
+    findings += check_hub_majors(packages, inputs.config, inputs.hub_majors)
     plan = None
     if not has_error(findings):
         if inputs.config.python.environment is Environment.VENV:

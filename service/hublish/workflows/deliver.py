@@ -14,6 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
+from dbos import error as dbos_error
 
 from hublish.core.building import BuildStopped, BuildSucceeded
 from hublish.core.codec import parse_value
@@ -21,16 +22,22 @@ from hublish.core.events import Trigger
 from hublish.core.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing, clip
+from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
 from hublish.workflows.build import BuildWorkflow, start_build
-from hublish.workflows.durable import Fault, run_effect, workflow
+from hublish.workflows.durable import Fault, make_fault, run_effect, workflow
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
 from hublish.workflows.publish import publish_image, verify_ref_unmoved
 from hublish.workflows.services import Services
 
+COURTESY_ATTEMPTS = 1
+"""Tries of what a run can do without (reaction, first comment, open check), beside those its client makes anyway."""
+
 Value = TypeVar("Value")
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +63,19 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     @workflow("deliver")
     async def run(self, run_id: str) -> str:
         """Bring the run to its answer; returns the state it ended in."""
-        await run_effect("acknowledge", type(None), lambda: self._answering.acknowledge(run_id))
+        try:
+            return await self._bring(run_id)
+        except dbos_error.DBOSException:
+            raise
+        except Exception as error:  # noqa: BLE001  # the boundary of a run: everything ends in an answer
+            # Whatever nobody foresaw still ends in an answer; the log of the service says more.
+            _log.exception("run failed unexpectedly", run=run_id)
+            prepared = Prepared(state=RunState.FAILED, failure=_make_failure(make_fault(error)), ref=None)
+            return await self._finish(run_id, prepared, self._make_answer(run_id, prepared, ""))
+
+    async def _bring(self, run_id: str) -> str:
+        call = partial(self._answering.acknowledge, run_id)
+        await run_effect("acknowledge", type(None), call, attempts=COURTESY_ATTEMPTS)
         prepared = await self._stage("plan", run_id, Prepared, lambda: self._preparation.run(run_id))
         if isinstance(prepared, Fault):
             prepared = Prepared(state=RunState.FAILED, failure=_make_failure(prepared), ref=None)
@@ -64,6 +83,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         answer = self._make_answer(run_id, prepared, wanted if isinstance(wanted, str) else "")
         if prepared.state is RunState.BUILDING:
             answer = await self._go(run_id, prepared, answer)
+        return await self._finish(run_id, prepared, answer)
+
+    async def _finish(self, run_id: str, prepared: Prepared, answer: Answer) -> str:
         if prepared.state is not RunState.SKIPPED:
             await self._say(run_id, prepared, answer)
         await run_effect("end", type(None), lambda: self._end(run_id, answer))
@@ -73,8 +95,10 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         titles = tuple(image.title for image in prepared.images)
         sha = None if prepared.ref is None else prepared.ref.sha
         await run_effect("state building", type(None), lambda: self._move(run_id, RunState.BUILDING, sha))
-        await run_effect("check started", type(None), lambda: self._answering.check(run_id, answer, titles))
-        await run_effect("announce", type(None), lambda: self._answering.announce(run_id, answer, prepared))
+        check = partial(self._answering.check, run_id, answer, titles)
+        await run_effect("check started", type(None), check, attempts=COURTESY_ATTEMPTS)
+        announce = partial(self._answering.announce, run_id, answer, prepared)
+        await run_effect("announce", type(None), announce, attempts=COURTESY_ATTEMPTS)
         built = await self._build_all(run_id, prepared)
         if built.failure is not None:
             return _end_with(answer, built.failure)
@@ -194,6 +218,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         )
 
     def _end(self, run_id: str, answer: Answer) -> None:
+        _log.info("run ended", run=run_id, state=answer.state.value)
         message = "" if answer.failure is None else f"{answer.failure.code}: {answer.failure.message}"
         self._services.runs.move_run(
             run_id, answer.state, at=self._services.now(), sha=answer.sha, message=clip(message, limit=1024)

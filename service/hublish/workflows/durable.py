@@ -62,13 +62,16 @@ def make_fault(error: Exception) -> Fault:
     )
 
 
-async def run_effect(name: str, kind: type[Value], call: Callable[[], Value]) -> Value | Fault:
+async def run_effect(
+    name: str, kind: type[Value], call: Callable[[], Value], *, attempts: int = EFFECT_ATTEMPTS
+) -> Value | Fault:
     """Run a blocking call as one durable step, in a thread, with retries while its errors are transient.
 
     Args:
         name: the step's name; part of the workflow's history.
         kind: what `call` returns: a dataclass of core, str, int, bool, None's type, or a tuple of such.
         call: idempotent; it may run again after a crash.
+        attempts: tries while its errors are transient; 1 for what a run can do without.
     Returns:
         What the call returned, from the history if it ended before a crash; or why it did not.
     """
@@ -76,11 +79,16 @@ async def run_effect(name: str, kind: type[Value], call: Callable[[], Value]) ->
     async def in_thread() -> Value:
         return await asyncio.to_thread(call)
 
-    return await run_async_effect(name, kind, in_thread)
+    return await run_async_effect(name, kind, in_thread, attempts=attempts)
 
 
 async def run_async_effect(
-    name: str, kind: type[Value], call: Callable[[], Awaitable[Value]], *, preemptible: bool = False
+    name: str,
+    kind: type[Value],
+    call: Callable[[], Awaitable[Value]],
+    *,
+    attempts: int = EFFECT_ATTEMPTS,
+    preemptible: bool = False,
 ) -> Value | Fault:
     """Run a coroutine as one durable step; `preemptible` ends it at once when its workflow is cancelled."""
 
@@ -88,7 +96,7 @@ async def run_async_effect(
         try:
             return render_value(await call(), kind)
         except Exception as error:  # the boundary of a workflow: everything becomes data here
-            if _may_try_again(error):
+            if _may_try_again(error, attempts):
                 raise
             if not isinstance(error, HublishError):
                 _log.exception("effect failed unexpectedly", effect=name, workflow=DBOS.workflow_id)
@@ -99,8 +107,8 @@ async def run_async_effect(
     text = await DBOS.run_step_async(
         {
             "name": name,
-            "retries_allowed": True,
-            "max_attempts": EFFECT_ATTEMPTS,
+            "retries_allowed": attempts > 1,
+            "max_attempts": attempts,
             "interval_seconds": 1.0,
             "backoff_rate": 2.0,
             "preemptible": preemptible,
@@ -113,13 +121,13 @@ async def run_async_effect(
     return parse_value(kind, text)
 
 
-def _may_try_again(error: Exception) -> bool:
+def _may_try_again(error: Exception, attempts: int) -> bool:
     if not isinstance(error, HublishError) or not error.transient:
         return False
     status = DBOS.step_status
     attempt = 0 if status is None or status.current_attempt is None else status.current_attempt
     _log.info("effect will be tried again", attempt=attempt, code=error.code, error=clip(str(error)))
-    return attempt + 1 < EFFECT_ATTEMPTS
+    return attempt + 1 < attempts
 
 
 def make_workflow_database(url: str) -> str:

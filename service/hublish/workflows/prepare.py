@@ -143,6 +143,7 @@ class Preparation:
                 trust=Trust.PULL_REQUEST if ref.kind is RefKind.PULL_REQUEST else Trust.OWNER,
                 source_repo_id=trigger.repository.id,
                 target_repository=image.reference.name,
+                hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
             ),
             images=services.images,
             facts_cache=policy.facts_cache,

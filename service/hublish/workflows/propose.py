@@ -124,7 +124,7 @@ class Proposal:
         return Entry(
             image_name=make_image_name(reference),
             title=image.prepared.title,
-            description=f"Notebook image of {trigger.repository.full_name}",
+            description=f"Notebook image of {trigger.repository.full_name}.",
             source_url=f"{self._services.policy.web_url}/{trigger.repository.full_name}",
             reference=reference.with_digest(image.digest),
             release_tag=image.prepared.fixed_tags[0] if image.prepared.fixed_tags else ref.name,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hublish.builders.plancheck import check_hub_majors
 from hublish.builders.planner import PIP_HASH, PIP_VERSION, PlanInputs, make_plan, select_packages
 from hublish.builders.strategy import choose_strategy
 from hublish.core.config import Config, ImageConfig, PythonConfig
@@ -310,3 +311,35 @@ def test_marker_that_cannot_be_evaluated_keeps_the_package():
         "plain",
         "undefined",
     ]
+
+
+@pytest.mark.parametrize(
+    ("hubs", "majors", "expected"),
+    [
+        (("demo",), {"demo": 5}, []),
+        (("demo",), {"demo": 4}, [("HubVersionMismatch", "error")]),
+        (("demo",), {}, []),
+        ((), {"demo": 4}, []),
+    ],
+)
+def test_locked_jupyterhub_must_have_the_hubs_major(images, tmp_path, hubs, majors, expected):
+    """A lock with another major version than a named hub runs is refused before anything is built."""
+    inputs = PlanInputs(
+        source=make_source(NOTEBOOK),
+        config=replace(CONFIG, hubs=hubs),
+        image=IMAGE,
+        bases={"3.11": BASE},
+        trust=Trust.OWNER,
+        source_repo_id=7,
+        target_repository="registry.example.org/team/ts",
+        hub_majors=majors,
+    )
+
+    planned = make_plan(inputs, images=images, facts_cache=tmp_path)
+
+    assert summarise(planned.findings) == expected
+
+
+def test_hub_major_is_not_asked_of_a_lock_without_jupyterhub():
+    """What is missing is told by another finding."""
+    assert check_hub_majors((), replace(CONFIG, hubs=("demo",)), {"demo": 5}) == ()
