@@ -10,6 +10,7 @@ packages=(
   mmdebstrap            # makes the base image
   skopeo buildah runc   # read and run what was built: independent of the code under test
   uidmap                # user namespaces for mmdebstrap and buildah without root
+  qemu-user             # other CPU models, on which the same layers must come out
 )
 # Tools that came in another way (a git or node of one's own) count as present.
 command -v git >/dev/null || packages+=(git)

@@ -11,7 +11,8 @@ from packaging.version import InvalidVersion
 
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.wheelfile import read_requirements
-from hublish.builders.wheellayer import WheelContents, make_conflict
+from hublish.builders.wheelinstall import make_conflict
+from hublish.builders.wheellayer import WheelContents
 from hublish.builders.wheels import FetchedWheel, map_in_threads
 from hublish.errors import BuildFailed, clip
 

@@ -26,6 +26,7 @@ class LayerTree:
         self._writer = writer
         self._environment = environment
         self._resolved: dict[str, str] = {}
+        self._ready: set[str] = set()
 
     def locate(self, path: str) -> str:
         """Where an absolute path really lies once the base's links to folders are followed."""
@@ -39,6 +40,14 @@ class LayerTree:
     ) -> None:
         """Add a file; it belongs to whom its environment belongs unless `owner` says otherwise."""
         self._writer.add_file(self._prepare(path), chunks, size_bytes=size_bytes, mode=mode, owner=self._owner(owner))
+
+    def add_deflated_file(
+        self, path: str, pieces: Iterable[tuple[bytes, bytes]], *, size_bytes: int, mode: int
+    ) -> None:
+        """Add a file that is deflated already, as `LayerWriter.add_deflated_file` says."""
+        self._writer.add_deflated_file(
+            self._prepare(path), pieces, size_bytes=size_bytes, mode=mode, owner=self._owner(None)
+        )
 
     def add_text(self, path: str, text: str, *, mode: int = 0o644, owner: Owner = ROOT) -> None:
         """Add a small file."""
@@ -62,10 +71,13 @@ class LayerTree:
 
     def _prepare(self, path: str) -> str:
         located = self.locate(path)
-        for parent in list_parents(located):
-            if parent not in self._writer:
-                rule = self._environment.folder_rule_at(parent)
-                self._writer.add_directory(parent, mode=rule.mode, owner=rule.owner)
+        folder = located.rpartition("/")[0]
+        if folder not in self._ready:
+            for parent in list_parents(located):
+                if parent not in self._writer:
+                    rule = self._environment.folder_rule_at(parent)
+                    self._writer.add_directory(parent, mode=rule.mode, owner=rule.owner)
+            self._ready.add(folder)
         return located
 
 

@@ -28,7 +28,7 @@ from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference
 
-BUILDER = "layered-1"
+BUILDER = "layered-2"
 PIP_NAME = "pip"
 # The one thing an image gets that its lock may not hold: without pip a user can neither look nor add anything.
 PIP_VERSION = "26.3"

@@ -1,15 +1,18 @@
-"""A wheel opened with distrust: bounded, every path checked, every file compared with RECORD before it is used.
+"""A wheel opened with distrust: bounded, every path checked, every file compared with RECORD while it is read.
 
-PyPA's `installer` knows the format; it does not verify hashes while it installs, nor bound what it unpacks.
+PyPA's `installer` knows the format; it does not verify hashes while it installs, nor bound what it unpacks. A file comes
+out together with the deflate stream it lies in, so that a layer can take the stream over.
 
-Source: PyPA "Binary distribution format" (PEP 427) and "Recording installed projects" (PEP 376, PEP 627).
+Source: PyPA "Binary distribution format" (PEP 427) and "Recording installed projects" (PEP 376, PEP 627); PKWARE
+APPNOTE.TXT 6.3.10, 4.3.7 (local file header).
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 import stat
+import struct
 import zipfile
 import zlib
 from base64 import urlsafe_b64encode
@@ -17,13 +20,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.parser import HeaderParser
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from installer.exceptions import InstallerError
 from installer.records import InvalidRecordEntry, parse_record_file
-from installer.sources import WheelContentElement, WheelFile
+from installer.sources import WheelFile
 
-from hublish.errors import WheelInvalid, clip
+from hublish.errors import ImageInvalid, WheelInvalid, clip
+from hublish.oci.deflate_stream import inflate_exactly
+from hublish.oci.gzip_members import SPLICE_FROM_BYTES
 
 FILE_COUNT_LIMIT = 200_000
 UNPACKED_LIMIT_BYTES = 16 << 30
@@ -32,6 +36,11 @@ RATIO_APPLIES_FROM_BYTES = 256 << 20
 METADATA_LIMIT_BYTES = 16 << 20
 IN_MEMORY_LIMIT_BYTES = 16 << 20
 _CHUNK_BYTES = 1 << 20
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_LOCAL_SIGNATURE = b"PK\x03\x04"
+_UTF8_NAME = 0x800
+# Encrypted, patched or strongly encrypted: not what a wheel is.
+_REFUSED_FLAGS = 0x01 | 0x20 | 0x40
 
 # What a crafted archive makes zipfile, zlib and installer raise; all of it means that the wheel is not what it claims.
 _BROKEN = (
@@ -45,45 +54,28 @@ _BROKEN = (
     NotImplementedError,
     RuntimeError,
     AssertionError,
+    struct.error,
 )
 
 
-class LargeMember(io.RawIOBase):
-    """A file of a wheel that is too large to be held in memory; it was verified already."""
-
-    def __init__(self, stream: BinaryIO, *, size_bytes: int) -> None:
-        super().__init__()
-        self._stream = stream
-        self.size_bytes = size_bytes
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read on, as any binary file."""
-        return self._stream.read(size)
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go back to the start, which is all that `installer` asks for."""
-        return self._stream.seek(offset, whence)
-
-
 class CheckedWheel(WheelFile):
-    """A wheel whose files come out only after they were verified."""
+    """A wheel whose files come out verified."""
 
-    def get_contents(self) -> Iterator[WheelContentElement]:
-        """Yield `(record row, stream, executable)` of each file, in the order of the archive.
+    def members(self) -> Iterator[WheelMember]:
+        """Yield the files in the order of the archive.
 
         A file that RECORD does not list passes: the whole archive has the hash of the lock, and such wheels exist.
         One that RECORD lists with another hash does not. Shipped byte-code is left out, as pip does.
         """
-        rows = {row[0]: row for row in parse_record_file(self.read_dist_info("RECORD").splitlines())}
-        for member in self._zipfile.infolist():
-            name = member.filename
-            if name.endswith("/") or "__pycache__" in name.split("/")[:-1]:
-                continue
-            row = rows.get(name, (name, "", ""))
-            mode = member.external_attr >> 16
-            executable = stat.S_ISREG(mode) and bool(mode & 0o111)
-            with self._open_verified(member, expected=row[1]) as stream:
-                yield row, stream, executable
+        rows = {row[0]: row[1] for row in parse_record_file(self.read_dist_info("RECORD").splitlines())}
+        for info in self._zipfile.infolist():
+            name = info.filename
+            if not (name.endswith("/") or ("__pycache__" in name and "__pycache__" in name.split("/")[:-1])):
+                yield WheelMember(self._zipfile, info, wheel=self.name, expected=rows.get(name, ""))
+
+    def has_dist_info(self, filename: str) -> bool:
+        """Tell whether the .dist-info folder holds a file."""
+        return f"{self.dist_info_dir}/{filename}" in self._zipfile.NameToInfo
 
     def read_dist_info(self, filename: str) -> str:
         """Read a file of the .dist-info folder, bounded."""
@@ -97,26 +89,107 @@ class CheckedWheel(WheelFile):
         """The wheel's file name."""
         return Path(str(self._zipfile.filename)).name
 
-    @contextmanager
-    def _open_verified(self, member: zipfile.ZipInfo, *, expected: str) -> Iterator[BinaryIO]:
-        if member.file_size <= IN_MEMORY_LIMIT_BYTES:
-            body = self._zipfile.read(member)
-            self._verify(member, hashlib.sha256(body), expected=expected)
-            yield io.BytesIO(body)
-            return
-        digest = hashlib.sha256()
-        with self._zipfile.open(member) as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
-        self._verify(member, digest, expected=expected)
-        with self._zipfile.open(member) as stream:
-            yield cast("BinaryIO", LargeMember(cast("BinaryIO", stream), size_bytes=member.file_size))
 
-    def _verify(self, member: zipfile.ZipInfo, digest: hashlib._Hash, *, expected: str) -> None:
-        found = "sha256=" + urlsafe_b64encode(digest.digest()).decode().rstrip("=")
+class WheelMember:
+    """One file of a wheel.
+
+    Attributes:
+        path: in the archive.
+        size_bytes: unpacked, as the archive states it.
+        is_executable: the one bit of its mode that counts.
+        is_spliceable: it lies in the archive as a deflate stream that is long enough to be taken over as it is.
+        fits_memory: it may be read as a whole.
+    """
+
+    __slots__ = ("_archive", "_expected", "_info", "_wheel", "is_executable", "is_spliceable", "path", "size_bytes")
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, wheel: str, expected: str) -> None:
+        self._archive = archive
+        self._info = info
+        self._wheel = wheel
+        self._expected = expected
+        mode = info.external_attr >> 16
+        self.path = info.filename
+        self.size_bytes = info.file_size
+        self.is_executable = stat.S_ISREG(mode) and bool(mode & 0o111)
+        self.is_spliceable = info.compress_type == zipfile.ZIP_DEFLATED and info.compress_size >= SPLICE_FROM_BYTES
+
+    @property
+    def fits_memory(self) -> bool:
+        """Whether it may be read as a whole."""
+        return self.size_bytes <= IN_MEMORY_LIMIT_BYTES
+
+    def read(self) -> tuple[bytes, bytes, bytes]:
+        """Read a file that fits into memory.
+
+        Returns:
+            (deflate stream, empty when there is none; content; its sha256).
+
+        Raises:
+            WheelInvalid: another size, checksum or hash than the wheel states.
+        """
+        digest = hashlib.sha256()
+        pieces = list(self.read_pieces(digest))
+        return b"".join(piece[0] for piece in pieces), b"".join(piece[1] for piece in pieces), digest.digest()
+
+    def read_pieces(self, digest: hashlib._Hash) -> Iterator[tuple[bytes, bytes]]:
+        """Read a file of any size; what came before the end must not be used if the end raises.
+
+        Args:
+            digest: is told the content; holds its hash at the end.
+
+        Yields:
+            (bytes of its deflate stream, content).
+
+        Raises:
+            WheelInvalid: another size, checksum or hash than the wheel states.
+        """
+        deflated = self._info.compress_type == zipfile.ZIP_DEFLATED
+        for stream, plain in self._inflate() if deflated else self._unpack():
+            digest.update(plain)
+            yield stream, plain
         # Stronger hashes than sha256 are rare; the archive's own hash stands for them.
-        if expected.startswith("sha256=") and found != expected.rstrip("="):
-            raise WheelInvalid(f"{self.name}: {clip(member.filename)} has {found}, its RECORD says {clip(expected)}")
+        if self._expected.startswith("sha256="):
+            found = "sha256=" + urlsafe_b64encode(digest.digest()).decode().rstrip("=")
+            if found != self._expected.rstrip("="):
+                raise WheelInvalid(
+                    f"{self._wheel}: {clip(self.path)} has {found}, its RECORD says {clip(self._expected)}"
+                )
+
+    def _inflate(self) -> Iterator[tuple[bytes, bytes]]:
+        info = self._info
+        try:
+            whole = self.fits_memory
+            chunks = self._read_stream(info.compress_size if whole else _CHUNK_BYTES)
+            yield from inflate_exactly(chunks, size_bytes=info.file_size, crc32=info.CRC, whole=whole)
+        except ImageInvalid as exc:
+            raise WheelInvalid(f"{self._wheel}: {clip(self.path)}: {exc.message}") from exc
+
+    def _unpack(self) -> Iterator[tuple[bytes, bytes]]:
+        """Stored, or compressed in a way no layer can take over; zipfile verifies size and checksum."""
+        with self._archive.open(self._info) as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                yield b"", chunk
+
+    def _read_stream(self, chunk_bytes: int) -> Iterator[bytes]:
+        if self._archive.fp is None:
+            raise WheelInvalid(f"{self._wheel} was closed before {clip(self.path)} was read")
+        descriptor, info = self._archive.fp.fileno(), self._info
+        signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(
+            os.pread(descriptor, _LOCAL_HEADER.size, info.header_offset)
+        )
+        start = info.header_offset + _LOCAL_HEADER.size
+        name = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8_NAME else "cp437")
+        if signature != _LOCAL_SIGNATURE or os.pread(descriptor, name_bytes, start) != name:
+            raise WheelInvalid(f"{self._wheel}: {clip(self.path)} does not lie where the directory of the archive says")
+        position = start + name_bytes + extra_bytes
+        end = position + info.compress_size
+        while position < end:
+            chunk = os.pread(descriptor, min(chunk_bytes, end - position), position)
+            if not chunk:
+                return
+            yield chunk
+            position += len(chunk)
 
 
 @contextmanager
@@ -162,6 +235,8 @@ def _verify_member(name: str, member: zipfile.ZipInfo) -> None:
     parts = path.removesuffix("/").split("/")
     if path.startswith("/") or "\\" in path or "\0" in path or {"", ".", ".."} & set(parts):
         raise WheelInvalid(f"{name}: the path {clip(path)!r} leaves its place")
+    if member.flag_bits & _REFUSED_FLAGS:
+        raise WheelInvalid(f"{name}: {clip(path)!r} is encrypted")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise WheelInvalid(f"{name}: {clip(path)!r} is neither a file nor a folder")

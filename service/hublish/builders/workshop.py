@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import threading
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +23,7 @@ from hublish.core.building import Progress, Step
 from hublish.core.plan import Plan
 from hublish.core.ports import ProgressSink
 from hublish.errors import BuildFailed
+from hublish.oci.gzip_members import COMPRESSOR
 
 # Below this, starting a process takes longer than the work.
 INLINE_LIMIT_BYTES = 1 << 20
@@ -142,9 +142,7 @@ class Workshop:
     def _make_key(self, group: LayerGroup) -> str:
         compiler = [importlib.util.MAGIC_NUMBER.hex(), list(sys.version_info[:3])] if self.plan.bytecode else None
         wheels = [[wheel.path.name, wheel.chosen.sha256] for wheel in group.wheels]
-        return make_layer_key(
-            [self.plan.builder, zlib.ZLIB_RUNTIME_VERSION, compiler, describe_environment(self.environment), wheels]
-        )
+        return make_layer_key([self.plan.builder, COMPRESSOR, compiler, describe_environment(self.environment), wheels])
 
     def _tell(self, layers: dict[int, WheelLayer], groups: Sequence[LayerGroup], number: int) -> None:
         title = groups[number].title

@@ -1,9 +1,10 @@
 """One layer: a tar stream whose bytes depend on its entries alone, compressed, with both of its digests.
 
 Nothing of the machine gets in: times are one constant, owners and modes come from the caller, extended (pax) headers
-appear only where a name does not fit. The caller decides the order of entries; equal calls give equal bytes.
+appear only where a name does not fit. The caller decides the order of entries; equal calls give equal bytes. How the
+stream is compressed is `gzip_members`' matter.
 
-Source: OCI image-spec v1.1, layer.md (tar, whiteouts); RFC 1952 (gzip).
+Source: OCI image-spec v1.1, layer.md (tar, whiteouts).
 """
 
 from __future__ import annotations
@@ -12,19 +13,17 @@ import gzip
 import hashlib
 import io
 import tarfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from posixpath import dirname
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 from hublish.errors import BaseUnsupported, ImageInvalid, clip
+from hublish.oci.gzip_members import GzipMembers
 from hublish.oci.manifest import Compression
+from hublish.oci.tar_header import render_tar_header
 
-# 1980-01-01: the first second a zip archive can state, so that an installed tree can be packed into wheels again.
-FIXED_MTIME_SECONDS = 315_532_800
 WHITEOUT_PREFIX = ".wh."
-GZIP_LEVEL = 6
 _BLOCK_BYTES = 512
 _READ_BYTES = 1 << 20
 
@@ -57,32 +56,16 @@ class LayerBlob:
     unpacked_bytes: int
 
 
-class Compressor(Protocol):
-    """What turns the tar stream into the blob; the seam for other ways of making the same stream."""
-
-    def compress(self, data: bytes, /) -> bytes:
-        """Take in bytes; returns what can be written already."""
-
-    def flush(self) -> bytes:
-        """End the stream; returns the rest."""
-
-
-def make_gzip_compressor() -> Compressor:
-    """Make a gzip stream without name and time in its header."""
-    return zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-
-
 class LayerWriter:
     """Writes one layer into `sink`. Parent folders are the caller's to add; a path may be added once.
 
     Args:
         sink: where the blob goes; not closed here.
-        compressor: a fresh one; gzip at level 6 when None.
     """
 
-    def __init__(self, sink: BinaryIO, *, compressor: Compressor | None = None) -> None:
+    def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
-        self._compressor = make_gzip_compressor() if compressor is None else compressor
+        self._compressed = GzipMembers(self._put)
         self._stream_hash = hashlib.sha256()
         self._blob_hash = hashlib.sha256()
         self._unpacked_bytes = 0
@@ -115,6 +98,36 @@ class LayerWriter:
             raise ImageInvalid(f"{clip(path)}: expected {size_bytes} bytes, the file held {written_bytes} or more")
         self._write(bytes(-size_bytes % _BLOCK_BYTES))
 
+    def add_deflated_file(
+        self,
+        path: str,
+        pieces: Iterable[tuple[bytes, bytes]],
+        *,
+        size_bytes: int,
+        mode: int = 0o644,
+        owner: Owner = ROOT,
+    ) -> None:
+        """Add a file that is deflated already; its stream goes into the blob as it is.
+
+        Args:
+            path: absolute.
+            pieces: (bytes of the deflate stream, what they unpack to), verified as `inflate_exactly` does.
+            size_bytes: of the file, unpacked.
+            mode: permission bits.
+            owner: whose it is.
+
+        Raises:
+            ImageInvalid: the pieces unpack to more or fewer bytes than `size_bytes`.
+        """
+        self._write_header(path, kind=tarfile.REGTYPE, mode=mode, owner=owner, size_bytes=size_bytes)
+        start_bytes = self._unpacked_bytes
+        self._compressed.splice(self._watch(pieces))
+        if self._unpacked_bytes - start_bytes != size_bytes:
+            raise ImageInvalid(
+                f"{clip(path)}: expected {size_bytes} bytes, the file held {self._unpacked_bytes - start_bytes}"
+            )
+        self._write(bytes(-size_bytes % _BLOCK_BYTES))
+
     def add_symlink(self, path: str, target: str, *, owner: Owner = ROOT) -> None:
         """Add a symbolic link; `target` is written as it is."""
         self._write_header(path, kind=tarfile.SYMTYPE, mode=0o777, owner=owner, target=target)
@@ -127,7 +140,7 @@ class LayerWriter:
     def finish(self) -> LayerBlob:
         """End the stream. The writer must not be used after it."""
         self._write(bytes(2 * _BLOCK_BYTES))
-        self._put(self._compressor.flush())
+        self._compressed.finish()
         return LayerBlob(
             diff_id="sha256:" + self._stream_hash.hexdigest(),
             digest="sha256:" + self._blob_hash.hexdigest(),
@@ -139,15 +152,17 @@ class LayerWriter:
         self, path: str, *, kind: bytes, mode: int, owner: Owner, size_bytes: int = 0, target: str = ""
     ) -> None:
         self._claim(path)
-        header = tarfile.TarInfo(path.lstrip("/"))
-        header.type = kind
-        header.mode = mode
-        header.uid = owner.user_id
-        header.gid = owner.group_id
-        header.size = size_bytes
-        header.linkname = target
-        header.mtime = FIXED_MTIME_SECONDS
-        self._write(header.tobuf(tarfile.PAX_FORMAT, errors="surrogateescape"))
+        self._write(
+            render_tar_header(
+                path,
+                kind=kind,
+                mode=mode,
+                user_id=owner.user_id,
+                group_id=owner.group_id,
+                size_bytes=size_bytes,
+                target=target,
+            )
+        )
 
     def _claim(self, path: str) -> None:
         parts = path.split("/")
@@ -160,7 +175,13 @@ class LayerWriter:
     def _write(self, data: bytes) -> None:
         self._stream_hash.update(data)
         self._unpacked_bytes += len(data)
-        self._put(self._compressor.compress(data))
+        self._compressed.write(data)
+
+    def _watch(self, pieces: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+        for deflated, plain in pieces:
+            self._stream_hash.update(plain)
+            self._unpacked_bytes += len(plain)
+            yield deflated, plain
 
     def _put(self, data: bytes) -> None:
         self._blob_hash.update(data)

@@ -54,7 +54,7 @@ def read_config(bench: Bench) -> dict:
 
 def test_image_is_golden(bench):
     """The digest of a fixed plan over a fixed base never changes without a new builder version."""
-    expected = "sha256:65c2018f889e757f5d5906a5b3fb2c1d524fc9d1b3549bbc94e7e5d186ce6aac"
+    expected = "sha256:683e4709a03dbdfd3680f21404344ed1bbc69862f3da5e9c6221b9fcb0408920"
 
     outcome = bench.build()
 

