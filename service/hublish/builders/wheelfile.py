@@ -68,10 +68,11 @@ class CheckedWheel(WheelFile):
         One that RECORD lists with another hash does not. Shipped byte-code is left out, as pip does.
         """
         rows = {row[0]: row[1] for row in parse_record_file(self.read_dist_info("RECORD").splitlines())}
+        wheel = self.name
         for info in self._zipfile.infolist():
             name = info.filename
             if not (name.endswith("/") or ("__pycache__" in name and "__pycache__" in name.split("/")[:-1])):
-                yield WheelMember(self._zipfile, info, wheel=self.name, expected=rows.get(name, ""))
+                yield WheelMember(self._zipfile, info, wheel=wheel, expected=rows.get(name, ""))
 
     def has_dist_info(self, filename: str) -> bool:
         """Tell whether the .dist-info folder holds a file."""

@@ -90,6 +90,7 @@ class WheelInstallation:
     ) -> None:
         self.files: dict[str, str] = {}
         self._wheel = wheel
+        self._name = wheel.name
         self._tree = tree
         self._environment = environment
         self._claims = claims
@@ -126,7 +127,7 @@ class WheelInstallation:
             return self._place(self._root_scheme, path)
         scheme, _, rest = path.removeprefix(self._data_prefix).partition("/")
         if scheme not in SCHEME_NAMES or not rest:
-            raise WheelInvalid(f"{self._wheel.name}: {clip(path)} is not contained in a valid .data subdirectory")
+            raise WheelInvalid(f"{self._name}: {clip(path)} is not contained in a valid .data subdirectory")
         return self._place(scheme, rest)
 
     def _place(self, scheme: str, path: str) -> _Place:
@@ -135,7 +136,7 @@ class WheelInstallation:
         if ".." in path or "//" in path or path.startswith("/"):
             full = normpath(full)
             if not full.startswith(folder + "/"):
-                raise WheelInvalid(f"{self._wheel.name}: the path {clip(path)!r} leaves its place")
+                raise WheelInvalid(f"{self._name}: the path {clip(path)!r} leaves its place")
         return _Place(scheme=scheme, path=path, full=full)
 
     # -- files --------------------------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ class WheelInstallation:
             if len(start) < len(_GENERIC_SHEBANG):
                 start += plain[: len(_GENERIC_SHEBANG)]
             if start.startswith(_GENERIC_SHEBANG):
-                raise WheelInvalid(f"{self._wheel.name}: the script {clip(place.path)!r} is too large to be rewritten")
+                raise WheelInvalid(f"{self._name}: the script {clip(place.path)!r} is too large to be rewritten")
             yield stream, plain
 
     def _put_body(self, place: _Place, body: bytes, *, executable: bool = False) -> None:
@@ -203,10 +204,10 @@ class WheelInstallation:
         located = self._tree.locate(full)
         reserved = self._environment.reserved
         if full in reserved or located in reserved:
-            raise BuildFailed(f"{self._wheel.name} brings {clip(full)}, which the environment itself needs to start")
+            raise BuildFailed(f"{self._name} brings {clip(full)}, which the environment itself needs to start")
         fingerprint = digest.hex()[:_FINGERPRINT_DIGITS]
         self.files[located] = fingerprint
-        return self._claims.take(located, wheel=self._wheel.name, fingerprint=fingerprint)
+        return self._claims.take(located, wheel=self._name, fingerprint=fingerprint)
 
     # -- what is made -------------------------------------------------------------------------------------------------
 
@@ -218,7 +219,7 @@ class WheelInstallation:
                 script = Script(name, module, attribute, section)
                 filename, body = script.generate(self._environment.interpreter, "posix")
             except InvalidScript as exc:
-                raise WheelInvalid(f"{self._wheel.name}: the entry point {clip(name)!r} makes no script") from exc
+                raise WheelInvalid(f"{self._name}: the entry point {clip(name)!r} makes no script") from exc
             self._put_body(self._place("scripts", filename), body, executable=True)
 
     def _compile(self, place: _Place, source: bytes) -> None:
