@@ -7,7 +7,7 @@ built before. What can be slow is spread over processes, and layers that were ma
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,14 +19,14 @@ from hublish.builders.consistency import verify_no_conflicts, verify_requirement
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.entrypoint import write_environment_layer, write_home_layer
 from hublish.builders.environment import TargetEnvironment, make_environment
-from hublish.builders.layering import group_wheels
+from hublish.builders.layering import ExpectedGroups, LayerGroup, group_wheels
 from hublish.builders.layertree import LayerTree, open_layer_file
 from hublish.builders.memo import LayerMemo
 from hublish.builders.planner import load_base
-from hublish.builders.push import Pushed, push_image
+from hublish.builders.push import PushAhead, Pushed, push_image
 from hublish.builders.sourcelayer import write_source_layer
-from hublish.builders.wheels import ChosenWheel, FetchedWheel, choose_wheels, fetch_wheels
-from hublish.builders.workshop import Workshop
+from hublish.builders.wheels import FetchedWheel, choose_wheels, fetch_wheels
+from hublish.builders.workshop import MadeLayer, Workshop
 from hublish.core.building import BuildSucceeded, Progress, Step
 from hublish.core.plan import Environment, Plan, Trust
 from hublish.core.ports import ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
@@ -101,22 +101,48 @@ class _Build:
         """Go through all steps."""
         self.started = self.clock()
         base, facts = self._open_base()
+        base_layers = len(base.manifest.layers)
         self._enter(Step.PACKAGES)
-        wheels = self._fetch_packages(facts)
-        self._enter(Step.LAYERS)
-        layers = self._make_layers(wheels, facts, workers=workers)
-        image = make_image(self.plan, base=base, facts=facts, layers=layers)
-        self._enter(Step.PUSH)
-        pushed = push_image(
-            image,
-            images=self.images,
+        ahead = PushAhead(
             output=output,
             target=target,
-            progress=self.progress,
+            limit_bytes=self.plan.size_bytes - base.size_bytes,
             verify_running=self._verify_running,
         )
+        with self._open_workshop(facts, workers=workers) as workshop, ahead:
+            wheels = self._fetch_packages(facts, workshop, base_layers=base_layers)
+            self._enter(Step.LAYERS)
+            groups = group_wheels(wheels, base_layers=base_layers)
+            layers = self._make_layers(groups, facts, workshop, ahead)
+            image = make_image(self.plan, base=base, facts=facts, layers=layers)
+            self._enter(Step.PUSH)
+            pushed = push_image(
+                image,
+                ahead=ahead,
+                images=self.images,
+                output=output,
+                target=target,
+                progress=self.progress,
+                verify_running=self._verify_running,
+            )
         self._enter(Step.PUSH)
         return self._report(pushed, size_bytes=image.size_bytes)
+
+    def _open_workshop(self, facts: BaseFacts, *, workers: int) -> Workshop:
+        if self.plan.bytecode and not can_compile_for(facts.python_version):
+            raise BuildFailed(
+                f"the plan wants byte-code for Python {facts.python_full_version}, which this builder cannot compile",
+                hint="Plan and build with the same version of hublish and Python.",
+            )
+        if not self.plan.bytecode:
+            self.log("byte-code is not compiled: the builder's Python is not the base's, so first imports are slower")
+        blobs = self.workspace / "blobs"
+        memo = LayerMemo(self.workspace / "layers", blobs=blobs, writable=self.plan.trust is Trust.OWNER)
+        environment = make_environment(facts, self.plan.environment)
+        return Workshop(
+            plan=self.plan, environment=environment, memo=memo, blobs=blobs, workers=workers, log=self.log,
+            progress=self.progress, verify_running=self._verify_running,
+        )  # fmt: skip
 
     def _report(self, pushed: Pushed, *, size_bytes: int) -> BuildSucceeded:
         self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} bytes uploaded")
@@ -154,16 +180,20 @@ class _Build:
         self.progress(Progress(step=Step.BASE, done=1, total=1))
         return base, facts
 
-    def _fetch_packages(self, facts: BaseFacts) -> tuple[FetchedWheel, ...]:
+    def _fetch_packages(self, facts: BaseFacts, workshop: Workshop, *, base_layers: int) -> tuple[FetchedWheel, ...]:
         total = len(self.plan.packages)
         chosen = choose_wheels(
             self.plan.packages, sources=self.plan.indexes, facts=facts, index=self.index, log=self.log
         )
         fetched: list[str] = []
+        expected = ExpectedGroups(chosen, base_layers=base_layers)
 
-        def done(choice: ChosenWheel) -> None:
-            fetched.append(choice.title)
-            self.progress(Progress(step=Step.PACKAGES, done=len(fetched), total=total, label=choice.title))
+        def done(wheel: FetchedWheel) -> None:
+            fetched.append(wheel.chosen.title)
+            self.progress(Progress(step=Step.PACKAGES, done=len(fetched), total=total, label=wheel.chosen.title))
+            group = expected.add(wheel)
+            if group is not None:
+                workshop.begin(group)
 
         wheels = fetch_wheels(chosen, index=self.index, done=done, cancelled=self._verify_running)
         self.log(f"{total} packages, {sum(wheel.size_bytes for wheel in wheels)} bytes of wheels")
@@ -174,24 +204,15 @@ class _Build:
         return wheels
 
     def _make_layers(
-        self, wheels: tuple[FetchedWheel, ...], facts: BaseFacts, *, workers: int
+        self, groups: Sequence[LayerGroup], facts: BaseFacts, workshop: Workshop, ahead: PushAhead
     ) -> tuple[BuiltLayer, ...]:
-        if self.plan.bytecode and not can_compile_for(facts.python_version):
-            raise BuildFailed(
-                f"the plan wants byte-code for Python {facts.python_full_version}, which this builder cannot compile",
-                hint="Plan and build with the same version of hublish and Python.",
-            )
-        if not self.plan.bytecode:
-            self.log("byte-code is not compiled: the builder's Python is not the base's, so first imports are slower")
-        environment = make_environment(facts, self.plan.environment)
-        blobs = self.workspace / "blobs"
-        memo = LayerMemo(self.workspace / "layers", blobs=blobs, writable=self.plan.trust is Trust.OWNER)
+        environment, blobs = workshop.environment, workshop.blobs
+
+        def finished(layer: MadeLayer) -> None:
+            ahead.begin(layer.built)
+
         first = self._write_own_layers(environment, facts, blobs)
-        workshop = Workshop(
-            plan=self.plan, environment=environment, memo=memo, blobs=blobs, log=self.log, progress=self.progress,
-            verify_running=self._verify_running,
-        )  # fmt: skip
-        made = workshop.make_layers(group_wheels(wheels), workers=workers)
+        made = workshop.make_layers(groups, finished=finished)
         verify_no_conflicts(contents for layer in made for contents in layer.contents)
         last = _write_layer(
             blobs,

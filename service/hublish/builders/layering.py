@@ -1,20 +1,28 @@
 """Which wheels share a layer: big ones stand alone, small ones share buckets, so that a bump touches one layer.
 
-Buckets come last: a node that has the previous image must unpack every layer above a changed one again.
+Buckets come last: a node that has the previous image must unpack every layer above a changed one again. An image gets
+up to 60 layers of its own, fewer on a base of very many: from some number on layers only cost.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from hublish.builders.wheels import FetchedWheel
+from hublish.builders.wheels import ChosenWheel, FetchedWheel
+from hublish.errors import BaseUnsupported
 
 OWN_LAYER_FROM_BYTES = 1 << 20
 BUCKETS = 8
-# Docker and CRI-O stop at 127 layers; base, environment, home and source need some of them.
-OWN_LAYER_LIMIT = 60
+# Docker and CRI-O stop here, the base's layers included.
+IMAGE_LAYER_LIMIT = 127
+# Virtual environment or what is replaced in the base, home, source; one is kept free.
+OTHER_LAYERS = 4
+# Beyond this, layers cost a node more than they save.
+ADDED_LAYER_LIMIT = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,19 +42,76 @@ class LayerGroup:
         return sum(wheel.size_bytes for wheel in self.wheels)
 
 
-def group_wheels(wheels: Sequence[FetchedWheel]) -> tuple[LayerGroup, ...]:
-    """Group wheels into layers: big ones by name, then the buckets."""
-    threshold_bytes = OWN_LAYER_FROM_BYTES
-    while sum(wheel.size_bytes >= threshold_bytes for wheel in wheels) > OWN_LAYER_LIMIT:
-        threshold_bytes *= 2
+def group_wheels(wheels: Sequence[FetchedWheel], *, base_layers: int) -> tuple[LayerGroup, ...]:
+    """Group wheels into layers: big ones by name, then the buckets.
+
+    Where there is no room for all big ones, the largest get it: with a threshold that grew instead, one package more
+    could throw half of all layers together.
+
+    Args:
+        wheels: of the whole image.
+        base_layers: how many layers the base has.
+
+    Raises:
+        BaseUnsupported: the base has so many that no room is left for the buckets.
+    """
+    room = min(ADDED_LAYER_LIMIT, IMAGE_LAYER_LIMIT - base_layers) - OTHER_LAYERS - BUCKETS
+    if room < 0:
+        raise BaseUnsupported(
+            f"the base has {base_layers} layers, expected at most {IMAGE_LAYER_LIMIT - OTHER_LAYERS - BUCKETS}: "
+            f"an image has at most {IMAGE_LAYER_LIMIT}",
+            hint="Squash the base, for example by `buildah bud --squash`.",
+        )
+    large = sorted(
+        (wheel for wheel in wheels if wheel.size_bytes >= OWN_LAYER_FROM_BYTES),
+        key=lambda wheel: (-wheel.size_bytes, wheel.chosen.package.name),
+    )
+    own = {wheel.chosen.package.name for wheel in large[:room]}
     ordered = sorted(wheels, key=lambda wheel: wheel.chosen.package.name)
-    big = [LayerGroup(wheels=(wheel,)) for wheel in ordered if wheel.size_bytes >= threshold_bytes]
+    big = [LayerGroup(wheels=(wheel,)) for wheel in ordered if wheel.chosen.package.name in own]
     buckets: dict[int, list[FetchedWheel]] = {}
     for wheel in ordered:
-        if wheel.size_bytes < threshold_bytes:
+        if wheel.chosen.package.name not in own:
             buckets.setdefault(_find_bucket(wheel.chosen.package.name), []).append(wheel)
     return (*big, *(LayerGroup(wheels=tuple(bucket)) for _, bucket in sorted(buckets.items())))
 
 
 def _find_bucket(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % BUCKETS
+
+
+class ExpectedGroups:
+    """Tells of each group when its last wheel has come, so that its layer can be begun while others are fetched.
+
+    It goes by the sizes the index states. Which groups there are in the end is decided by the real ones.
+
+    Args:
+        chosen: all wheels of the image.
+        base_layers: how many layers the base has.
+    """
+
+    def __init__(self, chosen: Sequence[ChosenWheel], *, base_layers: int) -> None:
+        self._lock = threading.Lock()
+        self._come: dict[str, FetchedWheel] = {}
+        self._groups: dict[str, LayerGroup] = {}
+        expected = [
+            FetchedWheel(chosen=choice, path=Path(), size_bytes=choice.file.size_bytes)
+            for choice in chosen
+            if choice.file.size_bytes is not None
+        ]
+        if len(expected) == len(chosen):
+            for group in group_wheels(expected, base_layers=base_layers):
+                self._groups.update({wheel.chosen.package.name: group for wheel in group.wheels})
+
+    def add(self, wheel: FetchedWheel) -> LayerGroup | None:
+        """Note a wheel that has come; returns its group if that is complete now. May be called from several threads."""
+        name = wheel.chosen.package.name
+        with self._lock:
+            self._come[name] = wheel
+            group = self._groups.get(name)
+            if group is None:
+                return None
+            names = [expected.chosen.package.name for expected in group.wheels]
+            if not all(name in self._come for name in names):
+                return None
+            return LayerGroup(wheels=tuple(self._come[name] for name in names))

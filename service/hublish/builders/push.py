@@ -1,22 +1,30 @@
-"""An image on its way to where it shall stand: blobs first, several at once, the manifest last."""
+"""An image on its way to where it shall stand: blobs first, several at once, the manifest last.
+
+Layers are pushed while others are still made. What is left of a build that fails then is blobs without a manifest, which
+registries collect; never more of them than the plan allows the image to be.
+"""
 
 from __future__ import annotations
 
 import io
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Self, cast
 
-from hublish.builders.assembly import Image
+from hublish.builders.assembly import BuiltLayer, Image
 from hublish.builders.wheels import map_in_threads
 from hublish.core.building import LayerSummary, Progress, Step
 from hublish.core.ports import BlobPush, ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.errors import ImageInvalid
 from hublish.oci.manifest import OCI_MANIFEST, Descriptor, make_digest
+
+# Few: the processors are busy with other layers meanwhile.
+_CONNECTIONS_AHEAD = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +44,57 @@ class _Blob:
     mount_from: tuple[Reference, ...] = ()
 
 
+class PushAhead:
+    """Pushes layers as they are finished, before the image is whole.
+
+    Args:
+        output: where they are written to.
+        target: the repository.
+        limit_bytes: what is pushed ahead at most.
+        verify_running: raises when the build is to stop; asked before each layer.
+    """
+
+    def __init__(
+        self, *, output: ImageWriter, target: Reference, limit_bytes: int, verify_running: Callable[[], None]
+    ) -> None:
+        self._output = output
+        self._target = target
+        self._left_bytes = limit_bytes
+        self._verify_running = verify_running
+        self._pool = ThreadPoolExecutor(max_workers=_CONNECTIONS_AHEAD, thread_name_prefix="push")
+        self._begun: dict[str, Future[BlobPush]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def begin(self, layer: BuiltLayer) -> None:
+        """Begin to push a layer; returns at once."""
+        digest, size_bytes = layer.blob.digest, layer.blob.size_bytes
+        if digest not in self._begun and size_bytes <= self._left_bytes:
+            self._left_bytes -= size_bytes
+            self._begun[digest] = self._pool.submit(self._push, layer)
+
+    def find(self, digest: str) -> Future[BlobPush] | None:
+        """What became of a layer, or None when it was not begun."""
+        return self._begun.get(digest)
+
+    def _push(self, layer: BuiltLayer) -> BlobPush:
+        self._verify_running()
+        return self._output.ensure_blob(
+            self._target,
+            digest=layer.blob.digest,
+            size_bytes=layer.blob.size_bytes,
+            open_body=lambda: layer.path.open("rb"),
+        )
+
+
 def push_image(
     image: Image,
     *,
+    ahead: PushAhead,
     images: ImageReader,
     output: ImageWriter,
     target: Reference,
@@ -49,6 +105,7 @@ def push_image(
 
     Args:
         image: what is pushed.
+        ahead: layers that were begun already.
         images: where the base's layers are read from.
         output: where everything is written to.
         target: repository and tag.
@@ -65,13 +122,18 @@ def push_image(
     def push(blob: _Blob) -> BlobPush:
         verify_running()
         sent = counter.start(blob.title)
-        result = output.ensure_blob(
-            target,
-            digest=blob.descriptor.digest,
-            size_bytes=blob.descriptor.size_bytes,
-            open_body=blob.open_body,
-            mount_from=blob.mount_from,
-            progress=sent,
+        begun = ahead.find(blob.descriptor.digest)
+        result = (
+            begun.result()
+            if begun is not None
+            else output.ensure_blob(
+                target,
+                digest=blob.descriptor.digest,
+                size_bytes=blob.descriptor.size_bytes,
+                open_body=blob.open_body,
+                mount_from=blob.mount_from,
+                progress=sent,
+            )
         )
         counter.finish(blob.title, blob.descriptor.size_bytes)
         return result

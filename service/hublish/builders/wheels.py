@@ -169,10 +169,10 @@ def fetch_wheels(
     chosen: Sequence[ChosenWheel],
     *,
     index: PackageIndex,
-    done: Callable[[ChosenWheel], None],
+    done: Callable[[FetchedWheel], None],
     cancelled: Callable[[], None],
 ) -> tuple[FetchedWheel, ...]:
-    """Fetch all chosen files, several at once.
+    """Fetch all chosen files, several at once, the largest first: their layers take longest.
 
     Args:
         chosen: from `choose_wheels`.
@@ -189,10 +189,13 @@ def fetch_wheels(
     def fetch(choice: ChosenWheel) -> FetchedWheel:
         cancelled()
         path = index.fetch_file(choice.source, choice.file)
-        done(choice)
-        return FetchedWheel(chosen=choice, path=path, size_bytes=path.stat().st_size)
+        wheel = FetchedWheel(chosen=choice, path=path, size_bytes=path.stat().st_size)
+        done(wheel)
+        return wheel
 
-    return tuple(map_in_threads(fetch, chosen))
+    largest_first = sorted(range(len(chosen)), key=lambda number: -(chosen[number].file.size_bytes or 0))
+    fetched = dict(zip(largest_first, map_in_threads(fetch, [chosen[number] for number in largest_first]), strict=True))
+    return tuple(fetched[number] for number in range(len(chosen)))
 
 
 def map_in_threads(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:

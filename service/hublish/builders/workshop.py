@@ -8,11 +8,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from hublish.builders.assembly import BuiltLayer
 from hublish.builders.environment import TargetEnvironment
@@ -55,15 +56,16 @@ class MadeLayer:
     contents: tuple[WheelContents, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Workshop:
-    """What all layers of one build have in common.
+    """What all layers of one build have in common; its processes end with its block.
 
     Attributes:
         plan: gives builder version and byte-code setting.
         environment: where the wheels go.
         memo: layers made before.
         blobs: folder of finished blobs.
+        workers: processes at most.
         log: told of each layer.
         progress: told of each layer.
         verify_running: raises when the build is to stop.
@@ -73,12 +75,37 @@ class Workshop:
     environment: TargetEnvironment
     memo: LayerMemo
     blobs: Path
+    workers: int
     log: Callable[[str], None]
     progress: ProgressSink
     verify_running: Callable[[], None]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _pool: ProcessPoolExecutor | None = None
+    _kept: dict[str, WheelLayer | None] = field(default_factory=dict)
+    _begun: dict[str, Future[WheelLayer]] = field(default_factory=dict)
 
-    def make_layers(self, groups: Sequence[LayerGroup], *, workers: int) -> tuple[MadeLayer, ...]:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def begin(self, group: LayerGroup) -> None:
+        """Begin the layer of a group ahead of `make_layers`, unless it is known; may be called from several threads."""
+        key = self._make_key(group)
+        with self._lock:
+            if self._load(key) is None and key not in self._begun and group.size_bytes > INLINE_LIMIT_BYTES:
+                self._begun[key] = self._submit(group)
+
+    def make_layers(
+        self, groups: Sequence[LayerGroup], *, finished: Callable[[MadeLayer], None]
+    ) -> tuple[MadeLayer, ...]:
         """Make the layers of all groups, in their order.
+
+        Args:
+            groups: all of the image.
+            finished: told of each layer as it is finished, in any order.
 
         Raises:
             BuildFailed: conflicting wheels, or a process that died.
@@ -86,50 +113,61 @@ class Workshop:
             BuildCancelled: the build is to stop.
         """
         keys = [self._make_key(group) for group in groups]
-        layers: dict[int, WheelLayer] = {}
-        for number, key in enumerate(keys):
-            layer = self.memo.load(key)
-            if layer is not None:
-                layers[number] = layer
-        kept = len(layers)
-        todo = [number for number in range(len(groups)) if number not in layers]
-        if sum(groups[number].size_bytes for number in todo) <= INLINE_LIMIT_BYTES:
+        made: dict[int, MadeLayer] = {}
+        with self._lock:
+            for number, key in enumerate(keys):
+                layer = self._load(key)
+                if layer is not None:
+                    made[number] = self._finish(groups[number], layer)
+                    finished(made[number])
+        kept = len(made)
+        todo = [number for number in range(len(groups)) if number not in made]
+        for number, layer in self._make(todo, groups, keys):
+            self.memo.store(keys[number], layer)
+            made[number] = self._finish(groups[number], layer)
+            finished(made[number])
+            title = groups[number].title
+            self.progress(Progress(step=Step.LAYERS, done=len(made), total=len(groups), label=title))
+            self.log(f"layer {title}: {layer.blob.size_bytes} bytes")
+        self.log(f"{len(groups)} layers of packages: {len(todo)} made, {kept} kept from earlier builds")
+        return tuple(made[number] for number in range(len(groups)))
+
+    def _make(
+        self, todo: Sequence[int], groups: Sequence[LayerGroup], keys: Sequence[str]
+    ) -> Iterator[tuple[int, WheelLayer]]:
+        """Make what is not known, as it comes."""
+        if not self._begun and sum(groups[number].size_bytes for number in todo) <= INLINE_LIMIT_BYTES:
             for number in todo:
                 self.verify_running()
-                layers[number] = make_wheel_layer(self._make_job(groups[number]))
-                self._tell(layers, groups, number)
-        else:
-            self._make_in_processes(todo, groups, layers, workers=workers)
-        for number in todo:
-            self.memo.store(keys[number], layers[number])
-        self.log(f"{len(groups)} layers of packages: {len(todo)} made, {kept} kept from earlier builds")
-        return tuple(self._finish(group, layers[number]) for number, group in enumerate(groups))
+                yield number, make_wheel_layer(self._make_job(groups[number]))
+            return
+        running: dict[Future[WheelLayer], int] = {}
+        for number in sorted(todo, key=lambda number: -groups[number].size_bytes):
+            begun = self._begun.get(keys[number])
+            running[self._submit(groups[number]) if begun is None else begun] = number
+        try:
+            while running:
+                done, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+                self.verify_running()
+                for future in done:
+                    yield running.pop(future), future.result()
+        except BrokenProcessPool as exc:
+            raise BuildFailed(
+                "a process that makes layers died, most likely for want of memory",
+                hint="Give the builder more memory, or fewer workers.",
+            ) from exc
 
-    def _make_in_processes(
-        self, todo: Sequence[int], groups: Sequence[LayerGroup], layers: dict[int, WheelLayer], *, workers: int
-    ) -> None:
-        # A fresh interpreter for each process: a fork of a service with threads can inherit held locks.
-        context = multiprocessing.get_context("spawn")
-        largest_first = sorted(todo, key=lambda number: -groups[number].size_bytes)
-        with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=prepare_worker) as pool:
-            running: dict[Future[WheelLayer], int] = {
-                pool.submit(make_wheel_layer, self._make_job(groups[number])): number for number in largest_first
-            }
-            try:
-                while running:
-                    finished, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-                    self.verify_running()
-                    for future in finished:
-                        number = running.pop(future)
-                        layers[number] = future.result()
-                        self._tell(layers, groups, number)
-            except BrokenProcessPool as exc:
-                raise BuildFailed(
-                    "a process that makes layers died, most likely for want of memory",
-                    hint="Give the builder more memory, or fewer workers.",
-                ) from exc
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+    def _load(self, key: str) -> WheelLayer | None:
+        if key not in self._kept:
+            self._kept[key] = self.memo.load(key)
+        return self._kept[key]
+
+    def _submit(self, group: LayerGroup) -> Future[WheelLayer]:
+        if self._pool is None:
+            # A fresh interpreter for each process: a fork of a service with threads can inherit held locks.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=prepare_worker)
+        return self._pool.submit(make_wheel_layer, self._make_job(group))
 
     def _make_job(self, group: LayerGroup) -> WheelLayerJob:
         return WheelLayerJob(
@@ -143,11 +181,6 @@ class Workshop:
         compiler = [importlib.util.MAGIC_NUMBER.hex(), list(sys.version_info[:3])] if self.plan.bytecode else None
         wheels = [[wheel.path.name, wheel.chosen.sha256] for wheel in group.wheels]
         return make_layer_key([self.plan.builder, COMPRESSOR, compiler, describe_environment(self.environment), wheels])
-
-    def _tell(self, layers: dict[int, WheelLayer], groups: Sequence[LayerGroup], number: int) -> None:
-        title = groups[number].title
-        self.progress(Progress(step=Step.LAYERS, done=len(layers), total=len(groups), label=title))
-        self.log(f"layer {title}: {layers[number].blob.size_bytes} bytes")
 
     def _finish(self, group: LayerGroup, layer: WheelLayer) -> MadeLayer:
         built = BuiltLayer(

@@ -45,8 +45,8 @@ def render_tar_header(
     if numbers_fit and name.isascii() and target.isascii() and len(target) <= _NAME_BYTES:
         fields = b"%07o\0%07o\0%07o\0%011o\0" % (mode, user_id, group_id, size_bytes)
         raw = name.encode("ascii")
-        header = _render_block(raw[:_NAME_BYTES], fields + _MTIME, kind=kind, link=target.encode("ascii"))
-        return header if len(raw) <= _NAME_BYTES else _render_long_name(raw) + header
+        block = _render_block(raw[:_NAME_BYTES], fields + _MTIME, kind=kind, link=target.encode("ascii"))
+        return block if len(raw) <= _NAME_BYTES else _render_long_name(raw) + block
     header = tarfile.TarInfo(path[1:])
     header.type, header.mode, header.size, header.linkname = kind, mode, size_bytes, target
     header.uid, header.gid, header.mtime = user_id, group_id, FIXED_MTIME_SECONDS

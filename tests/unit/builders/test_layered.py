@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from hublish.core.building import Progress, Step
 from hublish.core.plan import Environment, Trust
 from hublish.core.reference import Reference
 from hublish.errors import (
+    BaseUnsupported,
     BuildCancelled,
     BuildFailed,
     DiskFull,
@@ -30,7 +32,7 @@ from hublish.errors import (
 from hublish.oci.check import check_image
 from hublish.oci.image import parse_spec
 from hublish.oci.manifest import parse_manifest
-from tests.fakes import FakeSource
+from tests.fakes import TINY_BASE, FakeSource, make_tar
 from tests.unit.builders.samples import BASE, TARGET, Bench, die
 
 TAG = sys.implementation.cache_tag
@@ -215,6 +217,68 @@ def test_process_that_dies_is_told(bench, monkeypatch):
         bench.build(workers=2)
 
 
+def add_big_packages(bench: Bench, *names: str) -> None:
+    for name in names:
+        blob = hashlib.shake_256(name.encode()).digest(2 << 20)
+        bench.add_package(name, files={f"{name}/data.bin": blob, f"{name}/__init__.py": "x = 1\n"})
+
+
+def test_layers_begin_and_are_pushed_while_others_are_awaited(bench, monkeypatch):
+    """A finished layer stands in the registry before the last one is made; none is made or counted twice."""
+    add_big_packages(bench, "gamma", "delta", "epsilon")
+    expected = bench.build(workspace="inline", target=TARGET.with_tag("first"))
+    events: list[str] = []
+    submit = workshop.Workshop._submit
+    monkeypatch.setattr(
+        workshop.Workshop, "_submit", lambda self, group: events.append("begin " + group.title) or submit(self, group)
+    )
+    # Small ones still come at the end, from the same place.
+    bench.images.blobs = {place: body for place, body in bench.images.blobs.items() if place[0] != TARGET.name}
+
+    outcome = bench.build(workspace="processes", workers=2)
+
+    assert {"begin delta 1.0", "begin epsilon 1.0", "begin gamma 1.0"} <= set(events)
+    assert len(events) == len(set(events))
+    assert outcome.digest == expected.digest
+    assert [layer.transfer for layer in outcome.layers][1:] == ["uploaded"] * (len(outcome.layers) - 1)
+    assert outcome.uploaded_bytes == expected.uploaded_bytes
+
+
+def test_index_that_lies_about_sizes_changes_nothing(bench, monkeypatch):
+    """What is begun by stated sizes is dropped when the real ones make other groups."""
+    add_big_packages(bench, "gamma", "delta")
+    expected = bench.build(workspace="honest").digest
+    list_files = bench.index.list_files
+    bench.index.list_files = lambda source, name: tuple(
+        replace(file, size_bytes=3 << 20 if file.size_bytes < 1 << 20 else 10) for file in list_files(source, name)
+    )
+
+    assert bench.build(workspace="lied", workers=2).digest == expected
+
+
+def test_no_more_is_pushed_ahead_than_the_image_may_hold(bench):
+    """A build that is over its limit leaves no more than the limit in the registry, and no manifest."""
+    add_big_packages(bench, "gamma", "delta", "epsilon")
+
+    with pytest.raises(BuildFailed, match="the limit is"):
+        bench.build(bench.plan(size_bytes=5 << 20), workers=2)
+
+    pushed_bytes = sum(len(bench.images.blobs[place]) for place in bench.images.pushed)
+    assert (2 << 20) < pushed_bytes <= (5 << 20)
+    assert bench.images.fetch_manifest(TARGET) is None
+
+
+def test_base_of_too_many_layers_is_refused(bench):
+    """Said before a wheel is installed."""
+    layers = [make_tar({**TINY_BASE, f"/opt/{number}": b""}) for number in range(116)]
+    bench.images.add_image(BASE, layers)
+
+    with pytest.raises(BaseUnsupported, match="the base has 116 layers"):
+        bench.build()
+
+    assert bench.images.pushed == []
+
+
 def is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -350,7 +414,7 @@ def test_cancelled_build_stops_and_pushes_nothing(bench):
 
 
 def test_cancel_while_processes_work_stops_the_build(bench):
-    """Units that have not started are dropped."""
+    """Units that have not started are dropped; no manifest names the layers that stand there already."""
     for name in ("gamma", "delta", "epsilon"):
         bench.add_package(name, files={f"{name}/data.bin": hashlib.shake_256(name.encode()).digest(2 << 20)})
     answers = iter([False] * 10)
@@ -370,7 +434,7 @@ def test_cancel_while_processes_work_stops_the_build(bench):
             cancelled=lambda: next(answers, True),
         )
 
-    assert bench.images.pushed == []
+    assert bench.images.fetch_manifest(TARGET) is None
 
 
 @pytest.mark.parametrize(

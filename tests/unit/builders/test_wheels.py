@@ -155,7 +155,7 @@ def test_wheels_are_fetched_in_the_order_of_the_choice(bench, facts):
     told: list[str] = []
 
     fetched = fetch_wheels(
-        chosen, index=bench.index, done=lambda wheel: told.append(wheel.title), cancelled=lambda: None
+        chosen, index=bench.index, done=lambda wheel: told.append(wheel.chosen.title), cancelled=lambda: None
     )
 
     assert [wheel.path.name for wheel in fetched] == [f"{n}-1.0-py3-none-any.whl" for n in ("alpha", "beta", "gamma")]
