@@ -15,6 +15,7 @@ from hublish.builders.assembly import BuiltLayer, make_image
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.baseimage import BaseImage
 from hublish.builders.bytecode import can_compile_for
+from hublish.builders.bytecodecache import BytecodeCache
 from hublish.builders.consistency import verify_no_conflicts, verify_requirements
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.entrypoint import write_environment_layer, write_home_layer
@@ -137,10 +138,12 @@ class _Build:
         if not self.plan.bytecode:
             self.log("byte-code is not compiled: the builder's Python is not the base's, so first imports are slower")
         blobs = self.workspace / "blobs"
-        memo = LayerMemo(self.workspace / "layers", blobs=blobs, writable=self.plan.trust is Trust.OWNER)
+        writable = self.plan.trust is Trust.OWNER
+        memo = LayerMemo(self.workspace / "layers", blobs=blobs, writable=writable)
+        cache = BytecodeCache(folder=self.workspace / "bytecode", writable=writable)
         environment = make_environment(facts, self.plan.environment)
         return Workshop(
-            plan=self.plan, environment=environment, memo=memo, blobs=blobs, workers=workers, log=self.log,
+            plan=self.plan, environment=environment, memo=memo, cache=cache, blobs=blobs, workers=workers, log=self.log,
             progress=self.progress, verify_running=self._verify_running,
         )  # fmt: skip
 

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +45,6 @@ class LayerMemo:
         """Keep a layer, unless this build may not."""
         if self._writable:
             write_atomically(self._folder / f"{key}.json", json.dumps(dataclasses.asdict(layer)).encode())
-
-
-def make_layer_key(parts: Sequence[object]) -> str:
-    """Make the key over plain values (texts, numbers, lists of them)."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def describe_environment(environment: TargetEnvironment) -> list[object]:

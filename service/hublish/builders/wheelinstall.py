@@ -12,7 +12,7 @@ import csv
 import hashlib
 import io
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import normpath, relpath
 
@@ -80,14 +80,24 @@ class WheelInstallation:
         environment: where it goes.
         claims: of all wheels of the layer.
         bytecode: whether modules are compiled.
+        known: byte-code that was made before, by the absolute path of its source; None when there is none.
 
     Attributes:
+        compiled: byte-code that was made, by the absolute path of its source; None when it was too much to be held.
         files: `absolute path -> short hash` of what it brought.
     """
 
     def __init__(
-        self, wheel: CheckedWheel, tree: LayerTree, environment: TargetEnvironment, *, claims: Claims, bytecode: bool
+        self,
+        wheel: CheckedWheel,
+        tree: LayerTree,
+        environment: TargetEnvironment,
+        *,
+        claims: Claims,
+        bytecode: bool,
+        known: Mapping[str, bytes] | None = None,
     ) -> None:
+        self.compiled: dict[str, bytes] | None = {}
         self.files: dict[str, str] = {}
         self._wheel = wheel
         self._name = wheel.name
@@ -95,14 +105,15 @@ class WheelInstallation:
         self._environment = environment
         self._claims = claims
         self._bytecode = bytecode
+        self._known = known
         self._folders = environment.scheme_folders(wheel.distribution)
         self._dist_info = wheel.dist_info_dir
         self._data_prefix = wheel.data_dir + "/"
         self._root_scheme = _find_root_scheme(wheel)
         # (path within its scheme, which is what rows are sorted by; path, hash and size as RECORD states them)
         self._rows: list[tuple[str, tuple[str, str, str]]] = []
-        self._compiled: list[tuple[_Place, bytes]] = []
-        self._compiled_bytes = 0
+        self._held: list[tuple[_Place, bytes]] = []
+        self._held_bytes = 0
 
     def run(self) -> None:
         """Install it.
@@ -223,20 +234,22 @@ class WheelInstallation:
             self._put_body(self._place("scripts", filename), body, executable=True)
 
     def _compile(self, place: _Place, source: bytes) -> None:
-        body = make_bytecode(source, path=place.full)
+        body = make_bytecode(source, path=place.full) if self._known is None else self._known.get(place.full)
         if body is None:
             return
-        compiled = self._place(place.scheme, make_bytecode_path(place.path))
-        self._compiled.append((compiled, body))
-        self._compiled_bytes += len(body)
-        if self._compiled_bytes > HELD_BYTES:
+        if self.compiled is not None:
+            self.compiled[place.full] = body
+        self._held.append((self._place(place.scheme, make_bytecode_path(place.path)), body))
+        self._held_bytes += len(body)
+        if self._held_bytes > HELD_BYTES:
             self._write_compiled()
+            self.compiled = None
 
     def _write_compiled(self) -> None:
-        for place, body in self._compiled:
+        for place, body in self._held:
             self._put_body(place, body)
-        self._compiled.clear()
-        self._compiled_bytes = 0
+        self._held.clear()
+        self._held_bytes = 0
 
     def _note(self, place: _Place, digest: bytes, *, size_bytes: int) -> None:
         path = place.path

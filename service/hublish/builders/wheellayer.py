@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from hublish.builders.bytecodecache import BytecodeCache, make_bytecode_key
 from hublish.builders.environment import TargetEnvironment
-from hublish.builders.layertree import open_layer_file
-from hublish.builders.wheelfile import open_wheel
+from hublish.builders.layertree import LayerTree, open_layer_file
+from hublish.builders.wheelfile import CheckedWheel, open_wheel
 from hublish.builders.wheelinstall import Claims, WheelInstallation
 from hublish.oci.layers import LayerBlob
 
@@ -21,12 +22,16 @@ class WheelLayerJob:
         environment: where they go.
         bytecode: whether modules are compiled.
         folder: where the blob is written, under its digest's hex.
+        hashes: sha256 of each archive, for the cache.
+        cache: of byte-code; None compiles everything.
     """
 
     wheels: tuple[Path, ...]
     environment: TargetEnvironment
     bytecode: bool
     folder: Path
+    hashes: tuple[str, ...] = ()
+    cache: BytecodeCache | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +60,22 @@ def make_wheel_layer(job: WheelLayerJob) -> WheelLayer:
     claims = Claims({})
     contents: list[WheelContents] = []
     with open_layer_file(job.folder, job.environment) as layer:
-        for path in job.wheels:
+        for number, path in enumerate(job.wheels):
             with open_wheel(path) as wheel:
-                installation = WheelInstallation(
-                    wheel, layer.tree, job.environment, claims=claims, bytecode=job.bytecode
-                )
-                installation.run()
-            contents.append(WheelContents(wheel=path.name, files=tuple(sorted(installation.files.items()))))
+                files = _install(wheel, layer.tree, job, claims=claims, number=number)
+            contents.append(WheelContents(wheel=path.name, files=tuple(sorted(files.items()))))
     return WheelLayer(blob=layer.finished, contents=tuple(contents))
+
+
+def _install(
+    wheel: CheckedWheel, tree: LayerTree, job: WheelLayerJob, *, claims: Claims, number: int
+) -> dict[str, str]:
+    known, key, cache = None, "", job.cache if job.bytecode else None
+    if cache is not None:
+        key = make_bytecode_key(job.hashes[number], job.environment, distribution=wheel.distribution)
+        known = cache.load(key)
+    installation = WheelInstallation(wheel, tree, job.environment, claims=claims, bytecode=job.bytecode, known=known)
+    installation.run()
+    if cache is not None and known is None and installation.compiled is not None:
+        cache.store(key, installation.compiled)
+    return installation.files

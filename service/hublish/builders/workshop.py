@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Self
 
 from hublish.builders.assembly import BuiltLayer
+from hublish.builders.bytecodecache import BytecodeCache
 from hublish.builders.environment import TargetEnvironment
+from hublish.builders.keys import make_key
 from hublish.builders.layering import LayerGroup
-from hublish.builders.memo import LayerMemo, describe_environment, make_layer_key
+from hublish.builders.memo import LayerMemo, describe_environment
 from hublish.builders.wheellayer import WheelContents, WheelLayer, WheelLayerJob, make_wheel_layer
 from hublish.core.building import Progress, Step
 from hublish.core.plan import Plan
@@ -64,6 +66,7 @@ class Workshop:
         plan: gives builder version and byte-code setting.
         environment: where the wheels go.
         memo: layers made before.
+        cache: byte-code made before.
         blobs: folder of finished blobs.
         workers: processes at most.
         log: told of each layer.
@@ -74,6 +77,7 @@ class Workshop:
     plan: Plan
     environment: TargetEnvironment
     memo: LayerMemo
+    cache: BytecodeCache
     blobs: Path
     workers: int
     log: Callable[[str], None]
@@ -175,12 +179,14 @@ class Workshop:
             environment=self.environment,
             bytecode=self.plan.bytecode,
             folder=self.blobs,
+            hashes=tuple(wheel.chosen.sha256 for wheel in group.wheels),
+            cache=self.cache,
         )
 
     def _make_key(self, group: LayerGroup) -> str:
         compiler = [importlib.util.MAGIC_NUMBER.hex(), list(sys.version_info[:3])] if self.plan.bytecode else None
         wheels = [[wheel.path.name, wheel.chosen.sha256] for wheel in group.wheels]
-        return make_layer_key([self.plan.builder, COMPRESSOR, compiler, describe_environment(self.environment), wheels])
+        return make_key([self.plan.builder, COMPRESSOR, compiler, describe_environment(self.environment), wheels])
 
     def _finish(self, group: LayerGroup, layer: WheelLayer) -> MadeLayer:
         built = BuiltLayer(
