@@ -83,7 +83,8 @@ def _find_bucket(name: str) -> int:
 class ExpectedGroups:
     """Tells of each group when its last wheel has come, so that its layer can be begun while others are fetched.
 
-    It goes by the sizes the index states. Which groups there are in the end is decided by the real ones.
+    It goes by the sizes the index states; where it states none, a big wheel is a group as soon as it has come. Which
+    groups there are in the end is decided by the real sizes.
 
     Args:
         chosen: all wheels of the image.
@@ -108,9 +109,9 @@ class ExpectedGroups:
         name = wheel.chosen.package.name
         with self._lock:
             self._come[name] = wheel
-            group = self._groups.get(name)
-            if group is None:
-                return None
+            if not self._groups:
+                return LayerGroup(wheels=(wheel,)) if wheel.size_bytes >= OWN_LAYER_FROM_BYTES else None
+            group = self._groups[name]
             names = [expected.chosen.package.name for expected in group.wheels]
             if not all(name in self._come for name in names):
                 return None

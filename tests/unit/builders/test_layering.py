@@ -12,6 +12,7 @@ from hublish.builders.layering import (
     IMAGE_LAYER_LIMIT,
     OTHER_LAYERS,
     ExpectedGroups,
+    LayerGroup,
     group_wheels,
 )
 from hublish.builders.wheels import ChosenWheel, FetchedWheel
@@ -142,11 +143,13 @@ def test_group_is_told_when_its_last_wheel_has_come():
     assert {group for group in told if group is not None} == set(group_wheels(wheels, base_layers=1))
 
 
-def test_nothing_is_expected_of_an_index_that_states_no_sizes():
-    """One unknown size could change every bucket."""
+def test_index_that_states_no_sizes_leaves_the_big_ones_to_begin():
+    """One unknown size could change every bucket, but hardly the layer of a big wheel."""
     expected = ExpectedGroups([stated("a", None), stated("big", 2 * MEBIBYTE)], base_layers=1)
+    big = wheel("big", 2 * MEBIBYTE)
 
-    assert expected.add(wheel("big", 2 * MEBIBYTE)) is None
+    assert expected.add(wheel("a", 1000)) is None
+    assert expected.add(big) == LayerGroup(wheels=(big,))
 
 
 def test_no_wheels_no_layers():
