@@ -144,7 +144,8 @@ class WheelInstallation:
     def _place(self, scheme: str, path: str) -> _Place:
         folder = self._folders[scheme]
         full = f"{folder}/{path}"
-        if ".." in path or "//" in path or path.startswith("/"):
+        # Members were checked already; the names of entry points were not.
+        if "./" in path or "//" in path or path.startswith("/") or path.endswith("."):
             full = normpath(full)
             if not full.startswith(folder + "/"):
                 raise WheelInvalid(f"{self._name}: the path {clip(path)!r} leaves its place")

@@ -134,6 +134,14 @@ def test_wheel_that_reaches_out_is_refused(tmp_path, environment, files, scripts
         install(tmp_path, environment, make_wheel("alpha", "1.0", files, scripts=scripts))
 
 
+@pytest.mark.parametrize("name", ["./tool", "sub/../tool", ".//tool"])
+def test_other_spellings_of_a_script_are_one_place(tmp_path, environment, name):
+    """A name that stays in its folder goes where it means."""
+    found = install(tmp_path, environment, make_wheel("alpha", "1.0", {"alpha.py": ""}, scripts={name: "alpha:main"}))
+
+    assert f"{VENV}/bin/tool" in found
+
+
 def test_nothing_is_left_of_a_layer_that_failed(tmp_path, environment):
     """A broken wheel leaves no part of a blob behind."""
     with pytest.raises(WheelInvalid):
