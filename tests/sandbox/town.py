@@ -66,10 +66,17 @@ spec:
 class Town:
     """GitHub, registry, index and the service; a context manager."""
 
-    def __init__(self, folder: Path, *, github: GitHubSandbox, serve: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        github: GitHubSandbox,
+        serve: Sequence[str] | None = None,
+        registry_bytes: int | None = None,
+    ) -> None:
         self.folder = folder
         self.github = github
-        self.registry = Registry.start(folder / "registry")
+        self.registry = Registry.start(folder / "registry", storage_limit=registry_bytes)
         self.index = PackageIndexSandbox.start(folder / "index")
         self.settings: dict[str, Any] = {}
         self.service: subprocess.Popen[bytes] | None = None
