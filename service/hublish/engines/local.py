@@ -12,6 +12,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,6 +45,11 @@ class _Run:
         """Log a line and remember it for the answer."""
         self.lines.append(line)
         self.log.append(line)
+
+    def tell_end(self, line: str) -> None:
+        """Log how it ended, as far as the log can be written: a full disk must not cost the run its outcome."""
+        with suppress(HublishError, OSError):
+            self.tell(line)
 
     def advance(self, progress: Progress) -> None:
         """Note how far it is."""
@@ -151,7 +157,7 @@ class LocalEngine:
             outcome = self._stopped(run, exc)
         except Exception as exc:  # noqa: BLE001 -- the boundary of a build: an error here must end it, not the thread
             frame = traceback.extract_tb(exc.__traceback__)[-1]
-            run.tell(f"unexpected {type(exc).__name__} in {Path(frame.filename).name}:{frame.lineno}")
+            run.tell_end(f"unexpected {type(exc).__name__} in {Path(frame.filename).name}:{frame.lineno}")
             outcome = BuildStopped(
                 code="Unexpected",
                 message=f"the build stopped at an error nobody foresaw: {type(exc).__name__}",
@@ -209,7 +215,7 @@ class LocalEngine:
         if cancelled and not run.stop.is_set() and self._is_late(run):
             message = f"the build ran into its limit of {run.request.plan.time_seconds} seconds"
             hint = "Raise `limits.time` in the config file if the operator allows, or build less."
-        run.tell(f"error: {message}")
+        run.tell_end(f"error: {message}")
         return BuildStopped(
             code=error.code,
             message=clip(message, limit=MESSAGE_LIMIT),

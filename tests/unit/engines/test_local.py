@@ -13,7 +13,7 @@ from hublish.core.building import BuildRequest, BuildStopped, BuildSucceeded, St
 from hublish.core.plan import Strategy, Trust
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.engines.local import LocalEngine
-from hublish.errors import RegistryFailed, StrategyUnavailable
+from hublish.errors import DiskFull, RegistryFailed, StrategyUnavailable
 from tests.fakes import FakeLog, FakeSource, FakeSources
 from tests.unit.builders.samples import TARGET, Bench
 
@@ -182,6 +182,29 @@ def test_unexpected_error_is_never_lost(bench, engine):
     )
     assert "secret" not in "".join(log.lines)
     assert log.lines[-1].startswith("unexpected LookupError in test_local.py:")
+
+
+@pytest.mark.parametrize("error", [DiskFull("no space left for the build's log"), OSError(5, "Input/output error")])
+def test_log_that_cannot_be_written_ends_the_build_with_an_outcome(bench, engine, error):
+    """A full disk stops the log as well as the build; whoever waits for the outcome still gets one."""
+
+    class BrokenLog:
+        def append(self, _line: str) -> None:
+            raise error
+
+    expected = (
+        ("DiskFull", "no space left for the build's log")
+        if isinstance(error, DiskFull)
+        else (
+            "Unexpected",
+            "the build stopped at an error nobody foresaw: OSError",
+        )
+    )
+
+    engine.start(ask(bench), BrokenLog())
+    outcome = wait(engine)
+
+    assert (outcome.code, outcome.message) == expected
 
 
 def test_changed_source_is_refused(bench, engine, clock):
