@@ -28,13 +28,13 @@ COMMENTS = r"/octocat/ts/commits/\w+/comments$"
 # What fails while a stage of the run is at work; `after` lets the call take effect first, so that a blind second try
 # would double it.
 OUTAGES: dict[str, tuple[dict[str, Any], ...]] = {
-    # First, as only the first release opens the pull request.
+    # First, as only the first release mints tokens and opens the pull request.
     "proposing": (
+        {"path_regex": r"/access_tokens$", "status": 502},
         {"method": "POST", "path_regex": r"/acme/apps/git/commits$", "status": 503, "times": 2},
         {"method": "POST", "path_regex": r"/acme/apps/pulls$", "drop": True, "after": True},
     ),
     "planning": (
-        {"path_regex": r"/access_tokens$", "status": 502},
         {"path_regex": r"/reactions$", "drop": True},
         {"path_regex": r"/octocat/ts/git/ref/tags/", "status": 500, "times": 2},
         {"path_regex": r"/octocat/ts/tarball/", "drop": True},
