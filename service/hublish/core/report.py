@@ -13,9 +13,12 @@ from hublish.core.github_ports import CheckRun
 from hublish.core.markdown import cell, code_block, code_span, escape_inline
 from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.status import RunState
+from hublish.errors import clip
 
 SUMMARY_LIMIT_CHARACTERS = 60_000
 ANNOTATION_LIMIT = 50
+FINDINGS_LIMIT_CHARACTERS = 20_000
+"""What findings may take of a comment: GitHub refuses one over 65,536 characters, and then nothing would be said."""
 SHORT_SHA = 7
 NOT_SMOKE_TESTED = "not started in a hub: this version of hublish has no smoke test"
 
@@ -197,10 +200,23 @@ def _failure_lines(failure: Failure) -> list[str]:
 def _remarks(answer: Answer) -> list[str]:
     lines: list[str] = []
     if answer.findings:
-        lines += ["", *(f"- {_finding_text(finding)}" for finding in answer.findings[:ANNOTATION_LIMIT])]
+        lines += ["", *_finding_lines(answer.findings)]
     if answer.notes:
         lines += ["", *(escape_inline(note, limit=512) for note in answer.notes)]
     return lines
+
+
+def _finding_lines(findings: tuple[Finding, ...]) -> list[str]:
+    lines: list[str] = []
+    room = FINDINGS_LIMIT_CHARACTERS
+    for finding in findings[:ANNOTATION_LIMIT]:
+        line = f"- {_finding_text(finding)}"
+        room -= len(line)
+        if room < 0:
+            break
+        lines.append(line)
+    left = len(findings) - len(lines)
+    return [*lines, f"- and {left} more; `hublish validate` shows all of them"] if left else lines
 
 
 def _finding_text(finding: Finding) -> str:
@@ -211,7 +227,15 @@ def _finding_text(finding: Finding) -> str:
 
 def _finish(answer: Answer, *, kind: str, lines: list[str]) -> str:
     link = f"[Steps and log]({answer.run_url})"
-    return "\n".join([*lines, "", link, "", make_marker(answer.run_id, kind)])
+    return "\n".join([_fit(lines), "", link, "", make_marker(answer.run_id, kind)])
+
+
+def _fit(lines: list[str]) -> str:
+    text = "\n".join(lines)
+    if len(text) <= SUMMARY_LIMIT_CHARACTERS:
+        return text
+    whole, _, _ = text[:SUMMARY_LIMIT_CHARACTERS].rpartition("\n")
+    return f"{whole}\n\n…"
 
 
 _CONCLUSIONS = {
@@ -234,10 +258,11 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
     """
     ended = answer.state.ended
     own = tuple(report for report in answer.images if report.title == image)
-    title = f"{_HEADLINES[answer.state]}: {answer.wanted}" if ended else f"{answer.state.value}: {answer.wanted}"
+    wanted = clip(answer.wanted) or "the default branch"
+    title = f"{_HEADLINES[answer.state]}: {wanted}" if ended else f"{answer.state.value}: {wanted}"
     if answer.failure is not None:
         title = f"{_HEADLINES[answer.state]}: {answer.failure.code}"
-    summary = "\n".join(_answer_lines(answer)) if ended else f"[Steps and log]({answer.run_url})"
+    summary = _fit(_answer_lines(answer)) if ended else f"[Steps and log]({answer.run_url})"
     return CheckRun(
         name=f"hublish / {image}",
         external_id=f"{answer.run_id}/{image}",
@@ -245,7 +270,7 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
         status="completed" if ended else ("queued" if answer.state is RunState.RECEIVED else "in_progress"),
         conclusion=_CONCLUSIONS[answer.state] if ended else None,
         title=f"{title} ({own[0].digest[:19]})" if own else title,
-        summary=summary[:SUMMARY_LIMIT_CHARACTERS],
+        summary=summary,
         details_url=answer.run_url,
         annotations=tuple(
             (finding.path, finding.line, _LEVELS[finding.severity], finding.message)
