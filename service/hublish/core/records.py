@@ -196,13 +196,13 @@ class BuildRecords(Protocol):
     """Builds, and the requests they were started with."""
 
     def ensure_request(self, key: str, request: str) -> None:
-        """Store the request of a build key as versioned JSON; the first one stays."""
+        """Store the request of a build key as versioned JSON; the newest one counts, as a repository may have moved."""
 
     def read_request(self, key: str) -> str | None:
         """The request of a build key."""
 
-    def claim_build(self, key: str, *, at: datetime) -> Build:
-        """The build to join for a key: the running or succeeded one, else the next attempt."""
+    def claim_build(self, key: str, *, at: datetime, instead_of: str | None = None) -> Build:
+        """The build to join for a key: the running or succeeded one, else (or where that is `instead_of`) a new one."""
 
     def read_build(self, name: str) -> Build | None:
         """A build by its name."""

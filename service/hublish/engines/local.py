@@ -20,6 +20,7 @@ from hublish.builders.layered import build_layered
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Progress, Step
 from hublish.core.plan import Plan, Strategy, make_build_key
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, PackageIndex, Source, SourceFetcher
+from hublish.core.redact import redact
 from hublish.core.reference import Reference
 from hublish.errors import BuildCancelled, BuildFailed, HublishError, SourceInvalid, StrategyUnavailable, clip
 
@@ -42,8 +43,8 @@ class _Run:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
     def tell(self, line: str) -> None:
-        """Log a line and remember it for the answer."""
-        self.lines.append(line)
+        """Log a line and remember it for the answer, without what looks like a secret."""
+        self.lines.append(redact(line))
         self.log.append(line)
 
     def tell_end(self, line: str) -> None:
@@ -218,7 +219,7 @@ class LocalEngine:
         run.tell_end(f"error: {message}")
         return BuildStopped(
             code=error.code,
-            message=clip(message, limit=MESSAGE_LIMIT),
+            message=redact(clip(message, limit=MESSAGE_LIMIT)),
             hint=hint,
             step=run.step,
             cancelled=cancelled,

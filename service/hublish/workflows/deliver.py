@@ -9,6 +9,7 @@ Red or failed takes the same road to its answer. The order of steps is part of t
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -24,7 +25,7 @@ from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing, clip
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
-from hublish.workflows.build import BuildWorkflow, start_build
+from hublish.workflows.build import BuildWorkflow, claim_image_build, settle_build, start_build
 from hublish.workflows.durable import Fault, make_fault, run_effect, workflow
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
@@ -115,7 +116,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         # One after the other: the history numbers the calls, so their order must not depend on timing.
         started = [await start_build(self._build, name) for name in dict.fromkeys(names)]
         for handle in started:
-            await handle.get_result()
+            # A build that was cancelled or given up leaves no outcome, which is an answer as well.
+            with suppress(dbos_error.DBOSException):
+                await handle.get_result()
         built = await run_effect("builds", _Built, partial(self._collect, run_id, prepared, tuple(names)))
         return _Built(names=(), failure=_make_failure(built)) if isinstance(built, Fault) else built
 
@@ -166,7 +169,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._services.runs.move_run(run_id, state, at=self._services.now(), sha=sha)
 
     def _claim(self, run_id: str, image: PreparedImage) -> str:
-        build = self._services.builds.claim_build(image.build_key, at=self._services.now())
+        build = claim_image_build(self._services, image)
         self._services.steps.ensure_link(run_id, build.name, image.title)
         self._note(run_id, f"build {image.title}", "running", "")
         return build.name
@@ -174,18 +177,15 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _collect(self, run_id: str, prepared: Prepared, names: tuple[str, ...]) -> _Built:
         failure: Failure | None = None
         for image, name in zip(prepared.images, names, strict=True):
-            build = self._services.builds.read_build(name)
-            outcome = None if build is None else build.outcome
-            ok = isinstance(outcome, BuildSucceeded)
-            detail = outcome.message if isinstance(outcome, BuildStopped) else ""
-            self._note(run_id, f"build {image.title}", "done" if ok else "failed", detail)
-            if not ok and failure is None:
-                failure = self._explain(name, outcome if isinstance(outcome, BuildStopped) else None)
+            outcome = settle_build(self._services, name)
+            if isinstance(outcome, BuildSucceeded):
+                self._note(run_id, f"build {image.title}", "done", "")
+                continue
+            self._note(run_id, f"build {image.title}", "failed", outcome.message)
+            failure = failure or self._explain(name, outcome)
         return _Built(names=names, failure=failure)
 
-    def _explain(self, name: str, outcome: BuildStopped | None) -> Failure:
-        if outcome is None:
-            return Failure(code="BuildLost", message=f"{name} ended without an outcome", hint="start the build again")
+    def _explain(self, name: str, outcome: BuildStopped) -> Failure:
         return Failure(
             code=outcome.code,
             message=outcome.message,
