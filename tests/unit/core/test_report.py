@@ -134,7 +134,7 @@ def test_answer_with_several_images_lists_hubs_once() -> None:
 <!-- hublish:answer:r1 -->"""
 
     assert render_answer(dataclasses.replace(DELIVERED, images=(small, small))) == expected
-    assert "- hub" not in render_answer(dataclasses.replace(DELIVERED, images=(small, small), hubs=()))
+    assert "\n- hub" not in render_answer(dataclasses.replace(DELIVERED, images=(small, small), hubs=()))
 
 
 def test_failed_answer_holds_the_first_error_and_what_to_do() -> None:
