@@ -119,7 +119,7 @@ class _Build:
         return self._report(pushed, size_bytes=image.size_bytes)
 
     def _report(self, pushed: Pushed, *, size_bytes: int) -> BuildSucceeded:
-        self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} bytes uploaded")
+        self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} of them new here")
         return BuildSucceeded(
             digest=pushed.digest,
             size_bytes=size_bytes,

@@ -48,7 +48,10 @@ def find_base(
         severity=Severity.ERROR,
         code="BaseMissing",
         message=f"there is no default base for Python {clip(minor)}; the operator's `bases` hold: {known}",
-        hint=f'Add `base` to the config file, or ask the operator to add "{clip(minor)}" to `bases`.',
+        hint=(
+            "Add `base` to the config file, or `--base` to the command line, or ask the operator to add "
+            f'"{clip(minor)}" to `bases`.'
+        ),
         path=lock.path,
     )
     return None, (finding,)

@@ -37,8 +37,8 @@ _HINT_UNKNOWN = "Check the spelling; some registries want the repository created
 _HINT_SIZE = "The registry (or a proxy before it) limits the size of a request; raise its limit for uploads."
 _HINT_LATER = "The registry has trouble; the same call may succeed later."
 _HINT_TLS = (
-    "The certificate of {host} is not trusted here. Name the CA's file, or list the host with `plain_http: true` if it "
-    "speaks HTTP only."
+    "The certificate of {host} is not trusted here. Name the CA's file. If the host speaks HTTP only, say so: `--plain-http "
+    "{host}` on the command line, `plain_http: true` in the operator's settings."
 )
 _HINT_REACH = "Check the host's name and that it can be reached from here."
 
