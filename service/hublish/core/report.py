@@ -94,7 +94,7 @@ class Answer:
         run_id: the run.
         run_url: its page.
         state: how it ended (or where it stands, for the progress comment).
-        wanted: what was asked for, e.g. the tag; "" for the default branch.
+        wanted: what was asked for, e.g. the tag; "" for the default branch, or when the request names no ref.
         sha: commit, or None when it was never resolved.
         images: what was made.
         hubs: what was proposed.
@@ -157,8 +157,10 @@ def _answer_lines(answer: Answer) -> list[str]:
 
 
 def _wanted(answer: Answer) -> str:
-    what = code_span(answer.wanted) if answer.wanted else "the default branch"
-    return what if answer.sha is None else f"{what} at {answer.sha[:SHORT_SHA]}"
+    if answer.sha is None:
+        # Nothing that could be a ref was named, so that there is no more to say of the request than that it came.
+        return code_span(answer.wanted) or "the request"
+    return f"{code_span(answer.wanted) or 'the default branch'} at {answer.sha[:SHORT_SHA]}"
 
 
 def _image_table(image: ImageReport, hubs: tuple[HubReport, ...]) -> list[str]:
