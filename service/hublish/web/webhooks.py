@@ -24,7 +24,7 @@ from hublish.telemetry import get_logger
 SIGNATURE_HEADER = "x-hub-signature-256"
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 _GUID = re.compile(r"[0-9A-Za-z-]{1,64}")
-_EVENT = re.compile(r"[a-z_]{1,64}")
+_EVENT = re.compile(r"[a-z0-9_]{1,64}")
 STORE_TIMEOUT_SECONDS = 8.0
 """Below the ten seconds after which GitHub gives up: better a clear 503, which GitHub shows and lets people redeliver."""
 
