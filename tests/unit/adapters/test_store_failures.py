@@ -58,3 +58,15 @@ def test_database_that_cannot_be_opened_says_where_it_was_looked_for(tmp_path: P
         f"the database {url} cannot be prepared: the database could not be read or written: unable to open database file"
     )
     assert caught.value.hint == "check `database` in the settings, and that the folder exists and is writable"
+
+
+def test_dead_connection_is_seen_as_dead_when_the_pool_asks(tmp_path: Path) -> None:
+    """The pool's own question before a use gets the driver's answer, so that a dead connection is replaced."""
+    engine = open_database(f"sqlite:///{tmp_path}/hublish.sqlite")
+    with engine.connect() as connection:
+        driver_connection = connection.connection.driver_connection
+    driver_connection.close()
+    # Only PostgreSQL is asked so in use; its dialect goes through this very method.
+    alive = engine.dialect._do_ping_w_event(driver_connection)
+
+    assert alive is False

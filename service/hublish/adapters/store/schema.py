@@ -150,7 +150,10 @@ def open_database(url: str) -> sa.Engine:
     return engine
 
 
-def _make_failure(context: sa.ExceptionContext) -> DatabaseFailed:
+def _make_failure(context: sa.ExceptionContext) -> DatabaseFailed | None:
+    if context.is_pre_ping:
+        # The pool asks whether a connection still lives; it must see the driver's error to replace a dead one.
+        return None
     # Locked, full, gone away: what the driver calls operational may pass, everything else would fail again.
     return DatabaseFailed(
         f"the database could not be read or written: {clip(str(context.original_exception))}",
