@@ -20,6 +20,7 @@ from hublish.builders.bytecode import can_compile_for
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.memo import write_atomically
 from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, find_base
+from hublish.builders.sourcefiles import read_source_file
 from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
 from hublish.core.config import Config, ImageConfig
 from hublish.core.finding import Finding, has_error
@@ -158,8 +159,7 @@ def _read_file(source: Source, path: str) -> bytes | None:
     file = next((file for file in source.tree.files if file.path == path), None)
     if file is None or file.link is not None:
         return None
-    with source.open(path) as stream:
-        return stream.read()
+    return read_source_file(source, path)
 
 
 def select_packages(lock: Lock, *, dev: bool, facts: BaseFacts) -> tuple[LockedPackage, ...]:

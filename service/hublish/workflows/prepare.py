@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hublish.builders.planner import PlanInputs, make_plan
+from hublish.builders.sourcefiles import read_config
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
 from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
@@ -100,7 +101,7 @@ class Preparation:
     def _plan(self, trigger: Trigger, ref: ResolvedRef, publish: Config) -> Prepared:
         services = self._services
         source = services.sources.fetch_source(trigger.repository, ref)
-        at_commit = _read_config(source, trigger.repository.name)
+        at_commit = read_config(source, repository_name=trigger.repository.name)
         config = _merge(publish, at_commit.config)
         findings = (*at_commit.findings, *check_config_names(source.tree.paths))
         if at_commit.config is None and at_commit.findings:
@@ -196,14 +197,6 @@ class _PlanRefused(FindingsError):
     @property
     def code(self) -> str:
         return "PlanInvalid"
-
-
-def _read_config(source: Source, repository_name: str) -> ParsedConfig:
-    for path in CONFIG_PATHS:
-        if path in source.tree.paths:
-            with source.open(path) as file:
-                return parse_config(file.read(), path=path, repository_name=repository_name)
-    return EMPTY_CONFIG
 
 
 def _merge(publish: Config, at_commit: Config | None) -> Config:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hublish.builders.sourcefiles import read_source_file
 from hublish.catalogs.entry import CatalogEdit, Entry, Pin, make_image_name
 from hublish.catalogs.imagestream import edit_imagestream
 from hublish.core.codec import parse_value
@@ -27,7 +28,7 @@ from hublish.core.report_pull_request import (
     render_title,
 )
 from hublish.core.repository import RefKind, Repository, ResolvedRef
-from hublish.errors import CatalogInvalid, HublishError, NotAllowed, PullRequestTaken, SourceMissing
+from hublish.errors import CatalogInvalid, HublishError, NotAllowed, PullRequestTaken, SourceMissing, clip
 from hublish.workflows.prepared import Delivered, Prepared
 from hublish.workflows.services import Hub, Services
 
@@ -217,8 +218,7 @@ def make_branch(source_repo: str) -> str:
 
 
 def _read_text(source: Source, path: str) -> str:
-    with source.open(path) as file:
-        try:
-            return file.read().decode()
-        except UnicodeDecodeError as error:
-            raise CatalogInvalid(f"{path}: not UTF-8 at byte {error.start}", hint="save the file as UTF-8") from error
+    try:
+        return read_source_file(source, path).decode()
+    except UnicodeDecodeError as error:
+        raise CatalogInvalid(f"{clip(path)}: not UTF-8 at byte {error.start}", hint="save the file as UTF-8") from error
