@@ -17,12 +17,14 @@ from concurrent.futures import Executor
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 
 from hublish.errors import HublishError, WebhookRefused
 from hublish.telemetry import get_logger
 
 SIGNATURE_HEADER = "x-hub-signature-256"
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
+_LONGEST_LENGTH = 15
 _GUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _EVENT = re.compile(r"[a-z0-9_]{1,64}")
 STORE_TIMEOUT_SECONDS = 8.0
@@ -60,19 +62,22 @@ async def read_body(request: Request, *, limit_bytes: int) -> bytes:
     """Read a body of at most `limit_bytes`, without ever holding more.
 
     Raises:
-        WebhookRefused: status 413.
+        WebhookRefused: status 413 where it is larger, 400 where the sender hung up.
     """
     declared = request.headers.get("content-length", "")
     too_large = WebhookRefused(f"a delivery holds at most {limit_bytes} bytes", status=413)
-    if declared.isdecimal() and int(declared) > limit_bytes:
+    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit_bytes):
         raise too_large
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit_bytes:
-            raise too_large
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit_bytes:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise WebhookRefused("the delivery ended before its body was complete", status=400) from error
     return b"".join(parts)
 
 
