@@ -86,6 +86,21 @@ def check_python(lock: Lock, facts: BaseFacts) -> tuple[Finding, ...]:
     )
 
 
+def check_system(config: Config) -> tuple[Finding, ...]:
+    """Refuse OS packages, which only a container engine can install: an image without them would break when it runs."""
+    if not config.system_apt:
+        return ()
+    finding = Finding(
+        severity=Severity.ERROR,
+        code="SystemPackagesUnavailable",
+        message="`system.apt` names OS packages, which a container engine would have to install, and there is none here",
+        hint="Name a `base` that holds them, or remove `system.apt`; `hublish doctor` says what is missing.",
+        path=config.path,
+        key="system.apt",
+    )
+    return (finding,)
+
+
 def check_hub_packages(packages: tuple[LockedPackage, ...], config: Config) -> tuple[Finding, ...]:
     """Look for what a hub starts; missing it is an error where the config names a hub, else a warning."""
     names = {package.name for package in packages}

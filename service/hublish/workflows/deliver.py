@@ -20,13 +20,14 @@ from dbos import error as dbos_error
 from hublish.core.building import BuildStopped, BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.events import Trigger
+from hublish.core.redact import redact
 from hublish.core.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing, clip
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
 from hublish.workflows.build import BuildWorkflow, claim_image_build, settle_build, start_build
-from hublish.workflows.durable import Fault, make_fault, run_effect, workflow
+from hublish.workflows.durable import EFFECT_ATTEMPTS, Fault, make_fault, run_effect, workflow
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -35,6 +36,9 @@ from hublish.workflows.services import Services
 
 COURTESY_ATTEMPTS = 1
 """Tries of what a run can do without (reaction, first comment, open check), beside those its client makes anyway."""
+
+ANSWER_ATTEMPTS = 14
+"""Tries of the answer, 1 s to an hour apart: some hours of GitHub's absence are waited out, as nothing else is owed more."""
 
 Value = TypeVar("Value")
 
@@ -144,10 +148,13 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> None:
         call = partial(self._answering.check, run_id, answer, tuple(image.title for image in prepared.images))
         await run_effect("check ended", type(None), call)
-        await self._stage("answer", run_id, type(None), partial(self._answering.answer, run_id, answer))
+        say = partial(self._answering.answer, run_id, answer)
+        await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
         await run_effect("tidy", type(None), partial(self._answering.tidy, run_id, answer))
 
-    async def _stage(self, name: str, run_id: str, kind: type[Value], call: Callable[[], Value]) -> Value | Fault:
+    async def _stage(
+        self, name: str, run_id: str, kind: type[Value], call: Callable[[], Value], *, attempts: int = EFFECT_ATTEMPTS
+    ) -> Value | Fault:
         """An effect that people see as a step of the run."""
 
         def recorded() -> Value:
@@ -157,13 +164,18 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             except HublishError as error:
                 self._note(run_id, name, "running" if error.transient else "failed", error.message)
                 raise
+            except Exception as error:
+                self._note(run_id, name, "failed", make_fault(error).message)
+                raise
             self._note(run_id, name, "done", "")
             return value
 
-        return await run_effect(name, kind, recorded)
+        return await run_effect(name, kind, recorded, attempts=attempts)
 
     def _note(self, run_id: str, name: str, state: str, detail: str) -> None:
-        self._services.steps.ensure_step(run_id, name, state=state, detail=clip(detail), at=self._services.now())
+        self._services.steps.ensure_step(
+            run_id, name, state=state, detail=clip(redact(detail)), at=self._services.now()
+        )
 
     def _move(self, run_id: str, state: RunState, sha: str | None) -> None:
         self._services.runs.move_run(run_id, state, at=self._services.now(), sha=sha)

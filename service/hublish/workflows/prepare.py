@@ -19,6 +19,7 @@ from hublish.core.markdown import code_span
 from hublish.core.namespaces import check_namespace
 from hublish.core.plan import Plan, Strategy, Trust, make_build_key
 from hublish.core.ports import Source
+from hublish.core.redact import redact
 from hublish.core.reference import Reference
 from hublish.core.report import SHORT_SHA, Failure
 from hublish.core.repository import RefKind, ResolvedRef
@@ -229,5 +230,5 @@ def _describe_resources(config: Config) -> str:
 
 
 def _fail(error: HublishError, *, findings: tuple[Finding, ...] = ()) -> Prepared:
-    failure = Failure(code=error.code, message=error.message, hint=error.hint)
+    failure = Failure(code=error.code, message=redact(error.message), hint=error.hint)
     return Prepared(state=RunState.FAILED, failure=failure, ref=None, findings=findings)
