@@ -62,7 +62,7 @@ class Proposal:
         listed: list[ListedImage] = []
         changed: dict[str, str] = {}
         for image in images:
-            entry = self._make_entry(hub, trigger, prepared.ref, image)
+            entry = make_entry(hub, trigger, prepared.ref, image, web_url=self._services.policy.web_url)
             edit = edit_imagestream({**listing, **changed}, folder=hub.folder, entry=entry)
             refusal = check_consent(
                 rules, source_repo=trigger.repository.full_name, image_name=entry.image_name, file=edit.path
@@ -119,22 +119,6 @@ class Proposal:
                 hint=f"a maintainer of {hub.repo} corrects the file",
             )
         return (*hub.accept, *consent.rules)
-
-    def _make_entry(self, hub: Hub, trigger: Trigger, ref: ResolvedRef, image: Delivered) -> Entry:
-        reference = parse_reference(image.prepared.name)
-        return Entry(
-            image_name=make_image_name(reference),
-            title=image.prepared.title,
-            description=f"Notebook image of {trigger.repository.full_name}.",
-            source_url=f"{self._services.policy.web_url}/{trigger.repository.full_name}",
-            reference=reference.with_digest(image.digest),
-            release_tag=image.prepared.fixed_tags[0] if image.prepared.fixed_tags else ref.name,
-            pin=Pin(hub.pin),
-            commit=ref.sha,
-            floating_tags=image.prepared.floating_tags,
-            resources=image.prepared.resources,
-            software=(("Python", image.prepared.python_version),) if image.prepared.python_version else (),
-        )
 
     def _make_report(
         self, run_id: str, trigger: Trigger, ref: ResolvedRef, listed: tuple[ListedImage, ...]
@@ -207,6 +191,33 @@ class Proposal:
         )
         done = "; ".join(render_action(image) for image in report.images if image.action is not EntryAction.UNCHANGED)
         return HubReport(hub=hub.name, url=pull_request.url, number=pull_request.number, detail=done, ok=True)
+
+
+def make_entry(hub: Hub, trigger: Trigger, ref: ResolvedRef, image: Delivered, *, web_url: str) -> Entry:
+    """Make the entry that a delivered image is to have in a hub's list.
+
+    Args:
+        hub: whose list.
+        trigger: names the source repository.
+        ref: what was built.
+        image: what stands in the registry.
+        web_url: root of links to GitHub's pages.
+    """
+    reference = parse_reference(image.prepared.name)
+    return Entry(
+        image_name=make_image_name(reference),
+        title=image.prepared.title,
+        description=f"Notebook image of {trigger.repository.full_name}.",
+        source_url=f"{web_url}/{trigger.repository.full_name}",
+        reference=reference.with_digest(image.digest),
+        release_tag=image.prepared.fixed_tags[0] if image.prepared.fixed_tags else ref.name,
+        pin=Pin(hub.pin),
+        commit=ref.sha,
+        # A floating tag that stayed at a newer release in the registry stays there in the list as well.
+        floating_tags=tuple(tag for tag in image.prepared.floating_tags if tag in image.tags),
+        resources=image.prepared.resources,
+        software=(("Python", image.prepared.python_version),) if image.prepared.python_version else (),
+    )
 
 
 def make_branch(source_repo: str) -> str:
