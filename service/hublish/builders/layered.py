@@ -47,6 +47,7 @@ def build_layered(
     log: Callable[[str], None],
     progress: ProgressSink,
     cancelled: Callable[[], bool],
+    memo_name: str = "own",
     clock: Callable[[], float] = time.monotonic,
 ) -> BuildSucceeded:
     """Build an image by the layered strategy and put it where it shall stand.
@@ -63,6 +64,7 @@ def build_layered(
         log: told what happens, line by line, from several threads.
         progress: told how far it is, from several threads.
         cancelled: True once the build is to stop; asked between units of work.
+        memo_name: name of the memo of finished layers in the workspace; each owner's builds have one of their own.
         clock: seconds that only go up, for the times in the outcome.
 
     Raises:
@@ -74,7 +76,7 @@ def build_layered(
     """
     build = _Build(
         plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
-        cancelled=cancelled, clock=clock,
+        cancelled=cancelled, memo_name=memo_name, clock=clock,
     )  # fmt: skip
     with name_disk_errors("the build"):
         return build.run(output, target, workers=workers)
@@ -92,6 +94,7 @@ class _Build:
     log: Callable[[str], None]
     progress: ProgressSink
     cancelled: Callable[[], bool]
+    memo_name: str
     clock: Callable[[], float]
     step: Step = Step.BASE
     times: dict[str, float] = field(default_factory=dict)
@@ -185,7 +188,8 @@ class _Build:
             self.log("byte-code is not compiled: the builder's Python is not the base's, so first imports are slower")
         environment = make_environment(facts, self.plan.environment)
         blobs = self.workspace / "blobs"
-        memo = LayerMemo(self.workspace / "layers", blobs=blobs, writable=self.plan.trust is Trust.OWNER)
+        folder = self.workspace / "layers" / self.memo_name
+        memo = LayerMemo(folder, blobs=blobs, writable=self.plan.trust is Trust.OWNER)
         first = self._write_own_layers(environment, facts, blobs)
         workshop = Workshop(
             plan=self.plan, environment=environment, memo=memo, blobs=blobs, log=self.log, progress=self.progress,

@@ -6,6 +6,7 @@ finished layers makes that cheap.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 import traceback
@@ -27,6 +28,7 @@ from hublish.errors import BuildCancelled, BuildFailed, HublishError, SourceInva
 LAST_LINES = 20
 MESSAGE_LIMIT = 4000
 ENDED_RUNS_KEPT = 500
+MEMO_NAME_DIGITS = 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -190,6 +192,7 @@ class LocalEngine:
             log=run.tell,
             progress=run.advance,
             cancelled=lambda: self._should_stop(run),
+            memo_name=_make_memo_name(run.request),
             clock=self._clock,
         )
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
@@ -234,6 +237,12 @@ def _verify_source(source: Source, plan: Plan) -> None:
             f"the tree of {plan.commit} has {source.tree.digest}, it was planned with {plan.source_digest}",
             hint="Ask for the build again.",
         )
+
+
+def _make_memo_name(request: BuildRequest) -> str:
+    """The owner, as a name of a folder: what one owner's builds left is never taken for another's."""
+    owner = "" if request.repository is None else request.repository.owner.lower()
+    return hashlib.sha256(owner.encode()).hexdigest()[:MEMO_NAME_DIGITS]
 
 
 def _find_target(request: BuildRequest) -> Reference:
