@@ -30,6 +30,7 @@ ResultT = TypeVar("ResultT")
 
 _TOKEN_MARGIN = timedelta(minutes=5)
 _JWT_SECONDS = 300
+_JWT_MARGIN = timedelta(minutes=1)
 _TALKATIVE_LOGGERS = ("github.Requester", "urllib3.connectionpool")
 
 
@@ -114,6 +115,7 @@ class GitHubApp:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._tokens: dict[_TokenKey, _Token] = {}
+        self._jwt: _Token | None = None
         self._identity: AppIdentity | None = None
 
     def fetch_identity(self) -> AppIdentity:
@@ -156,8 +158,6 @@ class GitHubApp:
         return self._run_with_key(_TokenKey(installation_id, name, scope), operation)
 
     def _run_with_key(self, key: _TokenKey, operation: Callable[[Session], ResultT]) -> ResultT:
-        """As `run`, with the token that `key` names."""
-
         def attempt() -> ResultT:
             token = self._fetch_token(key)
             try:
@@ -212,16 +212,23 @@ class GitHubApp:
         finally:
             requester.close()
 
-    def _make_app_auth(self) -> Auth.AppAuth:
+    def _make_app_auth(self) -> Auth.AppAuthToken:
+        # Each signature reads and checks the private key anew, some 50 ms that stop every other thread: webhooks would
+        # wait. So one is kept while it is good.
+        with self._lock:
+            if self._jwt is None or self._jwt.expires_at - _JWT_MARGIN <= self._clock():
+                self._jwt = _Token(self._sign_jwt(), self._clock() + timedelta(seconds=_JWT_SECONDS))
+            return Auth.AppAuthToken(self._jwt.value)
+
+    def _sign_jwt(self) -> str:
         try:
             auth = Auth.AppAuth(self._app_id, self._private_key_pem.decode("ascii"), jwt_expiry=_JWT_SECONDS)
-            auth.create_jwt()
+            return auth.create_jwt()
         except (ValueError, TypeError, GithubException) as exc:
             raise SettingsInvalid(
                 "Expected an RSA private key in PEM form for the GitHub App, but it cannot be used to sign.",
                 hint="Set `github.private_key_file` to the .pem file that GitHub generated for the App.",
             ) from exc
-        return auth
 
     def _forget_token(self, key: _TokenKey, token: str) -> None:
         with self._lock:
