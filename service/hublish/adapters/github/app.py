@@ -20,11 +20,13 @@ from typing import TypeVar
 
 from github import Auth, GithubException
 from github.Requester import Requester
+from jwt import PyJWTError
 
+from hublish.adapters.github.failures import explain_refused_token, is_suspended, make_suspended
 from hublish.adapters.github.permissions import Scope
 from hublish.adapters.github.session import Reply, Session, make_path
 from hublish.core.repository import Repository
-from hublish.errors import GitHubFailed, NotAllowed, SettingsInvalid, SourceMissing
+from hublish.errors import GitHubFailed, SettingsInvalid
 
 ResultT = TypeVar("ResultT")
 
@@ -167,8 +169,8 @@ class GitHubApp:
                     # The token was revoked, or the installation suspended for a while: the next try mints anew.
                     self._forget_token(key, token)
                     failed.transient = True
-                if _is_suspended(failed):
-                    raise _make_suspended() from failed
+                if is_suspended(failed):
+                    raise make_suspended() from failed
                 raise
 
         return self._repeat(attempt)
@@ -224,7 +226,7 @@ class GitHubApp:
         try:
             auth = Auth.AppAuth(self._app_id, self._private_key_pem.decode("ascii"), jwt_expiry=_JWT_SECONDS)
             return auth.create_jwt()
-        except (ValueError, TypeError, GithubException) as exc:
+        except (ValueError, TypeError, PyJWTError, GithubException) as exc:
             raise SettingsInvalid(
                 "Expected an RSA private key in PEM form for the GitHub App, but it cannot be used to sign.",
                 hint="Set `github.private_key_file` to the .pem file that GitHub generated for the App.",
@@ -253,7 +255,7 @@ class GitHubApp:
                 self._make_app_auth(), lambda session: session.write(_TokenReply, "POST", path, body=body)
             )
         except GitHubFailed as failed:
-            raise _explain_refused_token(failed, key.scope) from failed
+            raise explain_refused_token(failed, key.scope) from failed
         with self._lock:
             self._tokens[key] = _Token(reply.token, reply.expires_at)
         return reply.token
@@ -266,34 +268,3 @@ def _silence_client_logs() -> None:
         logger = logging.getLogger(name)
         if logger.level < logging.INFO:
             logger.setLevel(logging.INFO)
-
-
-def _explain_refused_token(failed: GitHubFailed, scope: Scope) -> GitHubFailed | NotAllowed | SourceMissing:
-    if failed.status == HTTPStatus.NOT_FOUND:
-        return NotAllowed(
-            "The GitHub App is not installed here any more.", hint="Install the App on the repository, then try again."
-        )
-    if _is_suspended(failed):
-        return _make_suspended()
-    if failed.status == HTTPStatus.UNPROCESSABLE_ENTITY and "permission" in failed.message.lower():
-        return NotAllowed(
-            f"The App's installation lacks one of these permissions: {scope.text}.",
-            hint="Give the App the permissions of docs/reference/permissions.md, and have the owner accept them.",
-        )
-    if failed.status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        return SourceMissing(
-            "The App's installation does not cover the repository, or it does not exist.",
-            hint="Add the repository to the App's installation.",
-        )
-    return failed
-
-
-def _is_suspended(failed: GitHubFailed) -> bool:
-    return failed.status == HTTPStatus.FORBIDDEN and "suspended" in failed.message
-
-
-def _make_suspended() -> NotAllowed:
-    return NotAllowed(
-        "The owner suspended the installation of the GitHub App.",
-        hint="Lift the suspension in the owner's settings under GitHub Apps.",
-    )
