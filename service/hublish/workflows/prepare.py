@@ -15,7 +15,7 @@ from hublish.core.codec import parse_value, render_value
 from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
 from hublish.core.events import Trigger, TriggerKind
 from hublish.core.finding import Finding
-from hublish.core.markdown import code_span
+from hublish.core.markdown import code_span, escape_inline
 from hublish.core.namespaces import check_namespace
 from hublish.core.plan import Plan, Strategy, Trust, make_build_key
 from hublish.core.ports import Source
@@ -214,7 +214,7 @@ def _describe(image: ImageConfig, plan: Plan) -> str:
     line = f"{code_span(image.title)}: {plan.strategy.value}"
     if plan.strategy is Strategy.LAYERED and plan.base is not None:
         line += f", {len(plan.packages)} packages on {code_span(str(plan.base))}"
-    return f"{line} ({plan.reason})"
+    return f"{line} ({escape_inline(plan.reason)})"
 
 
 def _describe_resources(config: Config) -> str:
