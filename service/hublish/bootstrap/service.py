@@ -59,6 +59,8 @@ def make_services(settings: Settings) -> Services:
         SettingsInvalid: a file that the settings name is missing or unusable.
         DatabaseFailed: the database cannot be reached.
     """
+    if settings.ca_file is not None:
+        _load_file(settings.ca_file)  # every client would otherwise speak of broken connections
     data = settings.data
     data.mkdir(parents=True, exist_ok=True)
     engine = open_database(settings.database)
@@ -66,8 +68,9 @@ def make_services(settings: Settings) -> Services:
     github = GitHubApp(
         api_url=settings.github.api,
         app_id=settings.github.app_id,
-        private_key_pem=_load_secret(settings.github.private_key_file),
+        private_key_pem=_load_file(settings.github.private_key_file),
         patience=Patience(seconds_between_writes=settings.github.seconds_between_writes),
+        ca_file=settings.ca_file,
     )
     doors = GitHubSources(github)
     sources = ArchiveSourceFetcher(
@@ -112,7 +115,7 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         settings: the operator's.
         wrap: given the ports before anything uses them, for tests that watch or break them.
     """
-    webhook_secrets = tuple(_load_secret(path).strip() for path in settings.github.webhook_secret_files)
+    webhook_secrets = tuple(_load_file(path).strip() for path in settings.github.webhook_secret_files)
     prepare_workflows(database_url=settings.database, executor_id=settings.executor_id)
     services = wrap(make_services(settings))
     build = BuildWorkflow(services)
@@ -180,21 +183,21 @@ def _make_policy(settings: Settings) -> Policy:
     )
 
 
-def _load_secret(path: Path) -> bytes:
+def _load_file(path: Path) -> bytes:
     try:
         body = path.read_bytes()
     except OSError as error:
         raise SettingsInvalid(
-            f"the secret file {path} cannot be read: {error.strerror}", hint="check the path and its mode"
+            f"the file {path} cannot be read: {error.strerror}", hint="check the path and its mode"
         ) from error
     if not body.strip():
-        raise SettingsInvalid(f"the secret file {path} is empty", hint="write the secret into it")
+        raise SettingsInvalid(f"the file {path} is empty", hint="write into it what the settings name it for")
     return body
 
 
 def _check_health(services: Services) -> dict[str, str]:
     try:
-        services.deliveries.count_deliveries()
+        services.runs.list_runs(1)
     except Exception as error:  # noqa: BLE001  # whatever is wrong with the database is the answer
         return {"database": type(error).__name__}
     return {"database": "ok"}

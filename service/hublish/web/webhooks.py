@@ -30,6 +30,9 @@ _EVENT = re.compile(r"[a-z0-9_]{1,64}")
 STORE_TIMEOUT_SECONDS = 8.0
 """Below the ten seconds after which GitHub gives up: better a clear 503, which GitHub shows and lets people redeliver."""
 
+BODY_TIMEOUT_SECONDS = 10.0
+"""GitHub itself gives up then; bodies that drip would otherwise be held, unsigned as they still are, without an end."""
+
 StoreDelivery = Callable[[str, str, bytes], bool]
 """`(guid, event, body)`; False when this very delivery came before."""
 
@@ -62,7 +65,7 @@ async def read_body(request: Request, *, limit_bytes: int) -> bytes:
     """Read a body of at most `limit_bytes`, without ever holding more.
 
     Raises:
-        WebhookRefused: status 413 where it is larger, 400 where the sender hung up.
+        WebhookRefused: status 413 where it is larger, 408 where it comes too slowly, 400 where the sender hung up.
     """
     declared = request.headers.get("content-length", "")
     too_large = WebhookRefused(f"a delivery holds at most {limit_bytes} bytes", status=413)
@@ -71,11 +74,14 @@ async def read_body(request: Request, *, limit_bytes: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit_bytes:
-                raise too_large
-            parts.append(part)
+        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit_bytes:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError as error:
+        raise WebhookRefused("the delivery's body came too slowly", status=408) from error
     except ClientDisconnect as error:
         raise WebhookRefused("the delivery ended before its body was complete", status=400) from error
     return b"".join(parts)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from hublish.errors import DatabaseFailed, WebhookRefused
 from hublish.web import webhooks
 from hublish.web.app import make_app
-from hublish.web.webhooks import make_webhook_router, verify_signature
+from hublish.web.webhooks import make_webhook_router, read_body, verify_signature
 from tests.unit.web.asgi import Answer, ask
 
 SECRETS = (b"new secret", b"old secret")
@@ -204,3 +205,21 @@ def test_door_is_for_posting_only(door: Door) -> None:
     """A GET changes nothing and says so."""
 
     assert ask(door.app, "/webhook").status == 405
+
+
+def test_body_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends without an end and without a signature does not hold the door's memory for ever."""
+    monkeypatch.setattr(webhooks, "BODY_TIMEOUT_SECONDS", 0.05)
+
+    class Dripping:
+        headers: Mapping[str, str] = {}
+
+        async def stream(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b"x"
+                await asyncio.sleep(0.01)
+
+    with pytest.raises(WebhookRefused) as caught:
+        asyncio.run(read_body(Dripping(), limit_bytes=1000))
+
+    assert (caught.value.status, caught.value.message) == (408, "the delivery's body came too slowly")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import TypeVar
 
 from github import Auth, GithubException
@@ -104,6 +105,7 @@ class GitHubApp:
         app_id: int,
         private_key_pem: bytes,
         patience: Patience | None = None,
+        ca_file: Path | None = None,
         user_agent: str = "hublish",
         clock: Callable[[], datetime] = _now,
         sleep: Callable[[float], None] = time.sleep,
@@ -111,6 +113,7 @@ class GitHubApp:
         self.api_url = api_url.rstrip("/")
         self.user_agent = user_agent
         self.patience = patience or Patience()
+        self.verify: bool | str = True if ca_file is None else str(ca_file)
         self._app_id = app_id
         self._private_key_pem = private_key_pem
         self._clock = clock
@@ -202,7 +205,7 @@ class GitHubApp:
             timeout=self.patience.timeout_seconds,
             user_agent=self.user_agent,
             per_page=100,
-            verify=True,
+            verify=self.verify,
             # Retries are made by `_repeat`, for whole operations; PyGithub would repeat a POST without a look-up.
             retry=None,
             pool_size=1,
