@@ -271,7 +271,8 @@ def _with_hubs(answer: Answer, hubs: tuple[HubReport, ...]) -> Answer:
     if refused is None:
         return answer
     message = f"The image was pushed, but the hub {refused.hub} does not list it: {refused.detail}"
-    return _end_with(answer, Failure(code="HubRefused", message=message, hint="then publish the release again"))
+    hint = f"Once that is settled, comment `/build {answer.wanted}` on an issue here; nothing is built again."
+    return _end_with(answer, Failure(code="HubRefused", message=message, hint=hint))
 
 
 def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from hublish.builders.sourcefiles import read_source_file
 from hublish.catalogs.entry import CatalogEdit, Entry, Pin, make_image_name
 from hublish.catalogs.imagestream import edit_imagestream
+from hublish.catalogs.kustomization import NAMES as KUSTOMIZATION_NAMES
 from hublish.core.codec import parse_value
 from hublish.core.consent import CONSENT_PATH, HubRule, check_consent, parse_hub_consent
 from hublish.core.events import Trigger
@@ -99,14 +100,10 @@ class Proposal:
     def _read_list(self, hub: Hub, repository: Repository, head: str) -> dict[str, str]:
         ref = ResolvedRef(name=hub.branch, kind=RefKind.BRANCH, sha=head)
         source = self._services.sources.fetch_source(repository, ref)
-        prefix = f"{hub.folder}/" if hub.folder else ""
         return {
             file.path: _read_text(source, file.path)
             for file in source.tree.files
-            if file.path.startswith(prefix)
-            and "/" not in file.path[len(prefix) :]
-            and file.path.endswith(YAML_SUFFIXES)
-            and file.link is None
+            if file.link is None and is_list_file(file.path, folder=hub.folder)
         }
 
     def _read_rules(self, hub: Hub, repository: Repository) -> tuple[HubRule, ...]:
@@ -218,6 +215,12 @@ def make_entry(hub: Hub, trigger: Trigger, ref: ResolvedRef, image: Delivered, *
         resources=image.prepared.resources,
         software=(("Python", image.prepared.python_version),) if image.prepared.python_version else (),
     )
+
+
+def is_list_file(path: str, *, folder: str) -> bool:
+    """Tell whether a file belongs to a hub's list: YAML right in its folder, or a kustomization by any of its names."""
+    parent, _, name = path.rpartition("/")
+    return parent == folder and (name.endswith(YAML_SUFFIXES) or name in KUSTOMIZATION_NAMES)
 
 
 def make_branch(source_repo: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hublish.catalogs.entry import Entry, Pin
 from hublish.core.events import Trigger, TriggerKind
 from hublish.core.github_ports import Thread
 from hublish.core.reference import parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.workflows.prepared import Delivered, PreparedImage
-from hublish.workflows.propose import make_branch, make_entry
+from hublish.workflows.propose import is_list_file, make_branch, make_entry
 from hublish.workflows.services import Hub
 
 DIGEST = "sha256:" + "d" * 64
@@ -80,6 +82,24 @@ def test_floating_tag_that_stays_at_a_newer_release_stays_there_in_the_list_too(
     entry = make_entry(HUB, TRIGGER, REF, delivered, web_url="https://github.com")
 
     assert entry.floating_tags == ("stable",)
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "expected"),
+    [
+        ("images/ts.yaml", "images", True),
+        ("images/ts.yml", "images", True),
+        ("images/Kustomization", "images", True),
+        ("images/README.md", "images", False),
+        ("images/deeper/ts.yaml", "images", False),
+        ("images-2/ts.yaml", "images", False),
+        ("ts.yaml", "", True),
+        ("images/ts.yaml", "", False),
+    ],
+)
+def test_list_is_the_yaml_of_its_folder_and_its_kustomization(path, folder, expected):
+    """A kustomization may go without a suffix; without it a new entry would reach no cluster."""
+    assert is_list_file(path, folder=folder) is expected
 
 
 def test_branches_of_two_repositories_never_meet():
