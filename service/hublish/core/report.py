@@ -222,7 +222,7 @@ def _finding_lines(findings: tuple[Finding, ...]) -> list[str]:
 
 
 def _finding_text(finding: Finding) -> str:
-    hint = f" {escape_inline(finding.hint, limit=512)}" if finding.hint else ""
+    hint = f" ({escape_inline(finding.hint, limit=512)})" if finding.hint else ""
     where = code_span(finding.place)
     return f"{finding.severity.value}, {where}: {escape_inline(finding.message, limit=1024)}{hint}"
 

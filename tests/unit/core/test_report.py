@@ -175,7 +175,7 @@ def test_answer_without_a_commit_or_a_hint_leaves_them_out() -> None:
 
 SourceMissing: there is no tag v9
 
-- error, `.hublish.yaml:3:1`: unknown key "strategi" did you mean \\`strategy\\`?
+- error, `.hublish.yaml:3:1`: unknown key "strategi" (did you mean \\`strategy\\`?)
 - note, `.hublish.yaml:3:1`: unknown key "strategi"
 
 No hub is changed.
