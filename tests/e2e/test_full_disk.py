@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.answers import commit_and_release, find_delivery, publish, read_answers, redeliver_release, wait_for_ref
+from tests.e2e.answers import (
+    commit_and_release,
+    find_delivery,
+    find_runs,
+    publish,
+    read_answers,
+    redeliver_release,
+    wait_for_ref,
+    wait_until,
+)
+from tests.sandbox.index import Fault
 from tests.sandbox.town import SOURCE_REPO, Town
 
 pytestmark = [
@@ -40,8 +51,10 @@ def small_town(quiet_town: Town) -> Iterator[Town]:
 def fill(town: Town, *, leave_bytes: int) -> Path:
     """Fill the disk but for so many bytes; returns the file that does."""
     ballast = town.folder / "data" / "ballast"
-    free = os.statvfs(ballast.parent)
-    ballast.write_bytes(bytes(max(0, free.f_bavail * free.f_bsize - leave_bytes)))
+    disk = os.statvfs(ballast.parent)
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for _ in range((disk.f_bavail * disk.f_bsize - leave_bytes) // disk.f_bsize):
+            file.write(bytes(disk.f_bsize))
     return ballast
 
 
@@ -79,3 +92,23 @@ def test_delivery_that_cannot_be_stored_is_not_promised(small_town: Town) -> Non
 
     assert (refused, health) == (503, 200)
     assert answer.startswith("**Delivered:** `v1.0`")
+
+
+def test_disk_that_fills_up_during_a_run_makes_it_wait(small_town: Town) -> None:
+    """With no room for a single row a run in the middle stands still, and comes to its one answer when there is room."""
+    town = small_town
+    town.index.add_fault(Fault(path_regex=r"six", times=1, delay_seconds=1.5))
+    commit_and_release(town, "v1.0")
+    wait_until(lambda: any(run["state"] == "building" for run in find_runs(town, "v1.0")))
+    ballast = fill(town, leave_bytes=0)
+    wait_until(lambda: "its disk is full" in town.read_service_log())
+    ballast.unlink()
+    (run,) = wait_for_ref(town, "v1.0")
+    (answer,) = read_answers(town, "v1.0")
+
+    # Whether the build itself met the full disk is a matter of milliseconds; both answers are right.
+    assert (run["state"], answer.splitlines()[0].split(" at ")[0]) in (
+        ("delivered", "**Delivered:** `v1.0`"),
+        ("failed", "**Not delivered:** `v1.0`"),
+    )
+    assert run["state"] == "delivered" or "\nDiskFull: " in answer
