@@ -35,10 +35,11 @@ from hublish.web.app import make_app
 from hublish.web.views import make_view_router
 from hublish.web.webhooks import make_webhook_router
 from hublish.workflows.build import BuildWorkflow
-from hublish.workflows.deliver import DeliverWorkflow, make_start
+from hublish.workflows.deliver import DeliverWorkflow, find_workflow_state, make_start
 from hublish.workflows.durable import launch_workflows, prepare_workflows, stop_workflows
 from hublish.workflows.inbox import Inbox
 from hublish.workflows.services import Policy, Services
+from hublish.workflows.sweep import Sweep
 
 RUN_ID_BYTES = 16
 
@@ -62,7 +63,8 @@ def make_services(settings: Settings) -> Services:
     if settings.ca_file is not None:
         _load_file(settings.ca_file)  # every client would otherwise speak of broken connections
     data = settings.data
-    data.mkdir(parents=True, exist_ok=True)
+    # Sources of private repositories and bodies of webhooks lie here: nobody but the service's user may read them.
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = open_database(settings.database)
     ensure_schema(engine)
     github = GitHubApp(
@@ -120,7 +122,11 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
     services = wrap(make_services(settings))
     build = BuildWorkflow(services)
     deliver = DeliverWorkflow(services, build)
-    inbox = Inbox(services, start_run=make_start(deliver))
+    inbox = Inbox(
+        services,
+        start_run=make_start(deliver),
+        sweep=Sweep(services, find_state=find_workflow_state).end_lost_runs,
+    )
     writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="deliveries")
     archive = services.archive
 

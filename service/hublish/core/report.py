@@ -136,7 +136,8 @@ def render_progress(answer: Answer, *, plan_lines: tuple[str, ...]) -> str:
         answer: the run as far as it is known.
         plan_lines: what is about to be built, one line per image, foreign parts already escaped.
     """
-    lines = [f"**Building** {_wanted(answer)}", "", *(f"- {line}" for line in plan_lines), *_remarks(answer)]
+    verb = "Delivering" if answer.state is RunState.DELIVERING else "Building"
+    lines = [f"**{verb}** {_wanted(answer)}", "", *(f"- {line}" for line in plan_lines), *_remarks(answer)]
     return _finish(answer, kind="progress", lines=lines)
 
 

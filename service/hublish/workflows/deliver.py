@@ -21,13 +21,14 @@ from hublish.core.building import BuildStopped, BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.events import Trigger
 from hublish.core.redact import redact
-from hublish.core.report import Answer, Failure, HubReport, ImageReport
+from hublish.core.report import Answer, Failure, HubReport
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing, clip
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
 from hublish.workflows.build import BuildWorkflow, claim_image_build, settle_build, start_build
 from hublish.workflows.durable import EFFECT_ATTEMPTS, Fault, make_fault, run_effect, workflow
+from hublish.workflows.ending import end_run, end_with, make_failure, with_hubs, with_images
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -75,7 +76,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         except Exception as error:  # noqa: BLE001  # the boundary of a run: everything ends in an answer
             # Whatever nobody foresaw still ends in an answer; the log of the service says more.
             _log.exception("run failed unexpectedly", run=run_id)
-            prepared = Prepared(state=RunState.FAILED, failure=_make_failure(make_fault(error)), ref=None)
+            prepared = Prepared(state=RunState.FAILED, failure=make_failure(make_fault(error)), ref=None)
             return await self._finish(run_id, prepared, self._make_answer(run_id, prepared, ""))
 
     async def _bring(self, run_id: str) -> str:
@@ -83,7 +84,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         await run_effect("acknowledge", type(None), call, attempts=COURTESY_ATTEMPTS)
         prepared = await self._stage("plan", run_id, Prepared, lambda: self._preparation.run(run_id))
         if isinstance(prepared, Fault):
-            prepared = Prepared(state=RunState.FAILED, failure=_make_failure(prepared), ref=None)
+            prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
         wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
         answer = self._make_answer(run_id, prepared, wanted if isinstance(wanted, str) else "")
         if prepared.state is RunState.BUILDING:
@@ -106,8 +107,10 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         await run_effect("announce", type(None), announce, attempts=COURTESY_ATTEMPTS)
         built = await self._build_all(run_id, prepared)
         if built.failure is not None:
-            return _end_with(answer, built.failure)
+            return end_with(answer, built.failure)
         await run_effect("state delivering", type(None), lambda: self._move(run_id, RunState.DELIVERING, None))
+        announce = partial(self._answering.announce, run_id, replace(answer, state=RunState.DELIVERING), prepared)
+        await run_effect("announce delivering", type(None), announce, attempts=COURTESY_ATTEMPTS)
         return await self._deliver(run_id, prepared, answer, built)
 
     async def _build_all(self, run_id: str, prepared: Prepared) -> _Built:
@@ -115,7 +118,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         for image in prepared.images:
             name = await run_effect(f"claim {image.title}", str, partial(self._claim, run_id, image))
             if isinstance(name, Fault):
-                return _Built(names=(), failure=_make_failure(name))
+                return _Built(names=(), failure=make_failure(name))
             names.append(name)
         # One after the other: the history numbers the calls, so their order must not depend on timing.
         started = [await start_build(self._build, name) for name in dict.fromkeys(names)]
@@ -124,7 +127,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             with suppress(dbos_error.DBOSException):
                 await handle.get_result()
         built = await run_effect("builds", _Built, partial(self._collect, run_id, prepared, tuple(names)))
-        return _Built(names=(), failure=_make_failure(built)) if isinstance(built, Fault) else built
+        return _Built(names=(), failure=make_failure(built)) if isinstance(built, Fault) else built
 
     async def _deliver(self, run_id: str, prepared: Prepared, answer: Answer, built: _Built) -> Answer:
         images: list[Delivered] = []
@@ -132,9 +135,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             call = partial(self._publish, run_id, prepared, image, name)
             delivered = await self._stage(f"publish {image.title}", run_id, Delivered, call)
             if isinstance(delivered, Fault):
-                return _end_with(answer, _make_failure(delivered))
+                return end_with(answer, make_failure(delivered))
             images.append(delivered)
-        answer = _with_images(answer, tuple(images))
+        answer = with_images(answer, tuple(images))
         hubs: list[HubReport] = []
         for hub in prepared.hubs:
             call_hub = partial(self._proposal.run, run_id, prepared, hub, tuple(images))
@@ -143,7 +146,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
                 detail = f"{report.message} {report.hint}".strip()
                 report = HubReport(hub=hub, url=None, number=None, detail=detail, ok=False)
             hubs.append(report)
-        return _with_hubs(answer, tuple(hubs))
+        return with_hubs(answer, tuple(hubs))
 
     async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> None:
         call = partial(self._answering.check, run_id, answer, tuple(image.title for image in prepared.images))
@@ -167,7 +170,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             except Exception as error:
                 self._note(run_id, name, "failed", make_fault(error).message)
                 raise
-            self._note(run_id, name, "done", "")
+            ended_badly = isinstance(value, Prepared) and value.failure is not None
+            self._note(run_id, name, "failed" if ended_badly else "done", "")
             return value
 
         return await run_effect(name, kind, recorded, attempts=attempts)
@@ -231,48 +235,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
 
     def _end(self, run_id: str, answer: Answer) -> None:
         _log.info("run ended", run=run_id, state=answer.state.value)
-        message = "" if answer.failure is None else f"{answer.failure.code}: {answer.failure.message}"
-        self._services.runs.move_run(
-            run_id, answer.state, at=self._services.now(), sha=answer.sha, message=clip(message, limit=1024)
-        )
-
-
-def _make_failure(fault: Fault) -> Failure:
-    return Failure(code=fault.code, message=fault.message, hint=fault.hint)
-
-
-def _end_with(answer: Answer, failure: Failure) -> Answer:
-    return replace(answer, state=RunState.FAILED, failure=failure)
-
-
-def _with_images(answer: Answer, images: tuple[Delivered, ...]) -> Answer:
-    reports = tuple(
-        ImageReport(
-            title=image.prepared.title,
-            reference=f"{image.prepared.name}:{image.tags[0]}"
-            if image.tags
-            else f"{image.prepared.name}@{image.digest}",
-            digest=image.digest,
-            tags=image.tags[1:],
-            kept_tags=image.kept_tags,
-            size_bytes=image.size_bytes,
-            layers=image.layers,
-            uploaded_bytes=image.uploaded_bytes,
-            seconds=image.seconds,
-        )
-        for image in images
-    )
-    return replace(answer, state=RunState.DELIVERED, images=reports)
-
-
-def _with_hubs(answer: Answer, hubs: tuple[HubReport, ...]) -> Answer:
-    answer = replace(answer, hubs=hubs)
-    refused = next((hub for hub in hubs if not hub.ok), None)
-    if refused is None:
-        return answer
-    message = f"The image was pushed, but the hub {refused.hub} does not list it: {refused.detail}"
-    hint = f"Once that is settled, comment `/build {answer.wanted}` on an issue here; nothing is built again."
-    return _end_with(answer, Failure(code="HubRefused", message=message, hint=hint))
+        end_run(self._services, run_id, answer)
 
 
 def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:
@@ -283,3 +246,9 @@ def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:
             DBOS.start_workflow(deliver.run, run_id)
 
     return start
+
+
+def find_workflow_state(run_id: str) -> str | None:
+    """The engine's state of a run's workflow; None when it knows none."""
+    status = DBOS.get_workflow_status(f"deliver-{run_id}")
+    return None if status is None else status.status

@@ -20,6 +20,8 @@ from hublish.workflows.services import Services
 
 BATCH = 200
 IDLE_SECONDS = 1.0
+SWEEP_EVERY = 300
+"""Looks between two sweeps: at most five minutes."""
 TRIES = 60
 """Looks at a delivery that fails in a way nobody foresaw; about a minute, then it no longer stands before others."""
 
@@ -29,23 +31,27 @@ _log = get_logger(__name__)
 class Inbox:
     """Looks at due deliveries in a thread of its own; `wake` makes it look at once."""
 
-    def __init__(self, services: Services, *, start_run: Callable[[str], None]) -> None:
+    def __init__(
+        self, services: Services, *, start_run: Callable[[str], None], sweep: Callable[[], object] = lambda: None
+    ) -> None:
         """Nothing starts here.
 
         Args:
             services: the ports.
             start_run: starts the workflow of a run id, or does nothing when it has started.
+            sweep: called at the start and every few minutes; ends what nobody works on.
         """
         self._services = services
         self._start_run = start_run
+        self._sweep = sweep
         self._due = threading.Event()
         self._stopping = threading.Event()
         self._failures: dict[int, int] = {}
         self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
 
     def start(self) -> None:
-        """Start looking; first the runs that a crash left without a workflow are started."""
-        for run in self._services.runs.list_unstarted_runs():
+        """Start looking; first the runs that a crash left without a workflow are started, and lost ones ended."""
+        for run in self._services.runs.list_open_runs():
             self._start_run(run.id)
         self._thread.start()
 
@@ -60,13 +66,17 @@ class Inbox:
         self._thread.join(timeout=10)
 
     def _work(self) -> None:
+        idle = 0
         while not self._stopping.is_set():
             try:
+                if idle % SWEEP_EVERY == 0:
+                    self._sweep()
                 busy = self.take_batch() == BATCH
             except Exception:  # noqa: BLE001  # a boundary: the thread must outlive whatever goes wrong here
                 # The thread must outlive a database that is away for a while; the deliveries stay due.
                 _log.exception("deliveries could not be read")
                 busy = False
+            idle += 1
             if not busy:
                 self._due.wait(IDLE_SECONDS)
                 self._due.clear()

@@ -28,6 +28,7 @@ from hublish.core.tagging import make_image_tags
 from hublish.core.triggers import Deny, Skip, decide
 from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
 from hublish.workflows.prepared import Prepared, PreparedImage
+from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
 from hublish.workflows.services import Services
 
@@ -114,10 +115,15 @@ class Preparation:
             return Prepared(state=RunState.FAILED, failure=failure, ref=ref, findings=findings)
         images: list[PreparedImage] = []
         notes: list[str] = []
+        for hub in config.hubs:
+            find_hub(services.policy.hubs, hub)
         for image in config.images:
-            prepared, more = self._plan_image(trigger, ref, config, image, source)
+            try:
+                prepared, more = self._plan_image(trigger, ref, config, image, source)
+            except _PlanRefused as error:
+                raise _PlanRefused(_join(findings, error.findings)) from error
             images.append(prepared)
-            findings = (*findings, *(finding for finding in more if finding not in findings))
+            findings = _join(findings, more)
         hubs = config.hubs if ref.kind is RefKind.TAG else ()
         if config.hubs and not hubs:
             notes.append("No hub is changed: only a tag goes the whole way.")
@@ -208,6 +214,10 @@ def _merge(publish: Config, at_commit: Config | None) -> Config:
     if len(images) == len(at_commit.images):
         images = tuple(replace(image, tags=other.tags) for image, other in zip(images, at_commit.images, strict=True))
     return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers)
+
+
+def _join(findings: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return (*findings, *(finding for finding in more if finding not in findings))
 
 
 def _describe(image: ImageConfig, plan: Plan) -> str:

@@ -6,6 +6,7 @@ pushed to is left alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from hublish.builders.sourcefiles import read_source_file
@@ -55,7 +56,8 @@ class Proposal:
         if run is None or prepared.ref is None:
             raise SourceMissing(f"there is no run {run_id} with a commit")
         trigger = parse_value(Trigger, run.trigger)
-        hub = self._find_hub(hub_name)
+        hub = find_hub(self._services.policy.hubs, hub_name)
+        verify_pin(hub, images)
         repository = self._open_repository(hub)
         head = self._services.hub_repository.fetch_head(repository, hub.branch)
         listing = self._read_list(hub, repository, head)
@@ -77,16 +79,6 @@ class Proposal:
         report = self._make_report(run_id, trigger, prepared.ref, tuple(listed))
         files = {path: text.encode() for path, text in changed.items()}
         return self._ensure_pull_request(hub, repository, head=head, files=files, report=report)
-
-    def _find_hub(self, name: str) -> Hub:
-        hub = self._services.policy.hubs.get(name)
-        if hub is None:
-            known = ", ".join(sorted(self._services.policy.hubs)) or "none"
-            raise NotAllowed(
-                f"the hub {name} is not in this service's settings; known: {known}",
-                hint="correct `hubs` in the config, or ask the operator",
-            )
-        return hub
 
     def _open_repository(self, hub: Hub) -> Repository:
         installation = self._services.reader.find_installation(hub.repo)
@@ -221,6 +213,35 @@ def is_list_file(path: str, *, folder: str) -> bool:
     """Tell whether a file belongs to a hub's list: YAML right in its folder, or a kustomization by any of its names."""
     parent, _, name = path.rpartition("/")
     return parent == folder and (name.endswith(YAML_SUFFIXES) or name in KUSTOMIZATION_NAMES)
+
+
+def find_hub(hubs: Mapping[str, Hub], name: str) -> Hub:
+    """The hub of that name.
+
+    Raises:
+        NotAllowed: the operator's settings know no such hub.
+    """
+    if name not in hubs:
+        known = ", ".join(sorted(hubs)) or "none"
+        raise NotAllowed(
+            f"the hub {name} is not in this service's settings; known: {known}",
+            hint="correct `hubs` in the config, or ask the operator",
+        )
+    return hubs[name]
+
+
+def verify_pin(hub: Hub, images: tuple[Delivered, ...]) -> None:
+    """Make sure that a hub that lists tags is given tags that name one release.
+
+    Raises:
+        NotAllowed: an image of the config has no such tag.
+    """
+    for image in images:
+        if hub.pin == Pin.TAG.value and not image.prepared.fixed_tags:
+            raise NotAllowed(
+                f"the hub {hub.name} lists images by tag, and no tag of {image.prepared.title} names the release",
+                hint='add "{release}" to the tags of the image in the config',
+            )
 
 
 def make_branch(source_repo: str) -> str:

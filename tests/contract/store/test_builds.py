@@ -99,10 +99,10 @@ def test_progress_is_the_last_one_noted(builds: BuildRecords) -> None:
 
 
 def test_builds_a_run_waits_for_keep_their_order(engine: sa.Engine) -> None:
-    """One build per image of a run; another run has its own."""
+    """One build per image of a run, the latest; another run has its own."""
     steps = StepStore(engine)
     for run_id, build, image in (("r1", "build-b-1", "ts"), ("r1", "build-a-1", "gpu"), ("r2", "build-c-1", "ts")):
         steps.ensure_link(run_id, build, image)
-    steps.ensure_link("r1", "build-b-1", "ts")
+    steps.ensure_link("r1", "build-b-2", "ts")
 
-    assert steps.list_links("r1") == (("build-b-1", "ts"), ("build-a-1", "gpu"))
+    assert steps.list_links("r1") == (("build-b-2", "ts"), ("build-a-1", "gpu"))

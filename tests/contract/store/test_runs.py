@@ -94,14 +94,15 @@ def test_illegal_move_is_refused_and_changes_nothing(runs: RunRecords) -> None:
     assert runs.read_run("r1") == RUN
 
 
-def test_newest_runs_are_listed_first_and_unstarted_ones_oldest_first(runs: RunRecords) -> None:
+def test_newest_runs_are_listed_first_and_open_ones_oldest_first(runs: RunRecords) -> None:
     """A page shows the newest; a restart goes on in the order people asked."""
     for number in (1, 2, 3):
         runs.ensure_run(dataclasses.replace(RUN, id=f"r{number}", key=str(number)))
-    runs.move_run("r2", RunState.PLANNING, at=AT)
+    runs.move_run("r2", RunState.FAILED, at=AT)
+    runs.move_run("r3", RunState.PLANNING, at=AT)
 
     assert [run.id for run in runs.list_runs(2)] == ["r3", "r2"]
-    assert [run.id for run in runs.list_unstarted_runs()] == ["r1", "r3"]
+    assert [run.id for run in runs.list_open_runs()] == ["r1", "r3"]
 
 
 def test_step_keeps_its_start_and_takes_its_end(steps: StepRecords) -> None:

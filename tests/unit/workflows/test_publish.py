@@ -117,6 +117,15 @@ def test_floating_tag_never_goes_back_to_an_older_version(
     assert read_tag(stage, "v1") == digest
 
 
+def test_prerelease_leaves_floating_tags_alone(stage: Stage) -> None:
+    """Whoever follows `latest` asked for releases; a version that says so counts as one marked so."""
+    succeed(stage)
+    delivered = publish(stage, release="v3.0rc1")
+
+    assert delivered.kept_tags == (("latest", "a pre-release does not move it"),)
+    assert read_tag(stage, "latest") is None
+
+
 def test_image_repository_of_another_source_is_refused(stage: Stage) -> None:
     """No tag is set in what another repository pushed to first."""
     succeed(stage)
