@@ -48,6 +48,7 @@ def build_layered(
     log: Callable[[str], None],
     progress: ProgressSink,
     cancelled: Callable[[], bool],
+    memo_name: str = "own",
     clock: Callable[[], float] = time.monotonic,
 ) -> BuildSucceeded:
     """Build an image by the layered strategy and put it where it shall stand.
@@ -64,6 +65,7 @@ def build_layered(
         log: told what happens, line by line, from several threads.
         progress: told how far it is, from several threads.
         cancelled: True once the build is to stop; asked between units of work.
+        memo_name: name of the memo of finished layers in the workspace; each owner's builds have one of their own.
         clock: seconds that only go up, for the times in the outcome.
 
     Raises:
@@ -75,7 +77,7 @@ def build_layered(
     """
     build = _Build(
         plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
-        cancelled=cancelled, clock=clock,
+        cancelled=cancelled, memo_name=memo_name, clock=clock,
     )  # fmt: skip
     with name_disk_errors("the build"):
         return build.run(output, target, workers=workers)
@@ -93,6 +95,7 @@ class _Build:
     log: Callable[[str], None]
     progress: ProgressSink
     cancelled: Callable[[], bool]
+    memo_name: str
     clock: Callable[[], float]
     step: Step = Step.BASE
     times: dict[str, float] = field(default_factory=dict)
@@ -139,8 +142,8 @@ class _Build:
             self.log("byte-code is not compiled: the builder's Python is not the base's, so first imports are slower")
         blobs = self.workspace / "blobs"
         writable = self.plan.trust is Trust.OWNER
-        memo = LayerMemo(self.workspace / "layers", blobs=blobs, writable=writable)
-        cache = BytecodeCache(folder=self.workspace / "bytecode", writable=writable)
+        memo = LayerMemo(self.workspace / "layers" / self.memo_name, blobs=blobs, writable=writable)
+        cache = BytecodeCache(folder=self.workspace / "bytecode" / self.memo_name, writable=writable)
         environment = make_environment(facts, self.plan.environment)
         return Workshop(
             plan=self.plan, environment=environment, memo=memo, cache=cache, blobs=blobs, workers=workers, log=self.log,
@@ -148,7 +151,7 @@ class _Build:
         )  # fmt: skip
 
     def _report(self, pushed: Pushed, *, size_bytes: int) -> BuildSucceeded:
-        self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} bytes uploaded")
+        self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} of them new here")
         return BuildSucceeded(
             digest=pushed.digest,
             size_bytes=size_bytes,

@@ -19,7 +19,8 @@ from hublish.builders.basepython import make_base_facts
 from hublish.builders.bytecode import can_compile_for
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.memo import write_atomically
-from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, find_base
+from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, check_system, find_base
+from hublish.builders.sourcefiles import read_source_file
 from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
 from hublish.core.config import Config, ImageConfig
 from hublish.core.finding import Finding, has_error
@@ -123,7 +124,7 @@ def load_base(
 
 def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader, facts_cache: Path) -> Planned:
     lock, findings = _read_lock(inputs)
-    findings = (*inputs.source.tree.findings, *findings)
+    findings = (*inputs.source.tree.findings, *findings, *check_system(inputs.config))
     reference, base_findings = find_base(lock, base=inputs.config.base, bases=inputs.bases)
     findings += base_findings
     if lock is None or reference is None:
@@ -158,8 +159,7 @@ def _read_file(source: Source, path: str) -> bytes | None:
     file = next((file for file in source.tree.files if file.path == path), None)
     if file is None or file.link is not None:
         return None
-    with source.open(path) as stream:
-        return stream.read()
+    return read_source_file(source, path)
 
 
 def select_packages(lock: Lock, *, dev: bool, facts: BaseFacts) -> tuple[LockedPackage, ...]:
