@@ -114,6 +114,12 @@ class Settings(_Section):
     database: str = Field(description="`sqlite:///path` or `postgresql://...`.")
     registries: dict[str, RegistrySettings] = Field(default_factory=dict)
     indexes: dict[str, IndexSettings] = Field(default_factory=dict)
+    default_index: str | None = Field(
+        default=None,
+        pattern=r"\Ahttps?://[^\s@?#]+\z",
+        description="Simple API for locks that name no index; its host is listed under `indexes`. None: such locks are "
+        "refused, as no index is everybody's.",
+    )
     bases: dict[str, str] = Field(default_factory=dict, description="Python version to the base image used for it.")
     hubs: dict[str, HubSettings] = Field(default_factory=dict)
     engines: EngineSettings = Field(default_factory=EngineSettings)

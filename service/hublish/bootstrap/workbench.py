@@ -29,7 +29,7 @@ from hublish.settings import Settings
 LAYOUT_PREFIX = "oci:"
 _LAYOUT_HOST = "oci-layout.invalid"
 """Registry name of a base that lies in a layout on disk; .invalid can never be a host's name (RFC 6761)."""
-PLACEHOLDER_INDEX = "index.example.invalid"
+PLACEHOLDER_URL = "https://index.example.invalid/simple"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +132,7 @@ class Workbench:
             trust=Trust.OWNER,
             source_repo_id=0,
             target_repository=image.reference.name,
+            default_index=self._find_default_index(),
         )
         return make_plan(inputs, images=self._images, facts_cache=self._cache / "layers" / "bases")
 
@@ -185,6 +186,14 @@ class Workbench:
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
 
+    def _find_default_index(self) -> str:
+        settings = self._options.settings
+        if settings is not None and settings.default_index is not None:
+            return settings.default_index.rstrip("/")
+        # pip's own index may hold a login, so it stands in a plan by the name that is mapped to it.
+        mapped = self._index_url is not None or PLACEHOLDER_URL in self._options.index_map
+        return PLACEHOLDER_URL if mapped else ""
+
     def _find_base(self, text: str) -> Reference:
         if text.startswith(LAYOUT_PREFIX):
             return self._images.add_layout(Path(text.removeprefix(LAYOUT_PREFIX)))
@@ -217,7 +226,7 @@ def _make_index(options: WorkbenchOptions, *, pip_index: str | None, pip_ca: Pat
     mirrors = dict(options.index_map)
     if pip_index is not None:
         # Locks of documentation and tests name a host that cannot exist; this user's own index stands in for it.
-        mirrors.setdefault(f"https://{PLACEHOLDER_INDEX}/simple", pip_index)
+        mirrors.setdefault(PLACEHOLDER_URL, pip_index)
     for url, mirror in mirrors.items():
         host = urlsplit(mirror).netloc.rpartition("@")[2]
         rules[urlsplit(url).netloc] = IndexRule(mirror=mirror, plain_http=host in options.plain_http)

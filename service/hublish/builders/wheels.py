@@ -18,6 +18,7 @@ from packaging.version import InvalidVersion, Version
 
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.targettags import make_tag_ranks
+from hublish.core.lock import ANY_SOURCE
 from hublish.core.lockfile import IndexSource, LockedPackage
 from hublish.core.ports import IndexFile, PackageIndex
 from hublish.errors import WheelMissing, clip
@@ -84,11 +85,14 @@ def choose_wheels(
     by_name = {source.name: source for source in sources}
 
     def choose(package: LockedPackage) -> ChosenWheel | str:
-        source = by_name.get(package.source)
-        if source is None:
-            return f"its index {clip(package.source)!r} is not in the lock"
-        files = index.list_files(source, package.name)
-        return choose_file(package, source, files, ranks=ranks, python=facts.python_full_version)
+        found: ChosenWheel | str = f"its index {clip(package.source)!r} is not in the lock"
+        for source in sources if package.source == ANY_SOURCE else filter(None, [by_name.get(package.source)]):
+            files = index.list_files(source, package.name)
+            found = choose_file(package, source, files, ranks=ranks, python=facts.python_full_version)
+            if isinstance(found, ChosenWheel):
+                # The hashes are the lock's, so it does not matter which of several indexes has the file.
+                break
+        return found
 
     choices = map_in_threads(choose, packages)
     missing = [
@@ -100,7 +104,7 @@ def choose_wheels(
         raise WheelMissing(
             f"no wheel fits {len(missing)} of {len(packages)} packages: " + "; ".join(missing),
             hint="Pin a version that has a wheel for the base's Python and platform, or publish a wheel to an index "
-            "and run `pipenv lock`.",
+            "and lock again.",
         )
     chosen = tuple(choice for choice in choices if isinstance(choice, ChosenWheel))
     for choice in chosen:
