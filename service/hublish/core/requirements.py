@@ -101,9 +101,11 @@ class _Reader:
     index: IndexSource | None = None
     extra: list[IndexSource] = field(default_factory=list)
     packages: list[LockedPackage] = field(default_factory=list)
+    numbers: dict[str, list[int]] = field(default_factory=dict)
     unhashed: list[Finding] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    full: bool = False
 
     def refuse(self, line: LogicalLine, code: str, message: str, hint: str) -> None:
         self.findings.append(_make_error(line, code, message, hint))
@@ -152,8 +154,9 @@ class _Reader:
             self.findings += refused.findings
             return
         if len(self.packages) == PACKAGES_LIMIT:
-            self.refuse(line, "LockInvalid", f"expected at most {PACKAGES_LIMIT} packages", "")
-        if len(self.packages) >= PACKAGES_LIMIT:
+            if not self.full:
+                self.refuse(line, "LockInvalid", f"expected at most {PACKAGES_LIMIT} packages", "")
+            self.full = True
             return
         if not package.hashes:
             message = f"`{package.name}` has no hash: expected `--hash=sha256:` and 64 lower-case hex digits"
@@ -161,9 +164,9 @@ class _Reader:
         self._add(package, line)
 
     def _add(self, package: LockedPackage, line: LogicalLine) -> None:
-        for number, other in enumerate(self.packages):
-            if other.name != package.name:
-                continue
+        numbers = self.numbers.setdefault(package.name, [])
+        for number in numbers:
+            other = self.packages[number]
             if (other.version, other.markers) == (package.version, package.markers):
                 # An included file may list the package again: each hash that either names is good.
                 hashes = tuple(sorted({*other.hashes, *package.hashes}))
@@ -173,6 +176,7 @@ class _Reader:
                 message = f"`{package.name}` is locked twice, in the versions {clip(other.version)} and {clip(package.version)}"
                 self.refuse(line, "DuplicatePackage", message, "keep one of the two")
                 return
+        numbers.append(len(self.packages))
         self.packages.append(package)
 
     def check_hashes(self) -> None:
