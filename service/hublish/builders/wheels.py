@@ -27,6 +27,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # Index and file requests wait for the network nearly all of their time.
 CONNECTIONS = 8
+_UNKNOWN = "the index does not know it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +86,17 @@ def choose_wheels(
     by_name = {source.name: source for source in sources}
 
     def choose(package: LockedPackage) -> ChosenWheel | str:
-        found: ChosenWheel | str = f"its index {clip(package.source)!r} is not in the lock"
+        reasons: list[str] = []
         for source in sources if package.source == ANY_SOURCE else filter(None, [by_name.get(package.source)]):
             files = index.list_files(source, package.name)
-            found = choose_file(package, source, files, ranks=ranks, python=facts.python_full_version)
-            if isinstance(found, ChosenWheel):
+            choice = choose_file(package, source, files, ranks=ranks, python=facts.python_full_version)
+            if isinstance(choice, ChosenWheel):
                 # The hashes are the lock's, so it does not matter which of several indexes has the file.
-                break
-        return found
+                return choice
+            reasons.append(choice)
+        if not reasons:
+            return f"its index {clip(package.source)!r} is not in the lock"
+        return next((reason for reason in reasons if reason != _UNKNOWN), _UNKNOWN)
 
     choices = map_in_threads(choose, packages)
     missing = [
@@ -124,7 +128,7 @@ def choose_file(
 ) -> ChosenWheel | str:
     """Choose among the files of one package; a text says why none can be used."""
     if not files:
-        return "the index does not know it"
+        return _UNKNOWN
     hashes = {text.removeprefix("sha256:") for text in package.hashes}
     locked = [file for file in files if file.sha256 in hashes]
     if not locked:

@@ -587,9 +587,9 @@ def test_wheel_of_the_repository_is_installed_as_it_is(key: str, place: str, has
 @pytest.mark.parametrize(
     ("place", "hashes", "expected"),
     [
-        ("../six-1.0-py3-none-any.whl", {}, ("PathEscapes", "`six`: the path \"../six-1.0-py3-none-any.whl\" leaves the repository")),
-        ("/srv/six-1.0-py3-none-any.whl", {}, ("PathEscapes", "`six`: expected a path in the repository, got the absolute path \"/srv/six-1.0-py3-none-any.whl\"")),
-        ("tqdm-1.0-py3-none-any.whl", {}, ("PathEscapes", "`six`: the wheel \"tqdm-1.0-py3-none-any.whl\" is not of the package six")),
+        ("../six-1.0-py3-none-any.whl", {}, ("PathEscapes", '`six`: the path "../six-1.0-py3-none-any.whl" leaves the repository')),
+        ("/srv/six-1.0-py3-none-any.whl", {}, ("PathEscapes", '`six`: expected a path in the repository, got the absolute path "/srv/six-1.0-py3-none-any.whl"')),
+        ("tqdm-1.0-py3-none-any.whl", {}, ("PathEscapes", '`six`: the wheel "tqdm-1.0-py3-none-any.whl" is not of the package six')),
         (WHEEL, {"hashes": []}, ("NoHashes", "`six` has no hash: expected `hashes` to list `sha256:` and 64 lower-case hex digits")),
     ],
 )  # fmt: skip

@@ -246,12 +246,12 @@ def test_all_faults_are_reported_at_once() -> None:
 
 def test_a_file_without_any_hash_is_one_finding() -> None:
     """Three hundred times the same is not read by anybody."""
-    expected = [
+    expected = (
         "requirements.txt:1 error NoHashes: none of the 2 packages has a hash; without hashes nobody can tell what is "
         f"installed | {PIN_HINT}"
-    ]
+    )
 
-    assert lines(parse("six==1.0\ntqdm==2.0\n")) == expected
+    assert lines(parse("six==1.0\ntqdm==2.0\n")) == [expected]
 
 
 def test_two_versions_without_markers_are_refused() -> None:
