@@ -132,7 +132,7 @@ class Workbench:
             trust=Trust.OWNER,
             source_repo_id=0,
             target_repository=image.reference.name,
-            default_index=self._find_default_index(),
+            default_index=find_default_index(self._options, pip_index=self._index_url),
         )
         return make_plan(inputs, images=self._images, facts_cache=self._cache / "layers" / "bases")
 
@@ -186,18 +186,27 @@ class Workbench:
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
 
-    def _find_default_index(self) -> str:
-        settings = self._options.settings
-        if settings is not None and settings.default_index is not None:
-            return settings.default_index.rstrip("/")
-        # pip's own index may hold a login, so it stands in a plan by the name that is mapped to it.
-        mapped = self._index_url is not None or PLACEHOLDER_URL in self._options.index_map
-        return PLACEHOLDER_URL if mapped else ""
-
     def _find_base(self, text: str) -> Reference:
         if text.startswith(LAYOUT_PREFIX):
             return self._images.add_layout(Path(text.removeprefix(LAYOUT_PREFIX)))
         return parse_reference(text)
+
+
+def find_default_index(options: WorkbenchOptions, *, pip_index: str | None) -> str:
+    """Find the index of locks that name none: the settings', else that of pip under the name that is mapped to it.
+
+    pip's own URL may hold a login, and a plan is shown and kept.
+
+    Args:
+        options: of the workbench.
+        pip_index: what pip is configured for, or None.
+
+    Returns:
+        URL of the simple API; "" when there is none.
+    """
+    if options.settings is not None and options.settings.default_index is not None:
+        return options.settings.default_index.rstrip("/")
+    return PLACEHOLDER_URL if pip_index is not None or PLACEHOLDER_URL in options.index_map else ""
 
 
 def _find_pip_index(environ: Mapping[str, str]) -> tuple[str | None, Path | None]:
