@@ -28,7 +28,7 @@ from hublish.errors import ValueInvalid, clip
 
 INCLUDE_DEPTH_LIMIT = 5
 FILES_LIMIT = 50
-LINE_LIMIT_CHARACTERS = 100_000
+LINE_LIMIT_CHARACTERS = 500_000
 _SHORT = {"-i": "--index-url", "-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-f": "--find-links"}
 # What changes nothing here: hashes are always required, and only wheels of the very versions locked are installed.
 _NEUTRAL_FLAGS = frozenset({"--require-hashes", "--prefer-binary", "--pre"})

@@ -220,7 +220,7 @@ HINT = "publish its wheel to a package index, or commit the wheel and name it by
         ("-r", 'PathEscapes: `-r`: expected a path of 1 to 1024 printable characters, got "" | keep the file in this repository'),
         ("-r https://example.com/x.txt", 'PathEscapes: `-r`: expected a file of the repository, got the URL "https://example.com/x.txt" | keep the file in this repository'),
         ("-r gone.txt", "LockMissing: `gone.txt` is missing; an image is made from locked packages only | commit the file"),
-        ("x" * 100_001, "RequirementInvalid: expected at most 100000 characters | "),
+        ("x" * 500_001, "RequirementInvalid: expected at most 500000 characters | "),
     ],
 )  # fmt: skip
 def test_line_that_cannot_be_layered_is_refused(text: str, expected: str) -> None:
