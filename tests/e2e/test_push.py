@@ -113,3 +113,15 @@ def test_pushes_nobody_asked_for_are_silent(course: Town) -> None:
     assert [(run["ref"], run["state"]) for run in runs if run["ref"] == "feature"] == [("feature", "skipped")]
     assert course.github.check_runs(REPO, sha) == []
     assert course.github.commit_comments(REPO, sha) == []
+
+
+def test_push_that_breaks_the_config_shows_in_its_check_run(course: Town) -> None:
+    """The line is annotated, nothing is built, and nobody gets a comment for each push."""
+    files = {".hublish.yaml": "version: 1\nimage: {name: registry.example.org/team/course}\ntrigers: {push: [main]}\n"}
+    sha = course.github.commit_files(REPO, files, message="typo")
+    (check,) = await_checks(course, sha)
+    (annotation,) = course.github.annotations(REPO, check["id"])
+
+    assert (check["conclusion"], check["output"]["title"]) == ("neutral", "Not started: ConfigInvalid")
+    assert (annotation["path"], annotation["start_line"]) == (".hublish.yaml", 3)
+    assert course.github.commit_comments(REPO, sha) == []

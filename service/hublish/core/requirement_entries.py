@@ -23,6 +23,7 @@ __all__ = ["PACKAGES_LIMIT", "PIN_HINT", "EntryRefused", "parse_entry"]
 
 PIN_HINT = "make the file with `uv pip compile --generate-hashes` or `pip-compile --generate-hashes`"
 _TEXT_LIMIT = 4096
+_NAME_LIMIT = 128
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 # What pip takes for a place instead of a name: a URL with any scheme, `file:`, a path, a wheel beside the file.
 _PLACE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:|\.{0,2}/|[^;@]*\.whl(?:\s|;|$)")
@@ -61,6 +62,9 @@ def parse_entry(line: LogicalLine) -> LockedPackage:
     except (InvalidRequirement, RecursionError) as error:
         message = f'expected `name==version`, got "{clip(text, limit=120)}"'
         raise _refuse(line, "RequirementInvalid", message, PIN_HINT) from error
+    if len(requirement.name) > _NAME_LIMIT:
+        message = f"expected the name of a package of at most {_NAME_LIMIT} characters"
+        raise _refuse(line, "RequirementInvalid", message)
     name = canonicalize_name(requirement.name)
     markers = None if requirement.marker is None else str(requirement.marker)
     if requirement.url is not None:

@@ -159,7 +159,9 @@ class _Reader:
             self.full = True
             return
         if not package.hashes:
-            message = f"`{package.name}` has no hash: expected `--hash=sha256:` and 64 lower-case hex digits"
+            message = (
+                f"`{clip(package.name, limit=80)}` has no hash: expected `--hash=sha256:` and 64 lower-case hex digits"
+            )
             self.unhashed.append(_make_error(line, "NoHashes", message, PIN_HINT))
         self._add(package, line)
 
@@ -173,7 +175,7 @@ class _Reader:
                 self.packages[number] = replace(other, hashes=hashes)
                 return
             if other.markers == package.markers:
-                message = f"`{package.name}` is locked twice, in the versions {clip(other.version)} and {clip(package.version)}"
+                message = f"`{clip(package.name, limit=80)}` is locked twice, in the versions {clip(other.version)} and {clip(package.version)}"
                 self.refuse(line, "DuplicatePackage", message, "keep one of the two")
                 return
         numbers.append(len(self.packages))

@@ -191,6 +191,7 @@ HINT = "publish its wheel to a package index, or commit the wheel and name it by
         ),
         ("!six", f'RequirementInvalid: expected `name==version`, got "!six" | {PIN_HINT}'),
         ("six\x1b==1", "RequirementInvalid: expected a requirement of at most 4096 printable characters | "),
+        ("s" * 129 + "==1", "RequirementInvalid: expected the name of a package of at most 128 characters | "),
         ("s" * 5000, "RequirementInvalid: expected a requirement of at most 4096 printable characters | "),
         ("six==1.0 --global-option=x", "OptionUnknown: the option `--global-option` behind a requirement is not read here | remove it from the file"),
         ("six==1.0 --hash='x", "OptionUnknown: the quotes of the line do not match | "),
