@@ -43,7 +43,7 @@ format: ## let ruff mend and format what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: ## all tests and the coverage gates (under 10 minutes on 2 cores)
+test: install ## all tests and the coverage gates (under 10 minutes on 2 cores)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-branch --cov-report=
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 \

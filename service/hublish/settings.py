@@ -17,6 +17,7 @@ from hublish.errors import SettingsInvalid, clip
 
 ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"
 SETTINGS_LIMIT_BYTES = 1 << 20
+_SQLITE = "sqlite:///"
 
 
 class _Section(BaseModel):
@@ -33,8 +34,8 @@ class GitHubSettings(_Section):
     seconds_between_writes: float = Field(
         default=1.0, ge=0, description="Pause between two writes of one kind; one second, as GitHub asks for."
     )
-    app_id: int
-    private_key_file: Path
+    app_id: int = Field(description="The App's id, from its page on GitHub.")
+    private_key_file: Path = Field(description="The App's private key, PEM, as GitHub let it be downloaded.")
     webhook_secret_files: Annotated[list[Path], Field(min_length=1, max_length=2)] = Field(
         description="One secret, or two while the secret is being changed; without one nothing starts."
     )
@@ -65,21 +66,31 @@ class IndexSettings(_Section):
 class AcceptSettings(_Section):
     """What a hub takes from whom."""
 
-    repo: str
-    images: list[str] = Field(default_factory=lambda: ["*"])
-    file: str = "*"
+    repo: str = Field(description="Source repository, `owner/name`, or `owner/*` for all of an owner's.")
+    images: list[str] = Field(
+        default_factory=lambda: ["*"],
+        description="Names of entries, `*` for any run of characters; all, as the repository is the decision.",
+    )
+    file: str = Field(
+        default="*", description="Pattern for the entry's file; any file of the folder, as an entry names its owner."
+    )
 
 
 class HubSettings(_Section):
     """One hub's image list."""
 
-    repo: str
-    branch: str = "main"
-    kind: Literal["imagestream"] = "imagestream"
-    folder: str
+    repo: str = Field(description="Repository that holds the list, `owner/name`; the App is installed on it, too.")
+    branch: str = Field(default="main", description="Branch that pull requests go to; GitHub's own default name.")
+    kind: Literal["imagestream"] = Field(
+        default="imagestream", description="Form of the list; the only one that this version edits."
+    )
+    folder: str = Field(description="Folder of the list in the repository.")
     jupyterhub: int | None = Field(default=None, description="Major version of the hub; None: not compared.")
     pin: Literal["digest", "tag"] = Field(default="digest", description="digest, as a tag can move after the review.")
-    accept: list[AcceptSettings] = Field(default_factory=list)
+    accept: list[AcceptSettings] = Field(
+        default_factory=list,
+        description="What the hub takes, besides its own .hublish-hub.yaml; nothing, as a hub has to consent.",
+    )
 
 
 class LimitSettings(_Section):
@@ -102,18 +113,24 @@ class LocalEngineSettings(_Section):
 class EngineSettings(_Section):
     """Choices per engine."""
 
-    local: LocalEngineSettings = Field(default_factory=LocalEngineSettings)
+    local: LocalEngineSettings = Field(
+        default_factory=LocalEngineSettings, description="Builds in the service's process; the only engine so far."
+    )
 
 
 class Settings(_Section):
     """The whole file."""
 
-    github: GitHubSettings
+    github: GitHubSettings = Field(description="The App that this service is on GitHub.")
     public_url: str = Field(description="Root of this service as people reach it; links in comments start with it.")
     data: Path = Field(description="Folder of logs and caches; the SQLite file usually lies there too.")
-    database: str = Field(description="`sqlite:///path` or `postgresql://...`.")
-    registries: dict[str, RegistrySettings] = Field(default_factory=dict)
-    indexes: dict[str, IndexSettings] = Field(default_factory=dict)
+    database: str = Field(description="`sqlite:///path` (the path counts from this file) or `postgresql://...`.")
+    registries: dict[str, RegistrySettings] = Field(
+        default_factory=dict, description="Host to registry; none, as only what is listed is spoken to."
+    )
+    indexes: dict[str, IndexSettings] = Field(
+        default_factory=dict, description="Host to package index; none, as only what is listed is spoken to."
+    )
     default_index: str | None = Field(
         default=None,
         pattern=r"\Ahttps?://[^\s@?#]+\z",
@@ -121,9 +138,11 @@ class Settings(_Section):
         "refused, as no index is everybody's.",
     )
     bases: dict[str, str] = Field(default_factory=dict, description="Python version to the base image used for it.")
-    hubs: dict[str, HubSettings] = Field(default_factory=dict)
-    engines: EngineSettings = Field(default_factory=EngineSettings)
-    limits: LimitSettings = Field(default_factory=LimitSettings)
+    hubs: dict[str, HubSettings] = Field(
+        default_factory=dict, description="Name, as configs use it, to hub; none: images are pushed and not listed."
+    )
+    engines: EngineSettings = Field(default_factory=EngineSettings, description="Choices per engine.")
+    limits: LimitSettings = Field(default_factory=LimitSettings, description="What a build and the service may use.")
     ca_file: Path | None = Field(default=None, description="CA bundle for every client; None: the system's.")
     executor_id: str = Field(default="local", description="Stable name of this replica.")
 
@@ -189,6 +208,7 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
         update={
             "github": github,
             "data": folder / settings.data,
+            "database": _resolve_database(settings.database, folder),
             "ca_file": at(settings.ca_file),
             "registries": {
                 host: registry.model_copy(update={"auth_file": at(registry.auth_file)})
@@ -200,3 +220,8 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             },
         }
     )
+
+
+def _resolve_database(url: str, folder: Path) -> str:
+    path = url.removeprefix(_SQLITE)
+    return url if path in (url, "") else f"{_SQLITE}{folder / path}"

@@ -19,6 +19,11 @@ def _redact_values(_logger: object, _method: str, event: MutableMapping[str, Any
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
+def _redact_line(_logger: object, _method: str, line: Any) -> str:
+    # A value that is no text (an exception, a mapping) becomes text only when the line is rendered.
+    return redact(str(line))
+
+
 def configure_logging(*, json_lines: bool, level: str = "INFO") -> None:
     """Send structlog and the standard library's loggers through one pipeline to standard error.
 
@@ -47,7 +52,7 @@ def configure_logging(*, json_lines: bool, level: str = "INFO") -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer, _redact_line],
         )
     )
     root = logging.getLogger()

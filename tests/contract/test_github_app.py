@@ -99,6 +99,28 @@ def test_a_token_is_kept_until_five_minutes_before_its_end(scene: Scene) -> None
     assert third != first
 
 
+def test_the_apps_own_token_is_signed_once_in_four_minutes(scene: Scene) -> None:
+    """The private key is used again only when the last signature is about to end."""
+    now = [datetime.now(UTC)]
+    app = GitHubApp(
+        api_url=scene.github.api_url,
+        app_id=scene.github.app_id,
+        private_key_pem=scene.github.private_key_path.read_bytes(),
+        clock=lambda: now[0],
+    )
+    identity = app.fetch_identity()
+    app._private_key_pem = b"used no more"
+    app._identity = None
+    now[0] += timedelta(minutes=3, seconds=59)
+    again = app.fetch_identity()
+    app._identity = None
+    now[0] += timedelta(seconds=1)
+
+    assert again == identity
+    with pytest.raises(SettingsInvalid):
+        app.fetch_identity()
+
+
 def test_a_token_that_ended_early_is_minted_anew(scene: Scene) -> None:
     """Revoked or ended: one 401, one new token, and the call goes on."""
     reader = GitHubReader(scene.app)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 import yaml
 
+from tests.e2e.deliveries import post, sign
 from tests.sandbox.index import Fault
 from tests.sandbox.town import HUB_REPO, SOURCE_REPO, Town
 
@@ -293,17 +290,6 @@ def test_person_on_the_branch_stops_the_pull_request(town: Town) -> None:
     assert town.github.ref_sha(HUB_REPO, "heads/hublish/octocat--ts") == head
 
 
-def post(town: Town, body: bytes, **headers: str) -> int:
-    """Post a delivery; returns the status."""
-    request = Request(f"{town.url}/webhook", data=body, headers=headers, method="POST")
-    try:
-        with urlopen(request, timeout=20) as answer:
-            return int(answer.status)
-    except HTTPError as error:
-        with error:
-            return int(error.code)
-
-
 def announce(town: Town, size: int, **headers: str) -> int:
     """Send the headers of a delivery of that size and none of its body; returns the status."""
     connection = HTTPConnection("127.0.0.1", town.port, timeout=20)
@@ -313,11 +299,6 @@ def announce(town: Town, size: int, **headers: str) -> int:
             connection.putheader(name, value)
         connection.endheaders()
         return connection.getresponse().status
-
-
-def sign(town: Town, body: bytes) -> str:
-    """The signature GitHub would send."""
-    return "sha256=" + hmac.new(town.github.webhook_secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def test_webhooks_that_are_not_githubs_are_refused(town: Town) -> None:

@@ -66,11 +66,19 @@ spec:
 class Town:
     """GitHub, registry, index and the service; a context manager."""
 
-    def __init__(self, folder: Path, *, github: GitHubSandbox, serve: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        github: GitHubSandbox,
+        serve: Sequence[str] | None = None,
+        registry_bytes: int | None = None,
+    ) -> None:
         self.folder = folder
         self.github = github
-        self.registry = Registry.start(folder / "registry")
+        self.registry = Registry.start(folder / "registry", storage_limit=registry_bytes)
         self.index = PackageIndexSandbox.start(folder / "index")
+        self.registry_login: Path | None = None  # a docker config.json, when the registry asks for one
         self.settings: dict[str, Any] = {}
         self.service: subprocess.Popen[bytes] | None = None
         self.serve = tuple(serve or (sys.executable, "-m", "hublish.cli"))
@@ -90,7 +98,8 @@ class Town:
         fake = FakeImages()
         base = Reference(registry=self.registry.host, repository="base/python", tag="3.11")
         fake.add_image(base, [make_tar(TINY_BASE)])
-        client = RegistryClient(rules={self.registry.host: RegistryRule(plain_http=True)}, allowed_hosts=None)
+        rule = RegistryRule(plain_http=True, auth_file=self.registry_login)
+        client = RegistryClient(rules={self.registry.host: rule}, allowed_hosts=None)
         for (_, digest), body in fake.blobs.items():
             client.ensure_blob(base, digest=digest, size_bytes=len(body), open_body=_opener(body))
         manifest = fake.manifests[base.name, "3.11"]
@@ -136,7 +145,13 @@ class Town:
             "public_url": self.url,
             "data": str(self.folder / "data"),
             "database": f"sqlite:///{self.folder}/data/hublish.sqlite",
-            "registries": {self.registry.host: {"plain_http": True, "namespaces": {"octocat": ["team"]}}},
+            "registries": {
+                self.registry.host: {
+                    "plain_http": True,
+                    "auth_file": None if self.registry_login is None else str(self.registry_login),
+                    "namespaces": {"octocat": ["team"]},
+                }
+            },
             "indexes": {"index.example.invalid": {"mirror": self.index.url, "plain_http": True}},
             "default_index": PLACEHOLDER_SOURCE,
             "bases": {"3.11": base},

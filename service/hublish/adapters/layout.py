@@ -124,7 +124,7 @@ class OCILayout:
             _verify_digest(digest, "sha256:" + found.hexdigest(), self._folder)
             if written != size_bytes:
                 raise ImageInvalid(f"expected {size_bytes} bytes for the blob {digest}, found {written}")
-        return BlobPush(transfer="uploaded", uploaded_bytes=written)
+        return BlobPush(transfer="written", uploaded_bytes=written)
 
     def ensure_manifest(self, reference: Reference, *, body: bytes, media_type: str) -> str:
         """Store a manifest and list it in `index.json` under the reference's tag.

@@ -78,7 +78,7 @@ def make_hub(name: str, hub: HubSettings) -> Hub:
         name=name,
         repo=hub.repo,
         branch=hub.branch,
-        folder=hub.folder.strip("/"),
+        folder=hub.folder.strip("/").removeprefix("./") if hub.folder != "." else "",
         jupyterhub=hub.jupyterhub,
         pin=hub.pin,
         accept=rules,

@@ -35,10 +35,11 @@ from hublish.web.app import make_app
 from hublish.web.views import make_view_router
 from hublish.web.webhooks import make_webhook_router
 from hublish.workflows.build import BuildWorkflow
-from hublish.workflows.deliver import DeliverWorkflow, make_start
+from hublish.workflows.deliver import DeliverWorkflow, find_workflow_state, make_start
 from hublish.workflows.durable import launch_workflows, prepare_workflows, stop_workflows
 from hublish.workflows.inbox import Inbox
 from hublish.workflows.services import Policy, Services
+from hublish.workflows.sweep import Sweep
 
 RUN_ID_BYTES = 16
 
@@ -59,15 +60,19 @@ def make_services(settings: Settings) -> Services:
         SettingsInvalid: a file that the settings name is missing or unusable.
         DatabaseFailed: the database cannot be reached.
     """
+    if settings.ca_file is not None:
+        _load_file(settings.ca_file)  # every client would otherwise speak of broken connections
     data = settings.data
-    data.mkdir(parents=True, exist_ok=True)
+    # Sources of private repositories and bodies of webhooks lie here: nobody but the service's user may read them.
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = open_database(settings.database)
     ensure_schema(engine)
     github = GitHubApp(
         api_url=settings.github.api,
         app_id=settings.github.app_id,
-        private_key_pem=_load_secret(settings.github.private_key_file),
+        private_key_pem=_load_file(settings.github.private_key_file),
         patience=Patience(seconds_between_writes=settings.github.seconds_between_writes),
+        ca_file=settings.ca_file,
     )
     doors = GitHubSources(github)
     sources = ArchiveSourceFetcher(
@@ -112,12 +117,16 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         settings: the operator's.
         wrap: given the ports before anything uses them, for tests that watch or break them.
     """
-    webhook_secrets = tuple(_load_secret(path).strip() for path in settings.github.webhook_secret_files)
+    webhook_secrets = tuple(_load_file(path).strip() for path in settings.github.webhook_secret_files)
     prepare_workflows(database_url=settings.database, executor_id=settings.executor_id)
     services = wrap(make_services(settings))
     build = BuildWorkflow(services)
     deliver = DeliverWorkflow(services, build)
-    inbox = Inbox(services, start_run=make_start(deliver))
+    inbox = Inbox(
+        services,
+        start_run=make_start(deliver),
+        sweep=Sweep(services, find_state=find_workflow_state).end_lost_runs,
+    )
     writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="deliveries")
     archive = services.archive
 
@@ -181,21 +190,21 @@ def _make_policy(settings: Settings) -> Policy:
     )
 
 
-def _load_secret(path: Path) -> bytes:
+def _load_file(path: Path) -> bytes:
     try:
         body = path.read_bytes()
     except OSError as error:
         raise SettingsInvalid(
-            f"the secret file {path} cannot be read: {error.strerror}", hint="check the path and its mode"
+            f"the file {path} cannot be read: {error.strerror}", hint="check the path and its mode"
         ) from error
     if not body.strip():
-        raise SettingsInvalid(f"the secret file {path} is empty", hint="write the secret into it")
+        raise SettingsInvalid(f"the file {path} is empty", hint="write into it what the settings name it for")
     return body
 
 
 def _check_health(services: Services) -> dict[str, str]:
     try:
-        services.deliveries.count_deliveries()
+        services.runs.list_runs(1)
     except Exception as error:  # noqa: BLE001  # whatever is wrong with the database is the answer
         return {"database": type(error).__name__}
     return {"database": "ok"}

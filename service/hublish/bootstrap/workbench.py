@@ -18,8 +18,9 @@ from hublish.bootstrap.clients import make_bases, make_index_rules, make_registr
 from hublish.bootstrap.doctor import Check, check_environment
 from hublish.builders.layered import build_layered
 from hublish.builders.planner import PlanInputs, Planned, make_plan
+from hublish.builders.sourcefiles import read_config
 from hublish.core.building import BuildSucceeded
-from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
+from hublish.core.config import Config, ImageConfig, ParsedConfig
 from hublish.core.plan import Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, ImageWriter, Manifest, ProgressSink, Source
 from hublish.core.reference import Reference, parse_reference
@@ -105,11 +106,7 @@ class Workbench:
 
     def read_config(self, source: Source, *, repository_name: str | None) -> ParsedConfig:
         """Read the config of an opened source; config and findings are empty when it has none."""
-        for path in CONFIG_PATHS:
-            if path in source.tree.paths:
-                with source.open(path) as file:
-                    return parse_config(file.read(), path=path, repository_name=repository_name)
-        return ParsedConfig(config=None, findings=())
+        return read_config(source, repository_name=repository_name)
 
     def plan(self, source: Source, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
         """Plan one image.

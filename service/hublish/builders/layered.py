@@ -48,6 +48,7 @@ def build_layered(
     log: Callable[[str], None],
     progress: ProgressSink,
     cancelled: Callable[[], bool],
+    memo_name: str = "own",
     clock: Callable[[], float] = time.monotonic,
 ) -> BuildSucceeded:
     """Build an image by the layered strategy and put it where it shall stand.
@@ -64,6 +65,7 @@ def build_layered(
         log: told what happens, line by line, from several threads.
         progress: told how far it is, from several threads.
         cancelled: True once the build is to stop; asked between units of work.
+        memo_name: name of the memo of finished layers in the workspace; each owner's builds have one of their own.
         clock: seconds that only go up, for the times in the outcome.
 
     Raises:
@@ -76,7 +78,7 @@ def build_layered(
     index = add_repository_wheels(index, plan.packages, source=source, folder=workspace / "wheels")
     build = _Build(
         plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
-        cancelled=cancelled, clock=clock,
+        cancelled=cancelled, memo_name=memo_name, clock=clock,
     )  # fmt: skip
     with name_disk_errors("the build"):
         return build.run(output, target, workers=workers)
@@ -94,6 +96,7 @@ class _Build:
     log: Callable[[str], None]
     progress: ProgressSink
     cancelled: Callable[[], bool]
+    memo_name: str
     clock: Callable[[], float]
     step: Step = Step.BASE
     times: dict[str, float] = field(default_factory=dict)
@@ -121,7 +124,7 @@ class _Build:
         return self._report(pushed, size_bytes=image.size_bytes)
 
     def _report(self, pushed: Pushed, *, size_bytes: int) -> BuildSucceeded:
-        self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} bytes uploaded")
+        self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} of them new here")
         return BuildSucceeded(
             digest=pushed.digest,
             size_bytes=size_bytes,
@@ -187,7 +190,8 @@ class _Build:
             self.log("byte-code is not compiled: the builder's Python is not the base's, so first imports are slower")
         environment = make_environment(facts, self.plan.environment)
         blobs = self.workspace / "blobs"
-        memo = LayerMemo(self.workspace / "layers", blobs=blobs, writable=self.plan.trust is Trust.OWNER)
+        folder = self.workspace / "layers" / self.memo_name
+        memo = LayerMemo(folder, blobs=blobs, writable=self.plan.trust is Trust.OWNER)
         first = self._write_own_layers(environment, facts, blobs)
         workshop = Workshop(
             plan=self.plan, environment=environment, memo=memo, blobs=blobs, log=self.log, progress=self.progress,

@@ -44,7 +44,10 @@ def find_base(
         severity=Severity.ERROR,
         code="BaseMissing",
         message=f"there is no default base for Python {clip(minor)}; the operator's `bases` hold: {known}",
-        hint=f'Add `base` to the config file, or ask the operator to add "{clip(minor)}" to `bases`.',
+        hint=(
+            "Add `base` to the config file, or `--base` to the command line, or ask the operator to add "
+            f'"{clip(minor)}" to `bases`.'
+        ),
         path=lock.path,
     )
     return None, (finding,)
@@ -96,6 +99,21 @@ def check_python(lock: Lock, facts: BaseFacts) -> tuple[Finding, ...]:
             path=lock.path,
         ),
     )
+
+
+def check_system(config: Config) -> tuple[Finding, ...]:
+    """Refuse OS packages, which only a container engine can install: an image without them would break when it runs."""
+    if not config.system_apt:
+        return ()
+    finding = Finding(
+        severity=Severity.ERROR,
+        code="SystemPackagesUnavailable",
+        message="`system.apt` names OS packages, which a container engine would have to install, and there is none here",
+        hint="Name a `base` that holds them, or remove `system.apt`; `hublish doctor` says what is missing.",
+        path=config.path,
+        key="system.apt",
+    )
+    return (finding,)
 
 
 def check_hub_packages(packages: tuple[LockedPackage, ...], config: Config, lock: Lock) -> tuple[Finding, ...]:

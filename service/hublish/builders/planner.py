@@ -18,8 +18,9 @@ from hublish.builders.basepython import make_base_facts
 from hublish.builders.bytecode import can_compile_for
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.memo import write_atomically
-from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, find_base
+from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, check_system, find_base
 from hublish.builders.repowheels import locate_wheels
+from hublish.builders.sourcefiles import read_source_file
 from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
 from hublish.builders.targetcheck import check_selection, check_target, holds, make_marker_environment
 from hublish.core.config import Config, ImageConfig
@@ -131,7 +132,7 @@ def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageRe
     )
     lock, findings = _read_lock(inputs, found)
     choice = _join_choices(choice, found)
-    findings = (*inputs.source.tree.findings, *findings)
+    findings = (*inputs.source.tree.findings, *findings, *check_system(inputs.config))
     reference, base_findings = find_base(lock, base=inputs.config.base, bases=inputs.bases)
     findings += base_findings
     if lock is None or reference is None:
@@ -172,8 +173,7 @@ def _read_file(source: Source, path: str) -> bytes | None:
     file = next((file for file in source.tree.files if file.path == path), None)
     if file is None or file.link is not None:
         return None
-    with source.open(path) as stream:
-        return stream.read()
+    return read_source_file(source, path)
 
 
 def select_packages(lock: Lock, *, dev: bool, facts: BaseFacts) -> tuple[LockedPackage, ...]:

@@ -20,7 +20,7 @@ In a repository with a Pipfile.lock:
   hublish plan        what a build would do, and why
   hublish build       the image, pushed or as an OCI layout
 """
-EPILOG = "Exit codes: " + "; ".join(f"{int(code)} {meaning}" for code, meaning in MEANINGS.items()) + "."
+EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {int(code):<3} {meaning}" for code, meaning in MEANINGS.items())
 
 app = typer.Typer(
     name="hublish",
@@ -32,15 +32,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-app.command("validate", help=validate.HELP)(validate.validate)
-app.command("plan", help=plan.HELP)(plan.plan)
+app.command("validate", help=validate.HELP, short_help="Check config and lock.")(validate.validate)
+app.command("plan", help=plan.HELP, short_help="Show what a build would do, and why.")(plan.plan)
 app.command("build", help=build.HELP)(build.build)
-app.command("serve", help=serve.HELP)(serve.serve)
+app.command("serve", help=serve.HELP, short_help="Run the service.")(serve.serve)
 runs_app = typer.Typer(help=runs.HELP, no_args_is_help=True, rich_markup_mode=None)
 runs_app.command("list", help=runs.LIST_HELP)(runs.list_runs)
 runs_app.command("show", help=runs.SHOW_HELP)(runs.show_run)
 app.add_typer(runs_app, name="runs")
-app.command("doctor", help=doctor.HELP)(doctor.doctor)
+app.command("doctor", help=doctor.HELP, short_help="Check this machine and the settings.")(doctor.doctor)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so

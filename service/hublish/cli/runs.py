@@ -31,8 +31,8 @@ SHOW_HELP = """Show one run, and with --log what its build printed.
 
 \b
 Examples:
-  hublish runs show 3f0c9a
-  hublish runs show 3f0c9a --log
+  hublish runs show 5f7c0d1f9b3a4e6d8c2b7a90e1d3f542
+  hublish runs show 5f7c0d1f9b3a4e6d8c2b7a90e1d3f542 --log
 """
 DEFAULT_LIMIT = 20
 _STYLES = {RunState.DELIVERED: "green", RunState.FAILED: "red", RunState.DENIED: "yellow"}

@@ -64,7 +64,7 @@ class LayerSummary:
         title: e.g. "numpy 2.1.0" or "32 small packages".
         digest: of the compressed blob.
         size_bytes: compressed size.
-        transfer: "uploaded", "mounted", "present" or "kept" (not pushed).
+        transfer: "uploaded", "mounted" or "present"; in an OCI layout "written" or "present".
     """
 
     title: str

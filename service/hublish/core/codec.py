@@ -6,7 +6,9 @@ of guessing. pydantic reads the plain dataclasses of this room strictly, so a da
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +18,9 @@ from hublish.errors import StoredValueInvalid, clip
 FORMAT = 1
 
 Value = TypeVar("Value")
+
+# Reading the dataclasses takes milliseconds, and the same few kinds cross every step.
+_make_adapter: Callable[[Any], TypeAdapter[Any]] = functools.cache(TypeAdapter)
 
 
 def render_value(value: object, kind: Any = None) -> str:
@@ -27,7 +32,7 @@ def render_value(value: object, kind: Any = None) -> str:
     Returns:
         One line of JSON.
     """
-    plain = TypeAdapter(type(value) if kind is None else kind).dump_python(value, mode="json")
+    plain = _make_adapter(type(value) if kind is None else kind).dump_python(value, mode="json")
     return json.dumps({"format": FORMAT, "value": plain}, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -44,7 +49,7 @@ def parse_value(kind: type[Value], text: str) -> Value:
     if not isinstance(wrapped, dict) or wrapped.get("format") != FORMAT:
         raise StoredValueInvalid(f"expected format {FORMAT} of {kind!r}, got {clip(text, limit=80)!r}")
     try:
-        parsed: Value = TypeAdapter(kind).validate_python(wrapped["value"], strict=False)
+        parsed: Value = _make_adapter(kind).validate_python(wrapped["value"], strict=False)
     except (KeyError, ValidationError) as error:
         raise StoredValueInvalid(f"stored value is no {kind!r}: {clip(str(error))}") from error
     return parsed

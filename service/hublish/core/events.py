@@ -156,7 +156,7 @@ def _read_release(payload: dict[str, object]) -> Trigger | str:
         repository=delivery.make_repository(),
         actor=delivery.sender.login,
         actor_is_bot=delivery.sender.type == "Bot",
-        semantic_key=f"release:{release.id}:{release.published_at}:{clip(release.tag_name)}",
+        semantic_key=f"release:{release.id}:{release.published_at}:{clip(release.tag_name, limit=64)}",
         ref=release.tag_name if valid else None,
         ref_kind=RefKind.TAG,
         thread=Thread(kind="release", number=release.id),

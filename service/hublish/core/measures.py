@@ -7,11 +7,10 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 def render_bytes(size_bytes: int) -> str:
     """Render a size in decimal units with at most three digits: 999 B, 1.2 kB, 365 MB."""
-    size = float(size_bytes)
-    for unit in _UNITS:
-        if size < 999.5 or unit == _UNITS[-1]:  # noqa: PLR2004  # the next unit reads better from here on
-            break
-        size /= 1000
+    size, unit = float(size_bytes), _UNITS[0]
+    for larger in _UNITS[1:]:
+        if size >= 999.5:  # noqa: PLR2004  # the next unit reads better from here on
+            size, unit = size / 1000, larger
     digits = 0 if unit == "B" or size >= 9.95 else 1  # noqa: PLR2004  # two digits say enough
     return f"{size:.{digits}f} {unit}"
 

@@ -95,7 +95,7 @@ class Plan:
 
 
 def render_plan(plan: Plan) -> str:
-    """Render a plan as canonical JSON: sorted keys, no white space, enums by value. `parse_plan` reads it back."""
+    """Render a plan as canonical JSON: sorted keys, no white space, enums and references as text."""
 
     def plain(value: object) -> object:
         match value:

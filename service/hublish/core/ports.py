@@ -33,7 +33,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobPush:
-    """How a blob got to where it is: `transfer` is "present", "mounted" or "uploaded"; bytes sent for it."""
+    """How a blob got to where it is: `transfer` is "present", "mounted", "uploaded" or "written" (a layout); its bytes."""
 
     transfer: str
     uploaded_bytes: int

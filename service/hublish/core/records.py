@@ -172,8 +172,8 @@ class RunRecords(Protocol):
     def list_runs(self, limit: int) -> tuple[Run, ...]:
         """The newest runs first."""
 
-    def list_unstarted_runs(self) -> tuple[Run, ...]:
-        """Runs still RECEIVED, oldest first: their workflow may not have started before a crash."""
+    def list_open_runs(self) -> tuple[Run, ...]:
+        """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
 
 
 class StepRecords(Protocol):
@@ -186,7 +186,7 @@ class StepRecords(Protocol):
         """A run's steps in the order they began."""
 
     def ensure_link(self, run_id: str, build_name: str, image: str) -> None:
-        """Record that a run waits for a build."""
+        """Record that a run waits for a build; a later build of the same image takes the earlier one's place."""
 
     def list_links(self, run_id: str) -> tuple[tuple[str, str], ...]:
         """`(build name, image)` of a run, in order."""
@@ -196,13 +196,13 @@ class BuildRecords(Protocol):
     """Builds, and the requests they were started with."""
 
     def ensure_request(self, key: str, request: str) -> None:
-        """Store the request of a build key as versioned JSON; the first one stays."""
+        """Store the request of a build key as versioned JSON; the newest one counts, as a repository may have moved."""
 
     def read_request(self, key: str) -> str | None:
         """The request of a build key."""
 
-    def claim_build(self, key: str, *, at: datetime) -> Build:
-        """The build to join for a key: the running or succeeded one, else the next attempt."""
+    def claim_build(self, key: str, *, at: datetime, instead_of: str | None = None) -> Build:
+        """The build to join for a key: the running or succeeded one, else (or where that is `instead_of`) a new one."""
 
     def read_build(self, name: str) -> Build | None:
         """A build by its name."""

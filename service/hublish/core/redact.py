@@ -1,7 +1,8 @@
 """Secrets taken out of text before it is stored or shown: tokens by their shape, credentials in URLs.
 
 GitHub's tokens have no fixed length (installation tokens are about 520 characters since 2026), so a known prefix and
-everything after it that can belong to a token goes.
+everything after it that can belong to a token goes. Where letters stand right before the prefix (`%3Aghs_...` in an
+encoded URL) only what is as long as a token counts: "laughs_loudly" is a word.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ import re
 
 MASK = "***"
 
-_TOKEN = re.compile(r"\b(?:gh[oprsu]_|github_pat_)[A-Za-z0-9._-]+")
-_URL_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)[^/\s@]+@", re.IGNORECASE)
-_HEADER = re.compile(r"(?P<name>\bauthorization\s*[:=]\s*(?:bearer|basic|token)\s+)\S+", re.IGNORECASE)
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+")
+_PREFIX = r"(?:gh[oprsu]_|github_pat_)"
+_TOKEN = re.compile(rf"\b{_PREFIX}[A-Za-z0-9._-]+|{_PREFIX}[A-Za-z0-9._-]{{30,}}")
+# A password may hold an unencoded "@": everything up to the last one of the authority goes.
+_URL_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)[^/?#\s\"]+@", re.IGNORECASE)
+_HEADER = re.compile(
+    r"(?P<name>\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"']+", re.IGNORECASE
+)
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+")
 
 
 def redact(text: str) -> str:

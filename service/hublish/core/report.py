@@ -13,9 +13,12 @@ from hublish.core.github_ports import CheckRun
 from hublish.core.markdown import cell, code_block, code_span, escape_inline
 from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.status import RunState
+from hublish.errors import clip
 
 SUMMARY_LIMIT_CHARACTERS = 60_000
 ANNOTATION_LIMIT = 50
+FINDINGS_LIMIT_CHARACTERS = 20_000
+"""What findings may take of a comment: GitHub refuses one over 65,536 characters, and then nothing would be said."""
 SHORT_SHA = 7
 NOT_SMOKE_TESTED = "not started in a hub: this version of hublish has no smoke test"
 
@@ -91,7 +94,7 @@ class Answer:
         run_id: the run.
         run_url: its page.
         state: how it ended (or where it stands, for the progress comment).
-        wanted: what was asked for, e.g. the tag; "" for the default branch.
+        wanted: what was asked for, e.g. the tag; "" for the default branch, or when the request names no ref.
         sha: commit, or None when it was never resolved.
         images: what was made.
         hubs: what was proposed.
@@ -133,7 +136,8 @@ def render_progress(answer: Answer, *, plan_lines: tuple[str, ...]) -> str:
         answer: the run as far as it is known.
         plan_lines: what is about to be built, one line per image, foreign parts already escaped.
     """
-    lines = [f"**Building** {_wanted(answer)}", "", *(f"- {line}" for line in plan_lines), *_remarks(answer)]
+    verb = "Delivering" if answer.state is RunState.DELIVERING else "Building"
+    lines = [f"**{verb}** {_wanted(answer)}", "", *(f"- {line}" for line in plan_lines), *_remarks(answer)]
     return _finish(answer, kind="progress", lines=lines)
 
 
@@ -154,8 +158,10 @@ def _answer_lines(answer: Answer) -> list[str]:
 
 
 def _wanted(answer: Answer) -> str:
-    what = code_span(answer.wanted) if answer.wanted else "the default branch"
-    return what if answer.sha is None else f"{what} at {answer.sha[:SHORT_SHA]}"
+    if answer.sha is None:
+        # Nothing that could be a ref was named, so that there is no more to say of the request than that it came.
+        return code_span(answer.wanted) or "the request"
+    return f"{code_span(answer.wanted) or 'the default branch'} at {answer.sha[:SHORT_SHA]}"
 
 
 def _image_table(image: ImageReport, hubs: tuple[HubReport, ...]) -> list[str]:
@@ -197,21 +203,42 @@ def _failure_lines(failure: Failure) -> list[str]:
 def _remarks(answer: Answer) -> list[str]:
     lines: list[str] = []
     if answer.findings:
-        lines += ["", *(f"- {_finding_text(finding)}" for finding in answer.findings[:ANNOTATION_LIMIT])]
+        lines += ["", *_finding_lines(answer.findings)]
     if answer.notes:
         lines += ["", *(escape_inline(note, limit=512) for note in answer.notes)]
     return lines
 
 
+def _finding_lines(findings: tuple[Finding, ...]) -> list[str]:
+    lines: list[str] = []
+    room = FINDINGS_LIMIT_CHARACTERS
+    for finding in findings[:ANNOTATION_LIMIT]:
+        line = f"- {_finding_text(finding)}"
+        room -= len(line)
+        if room < 0:
+            break
+        lines.append(line)
+    left = len(findings) - len(lines)
+    return [*lines, f"- and {left} more; `hublish validate` shows all of them"] if left else lines
+
+
 def _finding_text(finding: Finding) -> str:
-    hint = f" {escape_inline(finding.hint, limit=512)}" if finding.hint else ""
+    hint = f" ({escape_inline(finding.hint, limit=512)})" if finding.hint else ""
     where = code_span(finding.place)
     return f"{finding.severity.value}, {where}: {escape_inline(finding.message, limit=1024)}{hint}"
 
 
 def _finish(answer: Answer, *, kind: str, lines: list[str]) -> str:
     link = f"[Steps and log]({answer.run_url})"
-    return "\n".join([*lines, "", link, "", make_marker(answer.run_id, kind)])
+    return "\n".join([_fit(lines), "", link, "", make_marker(answer.run_id, kind)])
+
+
+def _fit(lines: list[str]) -> str:
+    text = "\n".join(lines)
+    if len(text) <= SUMMARY_LIMIT_CHARACTERS:
+        return text
+    whole, _, _ = text[:SUMMARY_LIMIT_CHARACTERS].rpartition("\n")
+    return f"{whole}\n\n…"
 
 
 _CONCLUSIONS = {
@@ -234,10 +261,11 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
     """
     ended = answer.state.ended
     own = tuple(report for report in answer.images if report.title == image)
-    title = f"{_HEADLINES[answer.state]}: {answer.wanted}" if ended else f"{answer.state.value}: {answer.wanted}"
+    wanted = clip(answer.wanted) or "the default branch"
+    title = f"{_HEADLINES[answer.state]}: {wanted}" if ended else f"{answer.state.value}: {wanted}"
     if answer.failure is not None:
         title = f"{_HEADLINES[answer.state]}: {answer.failure.code}"
-    summary = "\n".join(_answer_lines(answer)) if ended else f"[Steps and log]({answer.run_url})"
+    summary = _fit(_answer_lines(answer)) if ended else f"[Steps and log]({answer.run_url})"
     return CheckRun(
         name=f"hublish / {image}",
         external_id=f"{answer.run_id}/{image}",
@@ -245,7 +273,7 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
         status="completed" if ended else ("queued" if answer.state is RunState.RECEIVED else "in_progress"),
         conclusion=_CONCLUSIONS[answer.state] if ended else None,
         title=f"{title} ({own[0].digest[:19]})" if own else title,
-        summary=summary[:SUMMARY_LIMIT_CHARACTERS],
+        summary=summary,
         details_url=answer.run_url,
         annotations=tuple(
             (finding.path, finding.line, _LEVELS[finding.severity], finding.message)

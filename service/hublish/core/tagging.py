@@ -33,5 +33,8 @@ def make_image_tags(image: ImageConfig, ref: ResolvedRef) -> tuple[tuple[str, ..
         return (f"{slug}-{short}" if slug else f"sha-{short}",), ()
     tags = make_tags(image, release=ref.name)
     fixed = tuple(tag for tag, written in zip(tags, image.tags, strict=True) if RELEASE in written)
-    floating = tuple(tag for tag, written in zip(tags, image.tags, strict=True) if RELEASE not in written)
+    # A release may be called "latest": its own tag is set once, and not as one that moves.
+    floating = tuple(
+        tag for tag, written in zip(tags, image.tags, strict=True) if RELEASE not in written and tag not in fixed
+    )
     return fixed, floating

@@ -6,12 +6,14 @@ finished layers makes that cheap.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,12 +21,14 @@ from hublish.builders.layered import build_layered
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Progress, Step
 from hublish.core.plan import Plan, Strategy, make_build_key
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, PackageIndex, Source, SourceFetcher
+from hublish.core.redact import redact
 from hublish.core.reference import Reference
 from hublish.errors import BuildCancelled, BuildFailed, HublishError, SourceInvalid, StrategyUnavailable, clip
 
 LAST_LINES = 20
 MESSAGE_LIMIT = 4000
 ENDED_RUNS_KEPT = 500
+MEMO_NAME_DIGITS = 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,9 +45,14 @@ class _Run:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
     def tell(self, line: str) -> None:
-        """Log a line and remember it for the answer."""
-        self.lines.append(line)
+        """Log a line and remember it for the answer, without what looks like a secret."""
+        self.lines.append(redact(line))
         self.log.append(line)
+
+    def tell_end(self, line: str) -> None:
+        """Log how it ended, as far as the log can be written: a full disk must not cost the run its outcome."""
+        with suppress(HublishError, OSError):
+            self.tell(line)
 
     def advance(self, progress: Progress) -> None:
         """Note how far it is."""
@@ -151,7 +160,7 @@ class LocalEngine:
             outcome = self._stopped(run, exc)
         except Exception as exc:  # noqa: BLE001 -- the boundary of a build: an error here must end it, not the thread
             frame = traceback.extract_tb(exc.__traceback__)[-1]
-            run.tell(f"unexpected {type(exc).__name__} in {Path(frame.filename).name}:{frame.lineno}")
+            run.tell_end(f"unexpected {type(exc).__name__} in {Path(frame.filename).name}:{frame.lineno}")
             outcome = BuildStopped(
                 code="Unexpected",
                 message=f"the build stopped at an error nobody foresaw: {type(exc).__name__}",
@@ -183,6 +192,7 @@ class LocalEngine:
             log=run.tell,
             progress=run.advance,
             cancelled=lambda: self._should_stop(run),
+            memo_name=_make_memo_name(run.request),
             clock=self._clock,
         )
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
@@ -209,10 +219,10 @@ class LocalEngine:
         if cancelled and not run.stop.is_set() and self._is_late(run):
             message = f"the build ran into its limit of {run.request.plan.time_seconds} seconds"
             hint = "Raise `limits.time` in the config file if the operator allows, or build less."
-        run.tell(f"error: {message}")
+        run.tell_end(f"error: {message}")
         return BuildStopped(
             code=error.code,
-            message=clip(message, limit=MESSAGE_LIMIT),
+            message=redact(clip(message, limit=MESSAGE_LIMIT)),
             hint=hint,
             step=run.step,
             cancelled=cancelled,
@@ -227,6 +237,12 @@ def _verify_source(source: Source, plan: Plan) -> None:
             f"the tree of {plan.commit} has {source.tree.digest}, it was planned with {plan.source_digest}",
             hint="Ask for the build again.",
         )
+
+
+def _make_memo_name(request: BuildRequest) -> str:
+    """The owner, as a name of a folder: what one owner's builds left is never taken for another's."""
+    owner = "" if request.repository is None else request.repository.owner.lower()
+    return hashlib.sha256(owner.encode()).hexdigest()[:MEMO_NAME_DIGITS]
 
 
 def _find_target(request: BuildRequest) -> Reference:

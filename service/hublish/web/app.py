@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
+
+from hublish.errors import HublishError
+from hublish.telemetry import get_logger
+
+_log = get_logger(__name__)
 
 HealthCheck = Callable[[], dict[str, str]]
 """Name of a part -> "ok" or what is wrong with it; blocks."""
@@ -37,6 +42,12 @@ def make_app(
     app = FastAPI(title="hublish", docs_url=None, redoc_url=None, openapi_url=None, lifespan=manage)
     for router in routers:
         app.include_router(router)
+
+    @app.exception_handler(HublishError)
+    async def answer_failure(_request: Request, error: Exception) -> Response:
+        # What went wrong is for the operator's log; a visitor learns that it may pass.
+        _log.error("page failed", error=str(error), kind=type(error).__name__)
+        return PlainTextResponse("The page cannot be shown now; try again later.\n", status_code=503)
 
     @app.get("/healthz")
     async def show_health() -> JSONResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,8 @@ from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.records import BuildRecords, RunRecords, RunStep, StepRecords
 
 TAIL_LINES = 400
-LOG_LINES = 100_000
+LOG_LINES = 10_000
+"""Lines of one answer: all of a long log at once would be held in memory; the next ones are a request away."""
 _HEADERS = {
     # The page shows text that strangers caused: nothing in it may run, load or be framed.
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -24,6 +26,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
 }
+_STYLE_HEADERS = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
+_LINE_ID = re.compile(r"[0-9]{1,15}")
 _MARKS = {"running": "…", "done": "✓", "failed": "✗", "skipped": "-"}
 
 
@@ -66,9 +70,11 @@ def make_view_router(
         known = {name for name, _ in steps.list_links(run_id)}
         if build not in known:
             return PlainTextResponse("no such log\n", status_code=404, headers=_HEADERS)
-        after = request.query_params.get("after", "0")
-        lines = archive.read_lines(build, after=int(after) if after.isdecimal() else 0, limit=LOG_LINES)
+        after = request.query_params.get("after", "")
+        lines = archive.read_lines(build, after=int(after) if _LINE_ID.fullmatch(after) else 0, limit=LOG_LINES)
         text = "".join(f"{line.id} {line.text}\n" for line in lines)
+        if len(lines) == LOG_LINES:
+            text += f"… more with ?after={lines[-1].id}\n"
         return PlainTextResponse(text, headers=_HEADERS)
 
     @router.get("/runs/{run_id}/state")
@@ -83,7 +89,7 @@ def make_view_router(
     @router.get("/style.css")
     def show_style() -> Response:
         style = (Path(__file__).parent / "templates" / "style.css").read_text()
-        return Response(style, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+        return Response(style, media_type="text/css", headers=_STYLE_HEADERS)
 
     return router
 

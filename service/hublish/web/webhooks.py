@@ -17,16 +17,21 @@ from concurrent.futures import Executor
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 
 from hublish.errors import HublishError, WebhookRefused
 from hublish.telemetry import get_logger
 
 SIGNATURE_HEADER = "x-hub-signature-256"
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
+_LONGEST_LENGTH = 15
 _GUID = re.compile(r"[0-9A-Za-z-]{1,64}")
-_EVENT = re.compile(r"[a-z_]{1,64}")
+_EVENT = re.compile(r"[a-z0-9_]{1,64}")
 STORE_TIMEOUT_SECONDS = 8.0
 """Below the ten seconds after which GitHub gives up: better a clear 503, which GitHub shows and lets people redeliver."""
+
+BODY_TIMEOUT_SECONDS = 10.0
+"""GitHub itself gives up then; bodies that drip would otherwise be held, unsigned as they still are, without an end."""
 
 StoreDelivery = Callable[[str, str, bytes], bool]
 """`(guid, event, body)`; False when this very delivery came before."""
@@ -60,19 +65,25 @@ async def read_body(request: Request, *, limit_bytes: int) -> bytes:
     """Read a body of at most `limit_bytes`, without ever holding more.
 
     Raises:
-        WebhookRefused: status 413.
+        WebhookRefused: status 413 where it is larger, 408 where it comes too slowly, 400 where the sender hung up.
     """
     declared = request.headers.get("content-length", "")
     too_large = WebhookRefused(f"a delivery holds at most {limit_bytes} bytes", status=413)
-    if declared.isdecimal() and int(declared) > limit_bytes:
+    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit_bytes):
         raise too_large
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit_bytes:
-            raise too_large
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit_bytes:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError as error:
+        raise WebhookRefused("the delivery's body came too slowly", status=408) from error
+    except ClientDisconnect as error:
+        raise WebhookRefused("the delivery ended before its body was complete", status=400) from error
     return b"".join(parts)
 
 

@@ -10,11 +10,14 @@ from dataclasses import replace
 
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID, WorkflowHandleAsync
 
-from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, EngineStatus, Step
+from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Step
 from hublish.core.codec import parse_value, render_value
 from hublish.core.ports import BuildLog
+from hublish.core.records import Build
+from hublish.core.reference import parse_reference
 from hublish.errors import BuildFailed
 from hublish.workflows.durable import Fault, run_async_effect, run_effect, workflow
+from hublish.workflows.prepared import PreparedImage
 from hublish.workflows.services import Services
 
 POLL_SECONDS = 0.25
@@ -77,6 +80,38 @@ class BuildWorkflow(DBOSConfiguredInstance):
     def _record(self, name: str, outcome: str) -> None:
         parsed: BuildOutcome = parse_value(BuildOutcome, outcome)  # type: ignore[arg-type]  # a union is no type to mypy
         self._services.builds.finish_build(name, parsed, at=self._services.now())
+
+
+def claim_image_build(services: Services, image: PreparedImage) -> Build:
+    """Claim the build to join for an image; a succeeded one counts only while its image stands in the registry.
+
+    Raises:
+        RegistryFailed: the registry cannot be asked.
+    """
+    build = services.builds.claim_build(image.build_key, at=services.now())
+    if not isinstance(build.outcome, BuildSucceeded):
+        return build
+    built = parse_reference(image.name).with_digest(build.outcome.digest)
+    if services.images.fetch_manifest(built) is not None:
+        return build
+    # A registry's clean-up may take what a release once pointed at; joined again and again, it would never come back.
+    return services.builds.claim_build(image.build_key, at=services.now(), instead_of=build.name)
+
+
+def settle_build(services: Services, name: str) -> BuildOutcome:
+    """How a build ended whose workflow is over; one that left no outcome is recorded as lost, so that it is not joined."""
+    build = services.builds.read_build(name)
+    if build is not None and build.outcome is not None:
+        return build.outcome
+    lost = BuildStopped(
+        code="BuildLost",
+        message=f"{name} ended without an outcome",
+        hint="Ask again: the build starts anew.",
+        step=Step.FETCH,
+        transient=True,
+    )
+    services.builds.finish_build(name, lost, at=services.now())
+    return lost
 
 
 async def start_build(build: BuildWorkflow, name: str) -> WorkflowHandleAsync[str]:

@@ -9,6 +9,7 @@ Red or failed takes the same road to its answer. The order of steps is part of t
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -19,13 +20,15 @@ from dbos import error as dbos_error
 from hublish.core.building import BuildStopped, BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.events import Trigger
-from hublish.core.report import Answer, Failure, HubReport, ImageReport
+from hublish.core.redact import redact
+from hublish.core.report import Answer, Failure, HubReport
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing, clip
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
-from hublish.workflows.build import BuildWorkflow, start_build
-from hublish.workflows.durable import Fault, make_fault, run_effect, workflow
+from hublish.workflows.build import BuildWorkflow, claim_image_build, settle_build, start_build
+from hublish.workflows.durable import EFFECT_ATTEMPTS, Fault, make_fault, run_effect, workflow
+from hublish.workflows.ending import end_run, end_with, make_failure, with_hubs, with_images
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -34,6 +37,9 @@ from hublish.workflows.services import Services
 
 COURTESY_ATTEMPTS = 1
 """Tries of what a run can do without (reaction, first comment, open check), beside those its client makes anyway."""
+
+ANSWER_ATTEMPTS = 14
+"""Tries of the answer, 1 s to an hour apart: some hours of GitHub's absence are waited out, as nothing else is owed more."""
 
 Value = TypeVar("Value")
 
@@ -70,7 +76,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         except Exception as error:  # noqa: BLE001  # the boundary of a run: everything ends in an answer
             # Whatever nobody foresaw still ends in an answer; the log of the service says more.
             _log.exception("run failed unexpectedly", run=run_id)
-            prepared = Prepared(state=RunState.FAILED, failure=_make_failure(make_fault(error)), ref=None)
+            prepared = Prepared(state=RunState.FAILED, failure=make_failure(make_fault(error)), ref=None)
             return await self._finish(run_id, prepared, self._make_answer(run_id, prepared, ""))
 
     async def _bring(self, run_id: str) -> str:
@@ -78,7 +84,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         await run_effect("acknowledge", type(None), call, attempts=COURTESY_ATTEMPTS)
         prepared = await self._stage("plan", run_id, Prepared, lambda: self._preparation.run(run_id))
         if isinstance(prepared, Fault):
-            prepared = Prepared(state=RunState.FAILED, failure=_make_failure(prepared), ref=None)
+            prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
         wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
         answer = self._make_answer(run_id, prepared, wanted if isinstance(wanted, str) else "")
         if prepared.state is RunState.BUILDING:
@@ -101,8 +107,10 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         await run_effect("announce", type(None), announce, attempts=COURTESY_ATTEMPTS)
         built = await self._build_all(run_id, prepared)
         if built.failure is not None:
-            return _end_with(answer, built.failure)
+            return end_with(answer, built.failure)
         await run_effect("state delivering", type(None), lambda: self._move(run_id, RunState.DELIVERING, None))
+        announce = partial(self._answering.announce, run_id, replace(answer, state=RunState.DELIVERING), prepared)
+        await run_effect("announce delivering", type(None), announce, attempts=COURTESY_ATTEMPTS)
         return await self._deliver(run_id, prepared, answer, built)
 
     async def _build_all(self, run_id: str, prepared: Prepared) -> _Built:
@@ -110,14 +118,16 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         for image in prepared.images:
             name = await run_effect(f"claim {image.title}", str, partial(self._claim, run_id, image))
             if isinstance(name, Fault):
-                return _Built(names=(), failure=_make_failure(name))
+                return _Built(names=(), failure=make_failure(name))
             names.append(name)
         # One after the other: the history numbers the calls, so their order must not depend on timing.
         started = [await start_build(self._build, name) for name in dict.fromkeys(names)]
         for handle in started:
-            await handle.get_result()
+            # A build that was cancelled or given up leaves no outcome, which is an answer as well.
+            with suppress(dbos_error.DBOSException):
+                await handle.get_result()
         built = await run_effect("builds", _Built, partial(self._collect, run_id, prepared, tuple(names)))
-        return _Built(names=(), failure=_make_failure(built)) if isinstance(built, Fault) else built
+        return _Built(names=(), failure=make_failure(built)) if isinstance(built, Fault) else built
 
     async def _deliver(self, run_id: str, prepared: Prepared, answer: Answer, built: _Built) -> Answer:
         images: list[Delivered] = []
@@ -125,9 +135,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             call = partial(self._publish, run_id, prepared, image, name)
             delivered = await self._stage(f"publish {image.title}", run_id, Delivered, call)
             if isinstance(delivered, Fault):
-                return _end_with(answer, _make_failure(delivered))
+                return end_with(answer, make_failure(delivered))
             images.append(delivered)
-        answer = _with_images(answer, tuple(images))
+        answer = with_images(answer, tuple(images))
         hubs: list[HubReport] = []
         for hub in prepared.hubs:
             call_hub = partial(self._proposal.run, run_id, prepared, hub, tuple(images))
@@ -136,15 +146,18 @@ class DeliverWorkflow(DBOSConfiguredInstance):
                 detail = f"{report.message} {report.hint}".strip()
                 report = HubReport(hub=hub, url=None, number=None, detail=detail, ok=False)
             hubs.append(report)
-        return _with_hubs(answer, tuple(hubs))
+        return with_hubs(answer, tuple(hubs))
 
     async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> None:
         call = partial(self._answering.check, run_id, answer, tuple(image.title for image in prepared.images))
         await run_effect("check ended", type(None), call)
-        await self._stage("answer", run_id, type(None), partial(self._answering.answer, run_id, answer))
+        say = partial(self._answering.answer, run_id, answer)
+        await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
         await run_effect("tidy", type(None), partial(self._answering.tidy, run_id, answer))
 
-    async def _stage(self, name: str, run_id: str, kind: type[Value], call: Callable[[], Value]) -> Value | Fault:
+    async def _stage(
+        self, name: str, run_id: str, kind: type[Value], call: Callable[[], Value], *, attempts: int = EFFECT_ATTEMPTS
+    ) -> Value | Fault:
         """An effect that people see as a step of the run."""
 
         def recorded() -> Value:
@@ -154,19 +167,25 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             except HublishError as error:
                 self._note(run_id, name, "running" if error.transient else "failed", error.message)
                 raise
-            self._note(run_id, name, "done", "")
+            except Exception as error:
+                self._note(run_id, name, "failed", make_fault(error).message)
+                raise
+            ended_badly = isinstance(value, Prepared) and value.failure is not None
+            self._note(run_id, name, "failed" if ended_badly else "done", "")
             return value
 
-        return await run_effect(name, kind, recorded)
+        return await run_effect(name, kind, recorded, attempts=attempts)
 
     def _note(self, run_id: str, name: str, state: str, detail: str) -> None:
-        self._services.steps.ensure_step(run_id, name, state=state, detail=clip(detail), at=self._services.now())
+        self._services.steps.ensure_step(
+            run_id, name, state=state, detail=clip(redact(detail)), at=self._services.now()
+        )
 
     def _move(self, run_id: str, state: RunState, sha: str | None) -> None:
         self._services.runs.move_run(run_id, state, at=self._services.now(), sha=sha)
 
     def _claim(self, run_id: str, image: PreparedImage) -> str:
-        build = self._services.builds.claim_build(image.build_key, at=self._services.now())
+        build = claim_image_build(self._services, image)
         self._services.steps.ensure_link(run_id, build.name, image.title)
         self._note(run_id, f"build {image.title}", "running", "")
         return build.name
@@ -174,18 +193,15 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _collect(self, run_id: str, prepared: Prepared, names: tuple[str, ...]) -> _Built:
         failure: Failure | None = None
         for image, name in zip(prepared.images, names, strict=True):
-            build = self._services.builds.read_build(name)
-            outcome = None if build is None else build.outcome
-            ok = isinstance(outcome, BuildSucceeded)
-            detail = outcome.message if isinstance(outcome, BuildStopped) else ""
-            self._note(run_id, f"build {image.title}", "done" if ok else "failed", detail)
-            if not ok and failure is None:
-                failure = self._explain(name, outcome if isinstance(outcome, BuildStopped) else None)
+            outcome = settle_build(self._services, name)
+            if isinstance(outcome, BuildSucceeded):
+                self._note(run_id, f"build {image.title}", "done", "")
+                continue
+            self._note(run_id, f"build {image.title}", "failed", outcome.message)
+            failure = failure or self._explain(name, outcome)
         return _Built(names=names, failure=failure)
 
-    def _explain(self, name: str, outcome: BuildStopped | None) -> Failure:
-        if outcome is None:
-            return Failure(code="BuildLost", message=f"{name} ended without an outcome", hint="start the build again")
+    def _explain(self, name: str, outcome: BuildStopped) -> Failure:
         return Failure(
             code=outcome.code,
             message=outcome.message,
@@ -219,47 +235,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
 
     def _end(self, run_id: str, answer: Answer) -> None:
         _log.info("run ended", run=run_id, state=answer.state.value)
-        message = "" if answer.failure is None else f"{answer.failure.code}: {answer.failure.message}"
-        self._services.runs.move_run(
-            run_id, answer.state, at=self._services.now(), sha=answer.sha, message=clip(message, limit=1024)
-        )
-
-
-def _make_failure(fault: Fault) -> Failure:
-    return Failure(code=fault.code, message=fault.message, hint=fault.hint)
-
-
-def _end_with(answer: Answer, failure: Failure) -> Answer:
-    return replace(answer, state=RunState.FAILED, failure=failure)
-
-
-def _with_images(answer: Answer, images: tuple[Delivered, ...]) -> Answer:
-    reports = tuple(
-        ImageReport(
-            title=image.prepared.title,
-            reference=f"{image.prepared.name}:{image.tags[0]}"
-            if image.tags
-            else f"{image.prepared.name}@{image.digest}",
-            digest=image.digest,
-            tags=image.tags[1:],
-            kept_tags=image.kept_tags,
-            size_bytes=image.size_bytes,
-            layers=image.layers,
-            uploaded_bytes=image.uploaded_bytes,
-            seconds=image.seconds,
-        )
-        for image in images
-    )
-    return replace(answer, state=RunState.DELIVERED, images=reports)
-
-
-def _with_hubs(answer: Answer, hubs: tuple[HubReport, ...]) -> Answer:
-    answer = replace(answer, hubs=hubs)
-    refused = next((hub for hub in hubs if not hub.ok), None)
-    if refused is None:
-        return answer
-    message = f"The image was pushed, but the hub {refused.hub} does not list it: {refused.detail}"
-    return _end_with(answer, Failure(code="HubRefused", message=message, hint="then publish the release again"))
+        end_run(self._services, run_id, answer)
 
 
 def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:
@@ -270,3 +246,9 @@ def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:
             DBOS.start_workflow(deliver.run, run_id)
 
     return start
+
+
+def find_workflow_state(run_id: str) -> str | None:
+    """The engine's state of a run's workflow; None when it knows none."""
+    status = DBOS.get_workflow_status(f"deliver-{run_id}")
+    return None if status is None else status.status

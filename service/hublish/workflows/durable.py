@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,9 @@ WORKFLOW_VERSION = "1"
 
 EFFECT_ATTEMPTS = 8
 """Tries of one effect, 1 s to 64 s apart: a little over two minutes of outage are waited out."""
+
+HISTORY_SUFFIX = "-workflows"
+"""What the name of the engine's SQLite file has more than ours."""
 
 Value = TypeVar("Value")
 
@@ -139,7 +143,7 @@ def make_workflow_database(url: str) -> str:
     if parsed.get_backend_name() != "sqlite" or parsed.database is None:
         return url
     file = Path(parsed.database)
-    return parsed.set(database=str(file.with_name(f"{file.stem}-workflows{file.suffix}"))).render_as_string()
+    return parsed.set(database=str(file.with_name(f"{file.stem}{HISTORY_SUFFIX}{file.suffix}"))).render_as_string()
 
 
 def prepare_workflows(*, database_url: str, executor_id: str) -> None:
@@ -153,7 +157,22 @@ def prepare_workflows(*, database_url: str, executor_id: str) -> None:
         "serializer": DBOSPortableJSONSerializer(),
         "notification_listener_polling_interval_sec": 0.2,
     }
+    if not sa.event.contains(sa.Engine, "handle_error", _wait_for_room):
+        sa.event.listen(sa.Engine, "handle_error", _wait_for_room, retval=True)
     DBOS(config=config)
+
+
+def _wait_for_room(context: sa.ExceptionContext) -> Exception | None:
+    """Make the engine wait when the disk of its SQLite file is full, as it waits when the file is locked.
+
+    It would end the workflow otherwise and could not even write that down: the run would stand still until the next
+    start. PostgreSQL's full disk is waited out by the engine itself.
+    """
+    database = "" if context.engine is None else context.engine.url.database or ""
+    if HISTORY_SUFFIX not in Path(database).name or "disk is full" not in str(context.original_exception):
+        return None
+    orig = sqlite3.OperationalError("database is locked: its disk is full")
+    return sa.exc.OperationalError(context.statement, None, orig)
 
 
 def launch_workflows() -> None:

@@ -15,10 +15,15 @@ from hublish.core.records import Delivery, DeliveryState, Run
 from hublish.core.status import RunState
 from hublish.errors import HublishError, WebhookRefused
 from hublish.telemetry import get_logger
+from hublish.workflows.durable import make_fault
 from hublish.workflows.services import Services
 
 BATCH = 200
 IDLE_SECONDS = 1.0
+SWEEP_EVERY = 300
+"""Looks between two sweeps: at most five minutes."""
+TRIES = 60
+"""Looks at a delivery that fails in a way nobody foresaw; about a minute, then it no longer stands before others."""
 
 _log = get_logger(__name__)
 
@@ -26,22 +31,27 @@ _log = get_logger(__name__)
 class Inbox:
     """Looks at due deliveries in a thread of its own; `wake` makes it look at once."""
 
-    def __init__(self, services: Services, *, start_run: Callable[[str], None]) -> None:
+    def __init__(
+        self, services: Services, *, start_run: Callable[[str], None], sweep: Callable[[], object] = lambda: None
+    ) -> None:
         """Nothing starts here.
 
         Args:
             services: the ports.
             start_run: starts the workflow of a run id, or does nothing when it has started.
+            sweep: called at the start and every few minutes; ends what nobody works on.
         """
         self._services = services
         self._start_run = start_run
+        self._sweep = sweep
         self._due = threading.Event()
         self._stopping = threading.Event()
+        self._failures: dict[int, int] = {}
         self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
 
     def start(self) -> None:
-        """Start looking; first the runs that a crash left without a workflow are started."""
-        for run in self._services.runs.list_unstarted_runs():
+        """Start looking; first the runs that a crash left without a workflow are started, and lost ones ended."""
+        for run in self._services.runs.list_open_runs():
             self._start_run(run.id)
         self._thread.start()
 
@@ -56,25 +66,56 @@ class Inbox:
         self._thread.join(timeout=10)
 
     def _work(self) -> None:
+        idle = 0
         while not self._stopping.is_set():
             try:
+                if idle % SWEEP_EVERY == 0:
+                    self._sweep()
                 busy = self.take_batch() == BATCH
             except Exception:  # noqa: BLE001  # a boundary: the thread must outlive whatever goes wrong here
                 # The thread must outlive a database that is away for a while; the deliveries stay due.
                 _log.exception("deliveries could not be read")
                 busy = False
+            idle += 1
             if not busy:
                 self._due.wait(IDLE_SECONDS)
                 self._due.clear()
 
     def take_batch(self) -> int:
-        """Look at the due deliveries once; returns how many there were."""
-        due = self._services.deliveries.list_due_deliveries(BATCH)
-        for delivery in due:
+        """Look at the due deliveries once; returns how many of them are no longer due."""
+        taken = 0
+        for delivery in self._services.deliveries.list_due_deliveries(BATCH):
             if self._stopping.is_set():
                 break
-            self._take(delivery)
-        return len(due)
+            try:
+                self._take(delivery)
+            except HublishError as error:
+                _log.warning("delivery stays due", guid=delivery.guid, code=error.code, error=error.message)
+                taken += not error.transient and self._give_up(delivery, error)
+            except Exception as error:  # noqa: BLE001  # a boundary: one delivery must not stand in the way of others
+                if delivery.id not in self._failures:
+                    _log.exception("delivery failed unexpectedly", guid=delivery.guid)
+                taken += self._give_up(delivery, error)
+            else:
+                self._failures.pop(delivery.id, None)
+                taken += 1
+        return taken
+
+    def _give_up(self, delivery: Delivery, error: Exception) -> bool:
+        """Count a failure; at the last one the delivery is put away with the reason, until it is delivered again."""
+        failures = self._failures[delivery.id] = self._failures.get(delivery.id, 0) + 1
+        if failures < TRIES:
+            return False
+        fault = make_fault(error)
+        self._services.deliveries.finish_delivery(
+            delivery.id,
+            times=delivery.times,
+            state=DeliveryState.IGNORED,
+            reason=f"{fault.code}: {fault.message}",
+            run_id=None,
+        )
+        del self._failures[delivery.id]
+        return True
 
     def _take(self, delivery: Delivery) -> None:
         state, reason, run_id = DeliveryState.IGNORED, "", None
@@ -85,12 +126,8 @@ class Inbox:
         if isinstance(event, Ignored):
             reason = event.reason
         else:
-            try:
-                run_id = self._ensure_run(event, again=delivery.times > 1).id
-                self._start_run(run_id)
-            except HublishError as error:
-                _log.warning("delivery stays due", guid=delivery.guid, code=error.code, error=error.message)
-                return
+            run_id = self._ensure_run(event, again=delivery.times > 1).id
+            self._start_run(run_id)
             state = DeliveryState.ACCEPTED
         self._services.deliveries.finish_delivery(
             delivery.id, times=delivery.times, state=state, reason=reason, run_id=run_id

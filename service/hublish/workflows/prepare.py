@@ -9,15 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hublish.builders.planner import PlanInputs, make_plan
+from hublish.builders.sourcefiles import read_config
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
 from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
 from hublish.core.events import Trigger
 from hublish.core.finding import Finding
-from hublish.core.markdown import code_span
+from hublish.core.markdown import code_span, escape_inline
 from hublish.core.namespaces import check_namespace
 from hublish.core.plan import Plan, Strategy, Trust, make_build_key
 from hublish.core.ports import Source
+from hublish.core.redact import redact
 from hublish.core.reference import Reference
 from hublish.core.report import SHORT_SHA, Failure
 from hublish.core.repository import RefKind, ResolvedRef
@@ -26,6 +28,7 @@ from hublish.core.tagging import make_image_tags
 from hublish.core.triggers import Deny, Skip, decide
 from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
 from hublish.workflows.prepared import Prepared, PreparedImage
+from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
 from hublish.workflows.services import Services
 
@@ -103,7 +106,7 @@ class Preparation:
     def _plan(self, trigger: Trigger, ref: ResolvedRef, publish: Config) -> Prepared:
         services = self._services
         source = services.sources.fetch_source(trigger.repository, ref)
-        at_commit = _read_config(source, trigger.repository.name)
+        at_commit = read_config(source, repository_name=trigger.repository.name)
         config = _merge(publish, at_commit.config)
         findings = (*at_commit.findings, *check_config_names(source.tree.paths))
         if at_commit.config is None and at_commit.findings:
@@ -115,10 +118,15 @@ class Preparation:
             return Prepared(state=RunState.FAILED, failure=failure, ref=ref, findings=findings)
         images: list[PreparedImage] = []
         notes: list[str] = []
+        for hub in config.hubs:
+            find_hub(services.policy.hubs, hub)
         for image in config.images:
-            prepared, more = self._plan_image(trigger, ref, config, image, source)
+            try:
+                prepared, more = self._plan_image(trigger, ref, config, image, source)
+            except _PlanRefused as error:
+                raise _PlanRefused(_join(findings, error.findings)) from error
             images.append(prepared)
-            findings = (*findings, *(finding for finding in more if finding not in findings))
+            findings = _join(findings, more)
         hubs = config.hubs if ref.kind is RefKind.TAG else ()
         if config.hubs and not hubs:
             notes.append("No hub is changed: only a tag goes the whole way.")
@@ -202,14 +210,6 @@ class _PlanRefused(FindingsError):
         return "PlanInvalid"
 
 
-def _read_config(source: Source, repository_name: str) -> ParsedConfig:
-    for path in CONFIG_PATHS:
-        if path in source.tree.paths:
-            with source.open(path) as file:
-                return parse_config(file.read(), path=path, repository_name=repository_name)
-    return EMPTY_CONFIG
-
-
 def _merge(publish: Config, at_commit: Config | None) -> Config:
     """The config that counts: names, hubs and triggers of the default branch, the rest as it is at the commit."""
     if at_commit is None:
@@ -220,11 +220,15 @@ def _merge(publish: Config, at_commit: Config | None) -> Config:
     return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers)
 
 
+def _join(findings: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return (*findings, *(finding for finding in more if finding not in findings))
+
+
 def _describe(image: ImageConfig, plan: Plan) -> str:
     line = f"{code_span(image.title)}: {plan.strategy.value}"
     if plan.strategy is Strategy.LAYERED and plan.base is not None:
         line += f", {len(plan.packages)} packages on {code_span(str(plan.base))}"
-    return f"{line} ({plan.reason})"
+    return f"{line} ({escape_inline(plan.reason)})"
 
 
 def _describe_resources(config: Config) -> str:
@@ -240,5 +244,5 @@ def _describe_resources(config: Config) -> str:
 
 
 def _fail(error: HublishError, *, findings: tuple[Finding, ...] = ()) -> Prepared:
-    failure = Failure(code=error.code, message=error.message, hint=error.hint)
+    failure = Failure(code=error.code, message=redact(error.message), hint=error.hint)
     return Prepared(state=RunState.FAILED, failure=failure, ref=None, findings=findings)

@@ -6,10 +6,13 @@ pushed to is left alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from hublish.builders.sourcefiles import read_source_file
 from hublish.catalogs.entry import CatalogEdit, Entry, Pin, make_image_name
 from hublish.catalogs.imagestream import edit_imagestream
+from hublish.catalogs.kustomization import NAMES as KUSTOMIZATION_NAMES
 from hublish.core.codec import parse_value
 from hublish.core.consent import CONSENT_PATH, HubRule, check_consent, parse_hub_consent
 from hublish.core.events import Trigger
@@ -27,7 +30,7 @@ from hublish.core.report_pull_request import (
     render_title,
 )
 from hublish.core.repository import RefKind, Repository, ResolvedRef
-from hublish.errors import CatalogInvalid, HublishError, NotAllowed, PullRequestTaken, SourceMissing
+from hublish.errors import CatalogInvalid, HublishError, NotAllowed, PullRequestTaken, SourceMissing, clip
 from hublish.workflows.prepared import Delivered, Prepared
 from hublish.workflows.services import Hub, Services
 
@@ -53,7 +56,8 @@ class Proposal:
         if run is None or prepared.ref is None:
             raise SourceMissing(f"there is no run {run_id} with a commit")
         trigger = parse_value(Trigger, run.trigger)
-        hub = self._find_hub(hub_name)
+        hub = find_hub(self._services.policy.hubs, hub_name)
+        verify_pin(hub, images)
         repository = self._open_repository(hub)
         head = self._services.hub_repository.fetch_head(repository, hub.branch)
         listing = self._read_list(hub, repository, head)
@@ -61,7 +65,7 @@ class Proposal:
         listed: list[ListedImage] = []
         changed: dict[str, str] = {}
         for image in images:
-            entry = self._make_entry(hub, trigger, prepared.ref, image)
+            entry = make_entry(hub, trigger, prepared.ref, image, web_url=self._services.policy.web_url)
             edit = edit_imagestream({**listing, **changed}, folder=hub.folder, entry=entry)
             refusal = check_consent(
                 rules, source_repo=trigger.repository.full_name, image_name=entry.image_name, file=edit.path
@@ -76,16 +80,6 @@ class Proposal:
         files = {path: text.encode() for path, text in changed.items()}
         return self._ensure_pull_request(hub, repository, head=head, files=files, report=report)
 
-    def _find_hub(self, name: str) -> Hub:
-        hub = self._services.policy.hubs.get(name)
-        if hub is None:
-            known = ", ".join(sorted(self._services.policy.hubs)) or "none"
-            raise NotAllowed(
-                f"the hub {name} is not in this service's settings; known: {known}",
-                hint="correct `hubs` in the config, or ask the operator",
-            )
-        return hub
-
     def _open_repository(self, hub: Hub) -> Repository:
         installation = self._services.reader.find_installation(hub.repo)
         if installation is None:
@@ -98,14 +92,10 @@ class Proposal:
     def _read_list(self, hub: Hub, repository: Repository, head: str) -> dict[str, str]:
         ref = ResolvedRef(name=hub.branch, kind=RefKind.BRANCH, sha=head)
         source = self._services.sources.fetch_source(repository, ref)
-        prefix = f"{hub.folder}/" if hub.folder else ""
         return {
             file.path: _read_text(source, file.path)
             for file in source.tree.files
-            if file.path.startswith(prefix)
-            and "/" not in file.path[len(prefix) :]
-            and file.path.endswith(YAML_SUFFIXES)
-            and file.link is None
+            if file.link is None and is_list_file(file.path, folder=hub.folder)
         }
 
     def _read_rules(self, hub: Hub, repository: Repository) -> tuple[HubRule, ...]:
@@ -118,22 +108,6 @@ class Proposal:
                 hint=f"a maintainer of {hub.repo} corrects the file",
             )
         return (*hub.accept, *consent.rules)
-
-    def _make_entry(self, hub: Hub, trigger: Trigger, ref: ResolvedRef, image: Delivered) -> Entry:
-        reference = parse_reference(image.prepared.name)
-        return Entry(
-            image_name=make_image_name(reference),
-            title=image.prepared.title,
-            description=f"Notebook image of {trigger.repository.full_name}.",
-            source_url=f"{self._services.policy.web_url}/{trigger.repository.full_name}",
-            reference=reference.with_digest(image.digest),
-            release_tag=image.prepared.fixed_tags[0] if image.prepared.fixed_tags else ref.name,
-            pin=Pin(hub.pin),
-            commit=ref.sha,
-            floating_tags=image.prepared.floating_tags,
-            resources=image.prepared.resources,
-            software=(("Python", image.prepared.python_version),) if image.prepared.python_version else (),
-        )
 
     def _make_report(
         self, run_id: str, trigger: Trigger, ref: ResolvedRef, listed: tuple[ListedImage, ...]
@@ -208,6 +182,68 @@ class Proposal:
         return HubReport(hub=hub.name, url=pull_request.url, number=pull_request.number, detail=done, ok=True)
 
 
+def make_entry(hub: Hub, trigger: Trigger, ref: ResolvedRef, image: Delivered, *, web_url: str) -> Entry:
+    """Make the entry that a delivered image is to have in a hub's list.
+
+    Args:
+        hub: whose list.
+        trigger: names the source repository.
+        ref: what was built.
+        image: what stands in the registry.
+        web_url: root of links to GitHub's pages.
+    """
+    reference = parse_reference(image.prepared.name)
+    return Entry(
+        image_name=make_image_name(reference),
+        title=image.prepared.title,
+        description=f"Notebook image of {trigger.repository.full_name}.",
+        source_url=f"{web_url}/{trigger.repository.full_name}",
+        reference=reference.with_digest(image.digest),
+        release_tag=image.prepared.fixed_tags[0] if image.prepared.fixed_tags else ref.name,
+        pin=Pin(hub.pin),
+        commit=ref.sha,
+        # A floating tag that stayed at a newer release in the registry stays there in the list as well.
+        floating_tags=tuple(tag for tag in image.prepared.floating_tags if tag in image.tags),
+        resources=image.prepared.resources,
+        software=(("Python", image.prepared.python_version),) if image.prepared.python_version else (),
+    )
+
+
+def is_list_file(path: str, *, folder: str) -> bool:
+    """Tell whether a file belongs to a hub's list: YAML right in its folder, or a kustomization by any of its names."""
+    parent, _, name = path.rpartition("/")
+    return parent == folder and (name.endswith(YAML_SUFFIXES) or name in KUSTOMIZATION_NAMES)
+
+
+def find_hub(hubs: Mapping[str, Hub], name: str) -> Hub:
+    """The hub of that name.
+
+    Raises:
+        NotAllowed: the operator's settings know no such hub.
+    """
+    if name not in hubs:
+        known = ", ".join(sorted(hubs)) or "none"
+        raise NotAllowed(
+            f"the hub {name} is not in this service's settings; known: {known}",
+            hint="correct `hubs` in the config, or ask the operator",
+        )
+    return hubs[name]
+
+
+def verify_pin(hub: Hub, images: tuple[Delivered, ...]) -> None:
+    """Make sure that a hub that lists tags is given tags that name one release.
+
+    Raises:
+        NotAllowed: an image of the config has no such tag.
+    """
+    for image in images:
+        if hub.pin == Pin.TAG.value and not image.prepared.fixed_tags:
+            raise NotAllowed(
+                f"the hub {hub.name} lists images by tag, and no tag of {image.prepared.title} names the release",
+                hint='add "{release}" to the tags of the image in the config',
+            )
+
+
 def make_branch(source_repo: str) -> str:
     """The branch of a source repository in a hub's repository.
 
@@ -217,8 +253,7 @@ def make_branch(source_repo: str) -> str:
 
 
 def _read_text(source: Source, path: str) -> str:
-    with source.open(path) as file:
-        try:
-            return file.read().decode()
-        except UnicodeDecodeError as error:
-            raise CatalogInvalid(f"{path}: not UTF-8 at byte {error.start}", hint="save the file as UTF-8") from error
+    try:
+        return read_source_file(source, path).decode()
+    except UnicodeDecodeError as error:
+        raise CatalogInvalid(f"{clip(path)}: not UTF-8 at byte {error.start}", hint="save the file as UTF-8") from error

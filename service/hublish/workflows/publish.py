@@ -56,7 +56,7 @@ def publish_image(services: Services, run: Run, ref: ResolvedRef, image: Prepare
     outcome = record.outcome
     repository = parse_reference(image.name)
     verify_owner(services, repository, trigger, claim=True)
-    tags, kept = _set_tags(services, repository, image, outcome.digest, release=ref.name)
+    tags, kept = _set_tags(services, repository, image, outcome.digest, release=ref.name, prerelease=trigger.prerelease)
     services.image_records.record_image(
         image.name,
         ImageRecord(digest=outcome.digest, size_bytes=outcome.size_bytes, packages=outcome.packages, commit=ref.sha),
@@ -96,7 +96,7 @@ def verify_owner(services: Services, repository: Reference, trigger: Trigger, *,
 
 
 def _set_tags(
-    services: Services, repository: Reference, image: PreparedImage, digest: str, *, release: str
+    services: Services, repository: Reference, image: PreparedImage, digest: str, *, release: str, prerelease: bool
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     manifest = services.images.fetch_manifest(repository.with_digest(digest))
     if manifest is None:
@@ -110,9 +110,9 @@ def _set_tags(
         services.output.ensure_manifest(repository.with_tag(tag), body=manifest.body, media_type=manifest.media_type)
         tags.append(tag)
     for tag in image.floating_tags:
-        newer = _find_newer_release(services, repository, tag, release)
-        if newer is not None:
-            kept.append((tag, f"it points at {newer}, which is newer"))
+        reason = _find_reason_to_keep(services, repository, tag, release, prerelease=prerelease)
+        if reason is not None:
+            kept.append((tag, reason))
             continue
         services.output.ensure_manifest(repository.with_tag(tag), body=manifest.body, media_type=manifest.media_type)
         services.image_records.record_release(repository.name, tag, release, at=services.now())
@@ -120,12 +120,19 @@ def _set_tags(
     return tuple(tags), tuple(kept)
 
 
-def _find_newer_release(services: Services, repository: Reference, tag: str, release: str) -> str | None:
-    """The release a floating tag points at, where it is newer by version; None when it may move."""
-    current = services.image_records.find_release(repository.name, tag)
-    if current is None:
-        return None
+def _find_reason_to_keep(
+    services: Services, repository: Reference, tag: str, release: str, *, prerelease: bool
+) -> str | None:
+    """Why a floating tag stays where it is; None when it may move to this release."""
     try:
-        return current if Version(current) > Version(release) else None
+        version: Version | None = Version(release)
     except InvalidVersion:
-        return None
+        version = None
+    if prerelease or (version is not None and version.is_prerelease):
+        return "a pre-release does not move it"
+    current = services.image_records.find_release(repository.name, tag)
+    try:
+        newer = current is not None and version is not None and Version(current) > version
+    except InvalidVersion:
+        newer = False
+    return f"it points at {current}, which is newer" if newer else None

@@ -86,7 +86,7 @@ def test_progress_counts_the_bytes(tmp_path: Path) -> None:
         progress=received.append,
     )
 
-    assert (pushed, received) == (BlobPush(transfer="uploaded", uploaded_bytes=9), [9])
+    assert (pushed, received) == (BlobPush(transfer="written", uploaded_bytes=9), [9])
 
 
 def test_tag_moves(tmp_path: Path) -> None:

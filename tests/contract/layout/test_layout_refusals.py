@@ -77,7 +77,7 @@ def test_damaged_blob_is_written_anew(tmp_path: Path, damaged: bytes) -> None:
     [path] = (tmp_path / "blobs" / "sha256").iterdir()
     path.write_bytes(damaged)
 
-    assert (push(layout, b"right"), path.read_bytes()) == (BlobPush(transfer="uploaded", uploaded_bytes=5), b"right")
+    assert (push(layout, b"right"), path.read_bytes()) == (BlobPush(transfer="written", uploaded_bytes=5), b"right")
 
 
 @pytest.mark.parametrize(

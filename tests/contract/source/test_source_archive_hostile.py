@@ -67,6 +67,16 @@ def test_hostile_member_is_refused(tmp_path: Path, member: tuple[tarfile.TarInfo
     assert (caught.value.message.startswith(message), list_files(tmp_path)) == (True, [])
 
 
+def test_attributes_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    """Files that are read whole are counted over the whole tree, as thousands of them pack to nothing."""
+    members = [make_member(f"top/{number}/.gitattributes", body=b"#" * (1 << 18)) for number in range(17)]
+
+    with pytest.raises(SourceInvalid) as caught:
+        fetch(make_tarball(*members), tmp_path)
+
+    assert caught.value.message == "the files .gitattributes hold more than 4194304 bytes together"
+
+
 def test_path_through_a_symlink_is_refused(tmp_path: Path) -> None:
     """A symlink followed by a file below it, the classic way out, is refused."""
     body = make_tarball(
@@ -111,7 +121,8 @@ def test_million_entries_are_refused_early(tmp_path: Path) -> None:
     """A tarball of very many entries is left at the first one too many."""
     header = make_member("top/d", kind=tarfile.DIRTYPE)[0].tobuf(tarfile.USTAR_FORMAT)
     pax = tarfile.TarInfo.create_pax_global_header({"comment": COMMIT})
-    body = gzip.compress(pax + header * 120_000, compresslevel=1)
+    # Ten gzip members after the first: a million headers need not be packed one by one.
+    body = gzip.compress(pax) + gzip.compress(header * 100_000, compresslevel=1) * 10
     with pytest.raises(SourceInvalid) as caught:
         fetch(body, tmp_path, limits=SourceLimits(ratio=5000))
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -94,7 +94,10 @@ def _show(console: Console, folder: Path, *, keep: bool) -> int:
             good = _show_answer(console, github, registry, seconds=seconds, run=run, service=service)
             if keep:
                 _stay(console, github, registry, service)
-            console.print("Next: `make demo KEEP=1` leaves it all running; `hublish build .` in a repository of yours.")
+            else:
+                console.print(
+                    "Next: `make demo KEEP=1` leaves it all running; `hublish build .` in a repository of yours."
+                )
             return 0 if good else 1
 
 
@@ -149,12 +152,14 @@ def _show_answer(
     return True
 
 
-def _make_links(service: Service, run: Run, pulls: list[dict[str, object]]) -> list[str]:
-    return [f"{service.url}/runs/{run.id}", *(str(pull["html_url"]) for pull in pulls)]
+def _make_links(service: Service, run: Run, pulls: list[dict[str, object]]) -> list[tuple[str, str]]:
+    # The sandbox's pull requests have no page for people, so only the run's page is a link that opens.
+    listed = [f"{HUB}#{pull['number']}, shown above" for pull in pulls]
+    return [("live page (KEEP=1)", f"{service.url}/runs/{run.id}"), *(("pull request", text) for text in listed)]
 
 
 def _show_figures(
-    console: Console, registry: Registry, manifest: dict[str, object], *, seconds: float, links: list[str]
+    console: Console, registry: Registry, manifest: dict[str, object], *, seconds: float, links: list[tuple[str, str]]
 ) -> None:
     layers = manifest["layers"]
     if not isinstance(layers, list):
@@ -166,7 +171,7 @@ def _show_figures(
         ("image", f"{registry.host}/{IMAGE}:{RELEASE}"),
         ("digest", f"{_find_digest(registry)}, as the registry answers it"),
         ("size", f"{render_bytes(size)} compressed in {len(layers)} layers, the base included"),
-        *(("link", link) for link in links),
+        *links,
     ]
     for label, text in rows:
         console.print(f"  {label:<24}{text}", soft_wrap=True)
@@ -189,8 +194,10 @@ def _stay(console: Console, github: GitHubSandbox, registry: Registry, service: 
     hublish = Path(sys.executable).with_name("hublish")
     console.print(f"  HUBLISH_SETTINGS={service.settings} {hublish} runs list", soft_wrap=True)
     console.print(f"  skopeo inspect --tls-verify=false docker://{registry.host}/{IMAGE}:{RELEASE}", soft_wrap=True)
-    while True:
-        signal.pause()
+    with suppress(KeyboardInterrupt):
+        while True:
+            signal.pause()
+    console.print("Stopping.")
 
 
 if __name__ == "__main__":

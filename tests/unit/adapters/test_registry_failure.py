@@ -64,6 +64,8 @@ def test_any_body_is_survived(body):
         (429, b"", "The registry has trouble", True),
         (500, b"write x: no space left on device", "The registry has no room left", False),
         (503, b'{"errors": [{"code": "UNKNOWN", "detail": "Disk quota exceeded"}]}', "The registry has no room", False),
+        (500, b'{"errors": [{"code": "UNKNOWN", "detail": {"Err": 28}}]}', "The registry has no room", False),
+        (500, b'{"errors": [{"code": "UNKNOWN", "detail": {"Err": 5}}]}', "The registry has trouble", True),
         (507, b"", "The registry has no room left", False),
         (418, b"", "", False),
         (799, b"", "", False),

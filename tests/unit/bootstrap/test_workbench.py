@@ -1,53 +1,150 @@
-"""What the workbench of a user takes where nobody says anything."""
+"""The workbench: folders planned on this machine, with a base from a layout on disk."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from hublish.bootstrap.workbench import PLACEHOLDER_URL, WorkbenchOptions, find_default_index
-from hublish.errors import SettingsInvalid
-from hublish.settings import Settings, parse_settings
+from hublish.adapters.layout import OCILayout
+from hublish.bootstrap import Workbench, WorkbenchOptions, open_workbench
+from hublish.builders.planner import Planned
+from hublish.core.config import Config
+from hublish.core.plan import Strategy, Trust
+from hublish.core.reference import Reference, parse_reference
+from hublish.errors import BuildFailed, ReferenceInvalid, SettingsInvalid, StrategyUnavailable
+from hublish.oci.manifest import parse_manifest
+from tests.fakes import TINY_BASE, FakeImages, make_tar
+from tests.sandbox.wheels import make_lock
 
-SETTINGS = b"github: {app_id: 1, private_key_file: k, webhook_secret_files: [s]}\npublic_url: u\ndata: d\ndatabase: d\n"
+CONFIG = "version: 1\nimage: {name: registry.example.org/team/ts}\n"
+ANYWHERE = Reference(registry="registry.example.org", repository="base")
 
 
-def make_settings(default_index: str = "") -> Settings:
-    line = f'default_index: "{default_index}"\n' if default_index else ""
-    return parse_settings(SETTINGS + line.encode(), path=Path("/settings.yaml"))
-
-
-@pytest.mark.parametrize(
-    ("pip_index", "index_map", "settings", "expected"),
-    [
-        ("https://user:secret@index.example.com/simple", {}, None, PLACEHOLDER_URL),
-        (None, {PLACEHOLDER_URL: "https://mirror.example.com/simple"}, make_settings(), PLACEHOLDER_URL),
-        (None, {}, None, ""),
-        ("https://a.example.com/s", {}, make_settings("https://b.example.com/s/"), "https://b.example.com/s"),
-    ],
-)
-def test_default_index_never_holds_pips_login(
-    tmp_path: Path, pip_index: str | None, index_map: dict[str, str], settings: Settings | None, expected: str
-) -> None:
-    """The operator's setting, else a name that pip's index stands behind, else none."""
-    options = WorkbenchOptions(
-        environ={},
-        cache=tmp_path,
-        plain_http=frozenset(),
-        index_map=index_map,
-        bases={},
-        settings=settings,
-        workers=None,
+def open_bench(tmp_path: Path, *, bases: Mapping[str, str] | None = None) -> Workbench:
+    """A workbench that knows no settings and no pip, so that nothing is ever asked."""
+    return open_workbench(
+        WorkbenchOptions(
+            environ={"PATH": ""},
+            cache=tmp_path / "cache",
+            plain_http=frozenset({"127.0.0.1:5000"}),
+            index_map={},
+            bases=bases or {},
+            settings=None,
+            workers=1,
+        )
     )
 
-    assert find_default_index(options, pip_index=pip_index) == expected
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Path:
+    """A layout that holds the tiny base and nothing else."""
+    images, folder = FakeImages(), tmp_path / "base"
+    digest = images.add_image(ANYWHERE.with_tag("3.11"), [make_tar(TINY_BASE)])
+    manifest = images.fetch_manifest(ANYWHERE.with_digest(digest))
+    assert manifest is not None
+    writer = OCILayout(folder)
+    parsed = parse_manifest(manifest.body)
+    for descriptor in (parsed.config, *parsed.layers):
+        body = images.blobs[ANYWHERE.name, descriptor.digest]
+        writer.ensure_blob(
+            ANYWHERE, digest=descriptor.digest, size_bytes=len(body), open_body=lambda body=body: io.BytesIO(body)
+        )
+    writer.ensure_manifest(ANYWHERE.with_tag("latest"), body=manifest.body, media_type=manifest.media_type)
+    return folder
 
 
-@pytest.mark.parametrize(
-    "url", ["index.example.com", "https://user:secret@example.com/simple", "https://example.com/?a=b"]
-)
-def test_default_index_with_a_login_or_no_scheme_is_refused(url: str) -> None:
-    """A login belongs into the host's auth_file."""
-    with pytest.raises(SettingsInvalid, match="default_index"):
-        make_settings(url)
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A folder with config, Pipfile and lock."""
+    folder = tmp_path / "ts"
+    folder.mkdir()
+    pipfile, lock = make_lock({"six": "1.17.0"}, hashes={"six": ["sha256:" + "a" * 64]})
+    for name, text in ((".hublish.yaml", CONFIG), ("Pipfile", pipfile), ("Pipfile.lock", lock)):
+        (folder / name).write_text(text)
+    return folder
+
+
+def read(bench: Workbench, repository: Path) -> Config:
+    parsed = bench.read_config(bench.open_folder(repository), repository_name="ts")
+    assert parsed.config is not None
+    return parsed.config
+
+
+def plan(bench: Workbench, repository: Path, base: str | None) -> Planned:
+    config = read(bench, repository)
+    return bench.plan(bench.open_folder(repository), config, config.images[0], base=base)
+
+
+def test_folder_is_planned_on_a_base_from_a_layout(tmp_path: Path, repository: Path, layout: Path) -> None:
+    """No registry is asked; the plan is the owner's own, under no repository of GitHub."""
+    made = plan(open_bench(tmp_path), repository, f"oci:{layout}").plan
+
+    assert made is not None
+    assert made.strategy is Strategy.LAYERED
+    assert made.python_full_version == "3.11.2"
+    assert [package.name for package in made.packages if package.name != "pip"] == ["six"]
+    assert (made.trust, made.source_repo_id, made.target_repository) == (
+        Trust.OWNER,
+        0,
+        "registry.example.org/team/ts",
+    )
+
+
+def test_folder_without_a_config_has_none(tmp_path: Path, repository: Path) -> None:
+    """That is no fault: the command line says what it assumes."""
+    (repository / ".hublish.yaml").unlink()
+    bench = open_bench(tmp_path)
+    parsed = bench.read_config(bench.open_folder(repository), repository_name="ts")
+
+    assert (parsed.config, parsed.findings) == (None, ())
+
+
+def test_layout_without_an_image_is_no_base(tmp_path: Path, repository: Path) -> None:
+    """Named with what is expected."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (empty / "index.json").write_text('{"schemaVersion": 2, "manifests": []}')
+    with pytest.raises(BuildFailed, match="does not hold exactly one image"):
+        plan(open_bench(tmp_path), repository, f"oci:{empty}")
+
+
+def test_base_that_is_no_reference_is_refused(tmp_path: Path, repository: Path) -> None:
+    """From the command line, and from the map of bases, which names its key."""
+    with pytest.raises(ReferenceInvalid):
+        plan(open_bench(tmp_path), repository, "Not A Reference")
+    with pytest.raises(SettingsInvalid, match=r"bases\.3\.11"):
+        plan(open_bench(tmp_path, bases={"3.11": "Not A Reference"}), repository, None)
+
+
+def test_dockerfile_is_not_built_here(tmp_path: Path, repository: Path, layout: Path) -> None:
+    """The plan stands; what is missing is named with the command that looks for it."""
+    (repository / "Dockerfile").write_text("FROM scratch\n")
+    bench = open_bench(tmp_path)
+    made = plan(bench, repository, f"oci:{layout}").plan
+    assert made is not None
+    with pytest.raises(StrategyUnavailable) as caught:
+        bench.build(
+            made, bench.open_folder(repository), push=None, output=tmp_path / "out", log=print,
+            progress=lambda _progress: None, cancelled=lambda: False,
+        )  # fmt: skip
+
+    assert "`hublish doctor`" in caught.value.hint
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_build_goes_to_one_place(tmp_path: Path, repository: Path, layout: Path, *, both: bool) -> None:
+    """Neither to none nor to two."""
+    bench = open_bench(tmp_path)
+    made = plan(bench, repository, f"oci:{layout}").plan
+    assert made is not None
+    push = parse_reference("registry.example.org/team/ts:v1") if both else None
+    with pytest.raises(BuildFailed, match="either a reference to push to or a folder"):
+        bench.build(
+            made, bench.open_folder(repository), push=push, output=tmp_path / "out" if both else None, log=print,
+            progress=lambda _progress: None, cancelled=lambda: False,
+        )  # fmt: skip

@@ -202,6 +202,16 @@ def test_missing_lock_is_an_error_without_a_plan(images, tmp_path):
     assert {finding.severity for finding in planned.findings} == {Severity.ERROR}
 
 
+def test_os_packages_are_refused_not_forgotten(images, tmp_path):
+    """Only a container engine could install them, and an image without them would fail in the user's hands."""
+    config = replace(CONFIG, system_apt=("graphviz",))
+
+    planned = plan(images, make_source(NOTEBOOK), config, cache=tmp_path)
+
+    assert planned.plan is None
+    assert summarise(planned.findings) == [("SystemPackagesUnavailable", "error")]
+
+
 def test_lock_that_is_a_link_is_missing(images, tmp_path):
     """Links are never followed."""
     source = FakeSource({"Pipfile": b"", "Pipfile.lock": "-> /etc/passwd"})

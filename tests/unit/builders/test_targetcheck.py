@@ -131,7 +131,7 @@ def test_named_lock_is_the_one_that_is_read(images, tmp_path):
             {"requirements.txt": REQUIREMENTS, ".python-version": b"3.12"},
             (
                 "requirements.txt: BaseMissing: there is no default base for Python 3.12; the operator's `bases` hold: 3.11 | "
-                'Add `base` to the config file, or ask the operator to add "3.12" to `bases`.'
+                'Add `base` to the config file, or `--base` to the command line, or ask the operator to add "3.12" to `bases`.'
             ),
         ),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hublish.core.building import BuildRequest, BuildStopped, BuildSucceeded, St
 from hublish.core.plan import Strategy, Trust
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.engines.local import LocalEngine
-from hublish.errors import RegistryFailed, StrategyUnavailable
+from hublish.errors import DiskFull, RegistryFailed, StrategyUnavailable
 from tests.fakes import FakeLog, FakeSource, FakeSources
 from tests.unit.builders.samples import TARGET, Bench
 
@@ -88,6 +89,25 @@ def test_build_ends_with_its_image(bench, engine):
     assert [name for name, _ in outcome.step_seconds] == ["fetch", "base", "packages", "layers", "push"]
     assert log.lines[0] == f"source org/ts at {'a' * 40}"
     assert engine.status("build-1").progress.step is Step.PUSH
+
+
+def test_layers_are_kept_per_owner(bench, engine):
+    """What one owner's build left on this machine is never taken for another's; the same owner's next build takes it."""
+    logs = {name: FakeLog() for name in ("first", "same owner", "other owner")}
+    other = replace(REPOSITORY, id=8, owner="other")
+
+    for name, log in logs.items():
+        request = ask(bench, name=name, repository=other if name == "other owner" else REPOSITORY)
+        engine.start(request, log)
+        wait(engine, name)
+
+    kept = {name: [line for line in log.lines if "layers of packages" in line] for name, log in logs.items()}
+
+    assert kept == {
+        "first": ["1 layers of packages: 1 made, 0 kept from earlier builds"],
+        "same owner": ["1 layers of packages: 0 made, 1 kept from earlier builds"],
+        "other owner": ["1 layers of packages: 1 made, 0 kept from earlier builds"],
+    }
 
 
 def test_unknown_run_has_no_status(engine):
@@ -182,6 +202,29 @@ def test_unexpected_error_is_never_lost(bench, engine):
     )
     assert "secret" not in "".join(log.lines)
     assert log.lines[-1].startswith("unexpected LookupError in test_local.py:")
+
+
+@pytest.mark.parametrize("error", [DiskFull("no space left for the build's log"), OSError(5, "Input/output error")])
+def test_log_that_cannot_be_written_ends_the_build_with_an_outcome(bench, engine, error):
+    """A full disk stops the log as well as the build; whoever waits for the outcome still gets one."""
+
+    class BrokenLog:
+        def append(self, _line: str) -> None:
+            raise error
+
+    expected = (
+        ("DiskFull", "no space left for the build's log")
+        if isinstance(error, DiskFull)
+        else (
+            "Unexpected",
+            "the build stopped at an error nobody foresaw: OSError",
+        )
+    )
+
+    engine.start(ask(bench), BrokenLog())
+    outcome = wait(engine)
+
+    assert (outcome.code, outcome.message) == expected
 
 
 def test_changed_source_is_refused(bench, engine, clock):

@@ -16,20 +16,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import TypeVar
 
 from github import Auth, GithubException
 from github.Requester import Requester
+from jwt import PyJWTError
 
+from hublish.adapters.github.failures import explain_refused_token, is_suspended, make_suspended
 from hublish.adapters.github.permissions import Scope
 from hublish.adapters.github.session import Reply, Session, make_path
 from hublish.core.repository import Repository
-from hublish.errors import GitHubFailed, NotAllowed, SettingsInvalid, SourceMissing
+from hublish.errors import GitHubFailed, SettingsInvalid
 
 ResultT = TypeVar("ResultT")
 
 _TOKEN_MARGIN = timedelta(minutes=5)
 _JWT_SECONDS = 300
+_JWT_MARGIN = timedelta(minutes=1)
 _TALKATIVE_LOGGERS = ("github.Requester", "urllib3.connectionpool")
 
 
@@ -101,6 +105,7 @@ class GitHubApp:
         app_id: int,
         private_key_pem: bytes,
         patience: Patience | None = None,
+        ca_file: Path | None = None,
         user_agent: str = "hublish",
         clock: Callable[[], datetime] = _now,
         sleep: Callable[[float], None] = time.sleep,
@@ -108,12 +113,14 @@ class GitHubApp:
         self.api_url = api_url.rstrip("/")
         self.user_agent = user_agent
         self.patience = patience or Patience()
+        self.verify: bool | str = True if ca_file is None else str(ca_file)
         self._app_id = app_id
         self._private_key_pem = private_key_pem
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
         self._tokens: dict[_TokenKey, _Token] = {}
+        self._jwt: _Token | None = None
         self._identity: AppIdentity | None = None
 
     def fetch_identity(self) -> AppIdentity:
@@ -156,8 +163,6 @@ class GitHubApp:
         return self._run_with_key(_TokenKey(installation_id, name, scope), operation)
 
     def _run_with_key(self, key: _TokenKey, operation: Callable[[Session], ResultT]) -> ResultT:
-        """As `run`, with the token that `key` names."""
-
         def attempt() -> ResultT:
             token = self._fetch_token(key)
             try:
@@ -167,8 +172,8 @@ class GitHubApp:
                     # The token was revoked, or the installation suspended for a while: the next try mints anew.
                     self._forget_token(key, token)
                     failed.transient = True
-                if _is_suspended(failed):
-                    raise _make_suspended() from failed
+                if is_suspended(failed):
+                    raise make_suspended() from failed
                 raise
 
         return self._repeat(attempt)
@@ -200,7 +205,7 @@ class GitHubApp:
             timeout=self.patience.timeout_seconds,
             user_agent=self.user_agent,
             per_page=100,
-            verify=True,
+            verify=self.verify,
             # Retries are made by `_repeat`, for whole operations; PyGithub would repeat a POST without a look-up.
             retry=None,
             pool_size=1,
@@ -212,16 +217,23 @@ class GitHubApp:
         finally:
             requester.close()
 
-    def _make_app_auth(self) -> Auth.AppAuth:
+    def _make_app_auth(self) -> Auth.AppAuthToken:
+        # Each signature reads and checks the private key anew, some 50 ms that stop every other thread: webhooks would
+        # wait. So one is kept while it is good.
+        with self._lock:
+            if self._jwt is None or self._jwt.expires_at - _JWT_MARGIN <= self._clock():
+                self._jwt = _Token(self._sign_jwt(), self._clock() + timedelta(seconds=_JWT_SECONDS))
+            return Auth.AppAuthToken(self._jwt.value)
+
+    def _sign_jwt(self) -> str:
         try:
             auth = Auth.AppAuth(self._app_id, self._private_key_pem.decode("ascii"), jwt_expiry=_JWT_SECONDS)
-            auth.create_jwt()
-        except (ValueError, TypeError, GithubException) as exc:
+            return auth.create_jwt()
+        except (ValueError, TypeError, PyJWTError, GithubException) as exc:
             raise SettingsInvalid(
                 "Expected an RSA private key in PEM form for the GitHub App, but it cannot be used to sign.",
                 hint="Set `github.private_key_file` to the .pem file that GitHub generated for the App.",
             ) from exc
-        return auth
 
     def _forget_token(self, key: _TokenKey, token: str) -> None:
         with self._lock:
@@ -246,7 +258,7 @@ class GitHubApp:
                 self._make_app_auth(), lambda session: session.write(_TokenReply, "POST", path, body=body)
             )
         except GitHubFailed as failed:
-            raise _explain_refused_token(failed, key.scope) from failed
+            raise explain_refused_token(failed, key.scope) from failed
         with self._lock:
             self._tokens[key] = _Token(reply.token, reply.expires_at)
         return reply.token
@@ -259,34 +271,3 @@ def _silence_client_logs() -> None:
         logger = logging.getLogger(name)
         if logger.level < logging.INFO:
             logger.setLevel(logging.INFO)
-
-
-def _explain_refused_token(failed: GitHubFailed, scope: Scope) -> GitHubFailed | NotAllowed | SourceMissing:
-    if failed.status == HTTPStatus.NOT_FOUND:
-        return NotAllowed(
-            "The GitHub App is not installed here any more.", hint="Install the App on the repository, then try again."
-        )
-    if _is_suspended(failed):
-        return _make_suspended()
-    if failed.status == HTTPStatus.UNPROCESSABLE_ENTITY and "permission" in failed.message.lower():
-        return NotAllowed(
-            f"The App's installation lacks one of these permissions: {scope.text}.",
-            hint="Give the App the permissions of docs/reference/permissions.md, and have the owner accept them.",
-        )
-    if failed.status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        return SourceMissing(
-            "The App's installation does not cover the repository, or it does not exist.",
-            hint="Add the repository to the App's installation.",
-        )
-    return failed
-
-
-def _is_suspended(failed: GitHubFailed) -> bool:
-    return failed.status == HTTPStatus.FORBIDDEN and "suspended" in failed.message
-
-
-def _make_suspended() -> NotAllowed:
-    return NotAllowed(
-        "The owner suspended the installation of the GitHub App.",
-        hint="Lift the suspension in the owner's settings under GitHub Apps.",
-    )

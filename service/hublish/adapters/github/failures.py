@@ -15,7 +15,8 @@ from http import HTTPStatus
 import requests
 from github import GithubException
 
-from hublish.errors import GitHubFailed, clip
+from hublish.adapters.github.permissions import Scope
+from hublish.errors import GitHubFailed, NotAllowed, SourceMissing, clip
 
 _TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _LIMIT_WORDS = ("rate limit", "abuse detection", "please wait a few minutes", "retry your request again later")
@@ -101,3 +102,37 @@ def _make_hint(status: int | None, *, headers: Mapping[str, str], limited: bool)
             "Check that the App is installed on the repository with the permissions of docs/reference/permissions.md."
         )
     return ""
+
+
+def explain_refused_token(failed: GitHubFailed, scope: Scope) -> GitHubFailed | NotAllowed | SourceMissing:
+    """Say what it means that GitHub refused to mint a token of that scope; the failure itself when nothing more is known."""
+    if failed.status == HTTPStatus.NOT_FOUND:
+        return NotAllowed(
+            "The GitHub App is not installed here any more.", hint="Install the App on the repository, then try again."
+        )
+    if is_suspended(failed):
+        return make_suspended()
+    if failed.status == HTTPStatus.UNPROCESSABLE_ENTITY and "permission" in failed.message.lower():
+        return NotAllowed(
+            f"The App's installation lacks one of these permissions: {scope.text}.",
+            hint="Give the App the permissions of docs/reference/permissions.md, and have the owner accept them.",
+        )
+    if failed.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        return SourceMissing(
+            "The App's installation does not cover the repository, or it does not exist.",
+            hint="Add the repository to the App's installation.",
+        )
+    return failed
+
+
+def is_suspended(failed: GitHubFailed) -> bool:
+    """Tell whether GitHub refused because the owner suspended the installation."""
+    return failed.status == HTTPStatus.FORBIDDEN and "suspended" in failed.message
+
+
+def make_suspended() -> NotAllowed:
+    """Make the error of a suspended installation."""
+    return NotAllowed(
+        "The owner suspended the installation of the GitHub App.",
+        hint="Lift the suspension in the owner's settings under GitHub Apps.",
+    )

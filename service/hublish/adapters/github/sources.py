@@ -71,6 +71,7 @@ class GitHubSources:
                     stream=True,
                     allow_redirects=False,
                     timeout=self._app.patience.timeout_seconds,
+                    verify=self._app.verify,
                 ) as response:
                     _require_ok(response.status_code, sha)
                     yield cast("BinaryIO", response.raw)

@@ -52,7 +52,7 @@ def verify_public(host: str, addresses: list[str]) -> None:
     if any(is_private_address(address) for address in addresses):
         raise NotAllowed(
             f"{clip(host)} has a private address, and only hosts that are listed may be on a private network",
-            hint="List the host under `indexes` in the settings (on the command line: --index-map).",
+            hint="Ask the operator to list the host under `indexes` in the settings; on the command line use --index-map.",
         )
 
 

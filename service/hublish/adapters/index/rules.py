@@ -18,7 +18,7 @@ from hublish.core.lockfile import IndexSource
 from hublish.errors import NotAllowed, SettingsInvalid, clip
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_LIST_IT = "List the host under `indexes` in the settings (on the command line: --index-map)."
+_LIST_IT = "Ask the operator to list the host under `indexes` in the settings; on the command line use --index-map."
 _PLAIN_HTTP = "Use https, or set `plain_http: true` for the host under `indexes` (on the command line: --plain-http)."
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 

@@ -8,6 +8,7 @@ Source: OCI distribution-spec v1.1, "Error Codes".
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ RETRY_AFTER_LIMIT_SECONDS = 3600.0
 
 # docker-registry answers a full disk with 500 and the file system's own words; others use 507 or speak of a quota.
 _FULL_WORDS = ("no space left", "disk quota", "quota exceeded", "exceeds quota", "insufficient storage", "out of space")
+# Where docker-registry's disk is too full to even begin an upload, only the number stands there: ENOSPC or EDQUOT.
+_FULL_NUMBER = re.compile(r"[\"']err[\"']:\s*(?:28|122)\b")
 
 _HINT_ACCESS = (
     "Check the credentials of {host}: in the operator's `registries` map (auth_file), or by `docker login {host}` on "
@@ -34,8 +37,8 @@ _HINT_UNKNOWN = "Check the spelling; some registries want the repository created
 _HINT_SIZE = "The registry (or a proxy before it) limits the size of a request; raise its limit for uploads."
 _HINT_LATER = "The registry has trouble; the same call may succeed later."
 _HINT_TLS = (
-    "The certificate of {host} is not trusted here. Name the CA's file, or list the host with `plain_http: true` if it "
-    "speaks HTTP only."
+    "The certificate of {host} is not trusted here. Name the CA's file. If the host speaks HTTP only, say so: `--plain-http "
+    "{host}` on the command line, `plain_http: true` in the operator's settings."
 )
 _HINT_REACH = "Check the host's name and that it can be reached from here."
 
@@ -172,7 +175,9 @@ def parse_retry_after(text: str | None, *, now: datetime | None = None) -> float
 
 def _is_full(answer: Answer, said: str) -> bool:
     lowered = said.lower() + answer.body[:4096].decode("utf-8", "replace").lower()
-    return answer.status == HTTPStatus.INSUFFICIENT_STORAGE or any(word in lowered for word in _FULL_WORDS)
+    if answer.status == HTTPStatus.INSUFFICIENT_STORAGE or any(word in lowered for word in _FULL_WORDS):
+        return True
+    return _FULL_NUMBER.search(lowered) is not None
 
 
 def _choose_hint(purpose: Purpose, status: int, codes: set[str], *, full: bool) -> str:

@@ -35,6 +35,8 @@ _RATIO_COUNTS_FROM_BYTES = 64 * 2**20
 _HEADER_BYTES = 2048
 # Longer than any path or comment that git writes; tarfile would read a header of any size into memory.
 _LARGEST_HEADER_BYTES = 1 << 20
+# They are kept in memory, where a tree of nothing else would fill it: repetitive files pack well.
+_MOST_ATTRIBUTE_BYTES = 4 << 20
 _HEADER_TYPES = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -115,6 +117,7 @@ class _Unpacking:
         self.files: list[SourceFile] = []
         self.lfs_pointers: list[str] = []
         self.attributes: dict[str, bytes] = {}
+        self._attribute_bytes = 0
         self.modules: bytes | None = None
 
     def take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
@@ -168,6 +171,9 @@ class _Unpacking:
         if size_bytes <= LFS_POINTER_BYTES and is_lfs_pointer(head):
             self.lfs_pointers.append(path)
         if path.rpartition("/")[2] == ".gitattributes":
+            self._attribute_bytes += len(head)
+            if self._attribute_bytes > _MOST_ATTRIBUTE_BYTES:
+                raise SourceInvalid(f"the files .gitattributes hold more than {_MOST_ATTRIBUTE_BYTES} bytes together")
             self.attributes[path] = head
         if path == ".gitmodules":
             self.modules = head

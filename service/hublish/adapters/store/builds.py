@@ -21,9 +21,12 @@ class BuildStore:
         self._engine = engine
 
     def ensure_request(self, key: str, request: str) -> None:
-        """Store the request of a build key as versioned JSON; the first one stays."""
+        """Store the request of a build key as versioned JSON; the newest one counts, as a repository may have moved."""
+        update = build_requests.update().where(build_requests.c.key == key).values(request=request)
         with self._engine.begin() as connection:
-            connection.execute(insert_ignore(self._engine, build_requests, key=key, request=request))
+            insert = insert_ignore(self._engine, build_requests, key=key, request=request)
+            if connection.execute(insert).rowcount != 1:
+                connection.execute(update)
 
     def read_request(self, key: str) -> str | None:
         """The request of a build key."""
@@ -31,12 +34,12 @@ class BuildStore:
             row = connection.execute(sa.select(build_requests).where(build_requests.c.key == key)).first()
         return None if row is None else row.request
 
-    def claim_build(self, key: str, *, at: datetime) -> Build:
-        """The build to join for a key: the running or succeeded one, else the next attempt."""
+    def claim_build(self, key: str, *, at: datetime, instead_of: str | None = None) -> Build:
+        """The build to join for a key: the running or succeeded one, else (or where that is `instead_of`) a new one."""
         latest = sa.select(builds).where(builds.c.key == key).order_by(builds.c.attempt.desc()).limit(1)
         with self._engine.begin() as connection:
             row = connection.execute(latest).first()
-            if row is None or row.state == _STOPPED:
+            if row is None or row.state == _STOPPED or row.name == instead_of:
                 attempt = 1 if row is None else row.attempt + 1
                 connection.execute(
                     insert_ignore(

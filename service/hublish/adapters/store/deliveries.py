@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -16,6 +17,9 @@ class DeliveryStore:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        # SQLite lets one writer in and makes the others sleep up to 100 ms at a time; a webhook's answer would wait for
+        # that. Its two writers stand in line here instead, where the next one goes on at once.
+        self._writing = threading.Lock()
 
     def insert_delivery(self, *, guid: str, event: str, body: bytes, at: datetime) -> bool:
         """Store a webhook; False when this guid and body came before (it is then due again)."""
@@ -36,7 +40,7 @@ class DeliveryStore:
             .where(deliveries.c.guid == guid, deliveries.c.body_sha256 == digest)
             .values(times=deliveries.c.times + 1, state=DeliveryState.RECEIVED.value)
         )
-        with self._engine.begin() as connection:
+        with self._writing, self._engine.begin() as connection:
             if connection.execute(insert).rowcount == 1:
                 return True
             connection.execute(again)
@@ -65,7 +69,7 @@ class DeliveryStore:
             .where(deliveries.c.id == delivery_id, deliveries.c.times == times)
             .values(state=state.value, reason=reason, run_id=run_id)
         )
-        with self._engine.begin() as connection:
+        with self._writing, self._engine.begin() as connection:
             connection.execute(update)
 
     def count_deliveries(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from hublish.adapters.store.schema import insert_ignore, parse_time, render_time, runs
 from hublish.core.records import Run
-from hublish.core.status import RunState, verify_move
+from hublish.core.status import ENDED, RunState, verify_move
 from hublish.errors import TransitionInvalid
 
 
@@ -70,9 +70,10 @@ class RunStore:
         """The newest runs first."""
         return self._all(sa.select(runs).order_by(runs.c.seq.desc()).limit(limit))
 
-    def list_unstarted_runs(self) -> tuple[Run, ...]:
-        """Runs still RECEIVED, oldest first: their workflow may not have started before a crash."""
-        return self._all(sa.select(runs).where(runs.c.state == RunState.RECEIVED.value).order_by(runs.c.seq))
+    def list_open_runs(self) -> tuple[Run, ...]:
+        """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
+        ended = [state.value for state in ENDED]
+        return self._all(sa.select(runs).where(runs.c.state.not_in(ended)).order_by(runs.c.seq))
 
     def _first(self, query: sa.Select[tuple[object, ...]]) -> Run | None:
         found = self._all(query)

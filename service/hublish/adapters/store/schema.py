@@ -47,7 +47,7 @@ runs = sa.Table(
     sa.Column("state", sa.String(16), nullable=False, index=True),
     sa.Column("repository", sa.String(255), nullable=False),
     sa.Column("ref", sa.String(255), nullable=False),
-    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
     sa.Column("sha", sa.String(40)),
     sa.Column("trigger", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False, server_default=""),
@@ -61,7 +61,7 @@ run_steps = sa.Table(
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("run_id", sa.String(32), nullable=False),
-    sa.Column("name", sa.String(128), nullable=False),
+    sa.Column("name", sa.String(512), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("started_at", sa.String(32), nullable=False),
@@ -135,16 +135,31 @@ def open_database(url: str) -> sa.Engine:
     Args:
         url: `sqlite:///path` or `postgresql://...` (read as psycopg 3).
     Returns:
-        An engine whose connections may be used from any thread.
+        An engine whose connections may be used from any thread; what goes wrong with them is raised as DatabaseFailed.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
-    event.listen(engine, "connect", _prepare_sqlite)
+        engine = sa.create_engine(parsed, pool_pre_ping=True)
+    else:
+        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+    # One place for all stores: no class of the client leaves this room, whichever statement failed.
+    event.listen(engine, "handle_error", _make_failure, retval=True)
     return engine
+
+
+def _make_failure(context: sa.ExceptionContext) -> DatabaseFailed | None:
+    if context.is_pre_ping:
+        # The pool asks whether a connection still lives; it must see the driver's error to replace a dead one.
+        return None
+    # Locked, full, gone away: what the driver calls operational may pass, everything else would fail again.
+    return DatabaseFailed(
+        f"the database could not be read or written: {clip(str(context.original_exception))}",
+        hint="check that the database runs, and that its disk has room",
+        transient=isinstance(context.sqlalchemy_exception, sa.exc.OperationalError),
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -162,9 +177,9 @@ def ensure_schema(engine: sa.Engine) -> None:
     """
     try:
         metadata.create_all(engine)
-    except sa.exc.SQLAlchemyError as error:
+    except DatabaseFailed as error:
         raise DatabaseFailed(
-            f"the database {engine.url.render_as_string(hide_password=True)} cannot be prepared: {clip(str(error))}",
+            f"the database {engine.url.render_as_string(hide_password=True)} cannot be prepared: {error.message}",
             hint="check `database` in the settings, and that the folder exists and is writable",
         ) from error
 

@@ -56,11 +56,16 @@ class StepStore:
             )
 
     def ensure_link(self, run_id: str, build_name: str, image: str) -> None:
-        """Record that a run waits for a build."""
+        """Record that a run waits for a build; a later build of the same image takes the earlier one's place."""
+        insert = insert_ignore(self._engine, run_builds, run_id=run_id, build_name=build_name, image=image)
+        update = (
+            run_builds.update()
+            .where(run_builds.c.run_id == run_id, run_builds.c.image == image)
+            .values(build_name=build_name)
+        )
         with self._engine.begin() as connection:
-            connection.execute(
-                insert_ignore(self._engine, run_builds, run_id=run_id, build_name=build_name, image=image)
-            )
+            if connection.execute(insert).rowcount != 1:
+                connection.execute(update)
 
     def list_links(self, run_id: str) -> tuple[tuple[str, str], ...]:
         """`(build name, image)` of a run, in order."""

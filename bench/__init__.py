@@ -1,0 +1,1 @@
+"""One command per figure that the README states: `make bench-NAME` writes `bench/out/NAME.json`."""

@@ -1,0 +1,75 @@
+"""How a run ends: its answer grows by what was delivered and proposed, and its record says the same. Values, one write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hublish.core.report import Answer, Failure, HubReport, ImageReport
+from hublish.core.status import RunState
+from hublish.errors import clip
+from hublish.workflows.durable import Fault
+from hublish.workflows.prepared import Delivered
+from hublish.workflows.services import Services
+
+ROAD = (RunState.RECEIVED, RunState.PLANNING, RunState.BUILDING, RunState.DELIVERING)
+"""The states of a run that goes well, in order, before it is delivered."""
+
+
+def end_run(services: Services, run_id: str, answer: Answer) -> None:
+    """Move a run to the state its answer says; states that a fault left out are walked through first."""
+    run = services.runs.read_run(run_id)
+    message = _make_message(answer)
+    road = ROAD[ROAD.index(run.state) + 1 :] if run is not None and run.state in ROAD else ()
+    for state in road if answer.state is RunState.DELIVERED else ():
+        services.runs.move_run(run_id, state, at=services.now())
+    services.runs.move_run(run_id, answer.state, at=services.now(), sha=answer.sha, message=clip(message, limit=1024))
+
+
+def _make_message(answer: Answer) -> str:
+    """How a run ended, for its page and for lists: what to do, or what stands where."""
+    if answer.failure is not None:
+        return f"{answer.failure.code}: {answer.failure.message} {answer.failure.hint}".strip()
+    images = [f"{image.reference} is {image.digest}" for image in answer.images]
+    return "; ".join([*images, *(f"hub {hub.hub}: {hub.url or hub.detail}" for hub in answer.hubs)])
+
+
+def make_failure(fault: Fault) -> Failure:
+    """A fault as the answer shows it."""
+    return Failure(code=fault.code, message=fault.message, hint=fault.hint)
+
+
+def end_with(answer: Answer, failure: Failure) -> Answer:
+    """The answer of a run that failed after it began."""
+    return replace(answer, state=RunState.FAILED, failure=failure)
+
+
+def with_images(answer: Answer, images: tuple[Delivered, ...]) -> Answer:
+    """The answer with every image delivered."""
+    reports = tuple(
+        ImageReport(
+            title=image.prepared.title,
+            reference=f"{image.prepared.name}:{image.tags[0]}"
+            if image.tags
+            else f"{image.prepared.name}@{image.digest}",
+            digest=image.digest,
+            tags=image.tags[1:],
+            kept_tags=image.kept_tags,
+            size_bytes=image.size_bytes,
+            layers=image.layers,
+            uploaded_bytes=image.uploaded_bytes,
+            seconds=image.seconds,
+        )
+        for image in images
+    )
+    return replace(answer, state=RunState.DELIVERED, images=reports)
+
+
+def with_hubs(answer: Answer, hubs: tuple[HubReport, ...]) -> Answer:
+    """The answer with what was proposed; it fails when a hub that was wanted does not list the image."""
+    answer = replace(answer, hubs=hubs)
+    refused = next((hub for hub in hubs if not hub.ok), None)
+    if refused is None:
+        return answer
+    message = f"The image was pushed, but the hub {refused.hub} does not list it: {refused.detail}"
+    hint = f"Once that is settled, comment `/build {answer.wanted}` on an issue here; nothing is built again."
+    return end_with(answer, Failure(code="HubRefused", message=message, hint=hint))

@@ -1,0 +1,76 @@
+"""Runs whose workflow gave up: ended with an answer all the same, so that nothing stays open for ever.
+
+A workflow ends without its run only when the engine refuses it (its history does not fit the code, it was taken up too
+often, somebody cancelled it by hand). Nothing here repeats work: the run fails, and a redelivery is a new attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hublish.core.codec import parse_value
+from hublish.core.events import Trigger
+from hublish.core.records import Run
+from hublish.core.report import Answer, Failure
+from hublish.core.status import RunState
+from hublish.errors import HublishError
+from hublish.telemetry import get_logger
+from hublish.workflows.answer import Answering
+from hublish.workflows.ending import end_run
+from hublish.workflows.services import Services
+
+LOST_STATES = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+"""States of the engine in which a workflow will not go on by itself."""
+
+_log = get_logger(__name__)
+
+
+class Sweep:
+    """Looks at open runs and ends those that nobody works on."""
+
+    def __init__(self, services: Services, *, find_state: Callable[[str], str | None]) -> None:
+        """Nothing happens here.
+
+        Args:
+            services: the ports.
+            find_state: the engine's state of a run's workflow; None when it knows none.
+        """
+        self._services = services
+        self._answering = Answering(services)
+        self._find_state = find_state
+
+    def end_lost_runs(self) -> int:
+        """End the runs whose workflow gave up; returns their number. A run that cannot be answered now stays open."""
+        ended = 0
+        for run in self._services.runs.list_open_runs():
+            state = self._find_state(run.id)
+            if state not in LOST_STATES:
+                continue
+            try:
+                self._end(run, state)
+                ended += 1
+            except HublishError as error:
+                _log.warning("lost run stays open", run=run.id, code=error.code, error=error.message)
+        return ended
+
+    def _end(self, run: Run, state: str) -> None:
+        _log.error("run lost", run=run.id, workflow_state=state)
+        failure = Failure(
+            code="RunLost",
+            message=f"hublish stopped working on this while it was {run.state.value} (workflow: {state.lower()})",
+            hint="ask again; the operator finds the cause in the service's log",
+        )
+        answer = Answer(
+            run_id=run.id,
+            run_url=f"{self._services.policy.public_url}/runs/{run.id}",
+            state=RunState.FAILED,
+            wanted=run.ref,
+            sha=run.sha,
+            failure=failure,
+        )
+        title = parse_value(Trigger, run.trigger).repository.name
+        titles = tuple(image for _, image in self._services.steps.list_links(run.id)) or (title,)
+        self._answering.check(run.id, answer, titles)
+        self._answering.answer(run.id, answer)
+        self._answering.tidy(run.id, answer)
+        end_run(self._services, run.id, answer)

@@ -1,0 +1,134 @@
+"""GitHub's ports in memory: what a repository holds, what the bot said, what it proposed to a hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hublish.core.github_ports import BranchState, CheckRun, Comment, PullRequest, Thread
+from hublish.core.repository import Permission, Repository, ResolvedRef
+from hublish.errors import HublishError, PullRequestTaken, SourceMissing
+from tests.fakes import FakeSource
+
+
+@dataclass
+class FakeReader:
+    """A RepositoryReader over tables; `errors` makes the method of that name fail."""
+
+    refs: dict[str, ResolvedRef] = field(default_factory=dict)
+    files: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    permissions: dict[str, Permission] = field(default_factory=dict)
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    errors: dict[str, HublishError] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def fetch_repository(self, installation_id: int, full_name: str) -> Repository:
+        self._call("fetch_repository")
+        return self.repositories[full_name]
+
+    def resolve_ref(self, repository: Repository, ref: str, *, kind: str | None = None) -> ResolvedRef:
+        self._call("resolve_ref")
+        if ref not in self.refs or kind not in (None, self.refs[ref].kind.value):
+            raise SourceMissing(f"there is no {kind or 'ref'} {ref} in {repository.full_name}")
+        return self.refs[ref]
+
+    def fetch_file(self, repository: Repository, path: str, sha: str) -> bytes | None:
+        """A file by `(owner/name, path)`; every commit holds the same."""
+        self._call("fetch_file")
+        return self.files.get((repository.full_name, path))
+
+    def fetch_permission(self, repository: Repository, login: str) -> Permission:
+        self._call("fetch_permission")
+        return self.permissions.get(login, Permission.NONE)
+
+    def find_installation(self, full_name: str) -> int | None:
+        self._call("find_installation")
+        return self.repositories[full_name].installation_id if full_name in self.repositories else None
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.errors:
+            raise self.errors[name]
+
+
+@dataclass
+class FakeConversation:
+    """A Conversation that keeps what stands: comments by thread and marker, check runs by their id, reactions once."""
+
+    reactions: list[tuple[Thread, str]] = field(default_factory=list)
+    comments: dict[tuple[Thread, str], str] = field(default_factory=dict)
+    checks: dict[str, CheckRun] = field(default_factory=dict)
+    closed: list[int] = field(default_factory=list)
+
+    def ensure_reaction(self, repository: Repository, thread: Thread, content: str) -> None:
+        if (thread, content) not in self.reactions:
+            self.reactions.append((thread, content))
+
+    def ensure_comment(self, repository: Repository, thread: Thread, *, marker: str, body: str) -> Comment:
+        assert marker in body
+        self.comments[thread, marker] = body
+        return Comment(id=len(self.comments), url="https://github.com/c", body=body)
+
+    def delete_comment(self, repository: Repository, thread: Thread, *, marker: str) -> None:
+        self.comments.pop((thread, marker), None)
+
+    def ensure_check_run(self, repository: Repository, check: CheckRun) -> int:
+        self.checks[check.external_id] = check
+        return len(self.checks)
+
+    def close_issue(self, repository: Repository, number: int) -> None:
+        self.closed.append(number)
+
+
+@dataclass
+class FakeHubRepository:
+    """A HubRepository with one branch of ours: what it holds, whose it is, and the pull request from it."""
+
+    head: str = "e" * 40
+    state: BranchState | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
+    message: str = ""
+    pull_request: tuple[str, str, str, str] | None = None
+    before_commit: Callable[[], None] = lambda: None
+
+    def fetch_head(self, repository: Repository, branch: str) -> str:
+        return self.head
+
+    def list_folder(self, repository: Repository, path: str, sha: str) -> tuple[str, ...]:
+        return ()
+
+    def fetch_branch(self, repository: Repository, branch: str, *, base: str) -> BranchState | None:
+        return self.state
+
+    def ensure_commit(
+        self,
+        repository: Repository,
+        *,
+        branch: str,
+        base_sha: str,
+        files: dict[str, bytes],
+        message: str,
+        expected_sha: str | None,
+    ) -> str:
+        self.before_commit()
+        if expected_sha != (None if self.state is None else self.state.sha):
+            raise PullRequestTaken(f"{branch} moved")
+        self.files, self.message = files, message
+        self.state = BranchState(sha="f" * 40, ours=True)
+        return self.state.sha
+
+    def ensure_pull_request(
+        self, repository: Repository, *, branch: str, base: str, title: str, body: str
+    ) -> PullRequest:
+        self.pull_request = (branch, base, title, body)
+        return PullRequest(number=3, url="https://github.com/org/apps/pull/3", head_sha="f" * 40, open=True)
+
+
+@dataclass
+class FakeCheckouts:
+    """A SourceFetcher: trees by `owner/name`."""
+
+    sources: dict[str, FakeSource] = field(default_factory=dict)
+
+    def fetch_source(self, repository: Repository, ref: ResolvedRef) -> FakeSource:
+        return self.sources[repository.full_name]

@@ -1,0 +1,80 @@
+"""What `hublish doctor` looks at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from hublish.adapters.registry import RegistryClient
+from hublish.bootstrap import doctor
+from hublish.bootstrap.doctor import Check, check_environment
+from hublish.errors import RegistryFailed
+
+
+class FakeRegistry:
+    """Registries of which one does not answer."""
+
+    def ping(self, host: str) -> None:
+        if host != "good.example.org":
+            raise RegistryFailed(f"{host} did not answer", hint="is it up?")
+
+
+def check(cache: Path, *, index_url: str | None = None, hosts: tuple[str, ...] = ()) -> dict[str, Check]:
+    checks = check_environment(
+        cache=cache, index_url=index_url, registry=cast(RegistryClient, FakeRegistry()), hosts=hosts
+    )
+    return {item.name: item for item in checks}
+
+
+def test_registries_of_the_settings_are_asked(tmp_path: Path) -> None:
+    """Each on its own: one that is away does not hide the others."""
+    checks = check(tmp_path, hosts=("bad.example.org", "good.example.org"))
+    bad = Check(name="registry bad.example.org", ok=False, detail="bad.example.org did not answer", hint="is it up?")
+
+    assert checks["registry bad.example.org"] == bad
+    assert checks["registry good.example.org"] == Check(name="registry good.example.org", ok=True, detail="answers")
+    assert checks["layered builds"].ok is True
+
+
+def test_index_is_shown_without_its_login(tmp_path: Path) -> None:
+    """pip's configuration may hold a password; its host is all that is shown."""
+    checks = check(tmp_path, index_url="https://user:secret@index.example.com:8443/simple")
+
+    assert checks["package index"].detail == "pip uses index.example.com:8443"
+    assert "not installed" in check(tmp_path)["package index"].detail
+
+
+@pytest.mark.parametrize(("free", "ok"), [(4_000_000_000, True), (3_999_999_999, False)])
+def test_cache_with_little_room_is_named_before_a_build_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, *, ok: bool
+) -> None:
+    """4 GB are comfortable."""
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _path: SimpleNamespace(free=free))
+    found = check(tmp_path / "new")["cache"]
+
+    assert (found.ok, found.detail) == (ok, f"{tmp_path / 'new'}, 4.0 GB free")
+    assert (found.hint == "") is ok
+
+
+def test_cache_that_cannot_be_made_is_named_with_the_reason(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "file").touch()
+    found = check(tmp_path / "file" / "cache")["cache"]
+    expected = Check(
+        name="cache",
+        ok=False,
+        detail=f"{tmp_path / 'file' / 'cache'}: Not a directory",
+        hint="choose another with --cache",
+    )
+
+    assert found == expected
+
+
+def test_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found before a build, not in its middle."""
+    monkeypatch.setattr(doctor.os, "access", lambda _path, _mode: False)
+
+    assert check(tmp_path)["cache"].detail == f"{tmp_path} is not writable"

@@ -1,0 +1,131 @@
+"""What a run says, and where."""
+
+from __future__ import annotations
+
+import pytest
+
+from hublish.core.events import Trigger
+from hublish.core.github_ports import Thread
+from hublish.core.report import Answer, Failure, render_answer
+from hublish.core.repository import RefKind, ResolvedRef
+from hublish.core.status import RunState
+from hublish.errors import GitHubFailed, SourceMissing
+from hublish.workflows.answer import Answering
+from hublish.workflows.prepared import Prepared, PreparedImage
+from tests.unit.workflows.parts import COMMENT, ISSUE, RELEASE, RUN_ID, SHA, TAG, Stage
+
+URL = "https://hublish.example.com/runs/r1"
+COMMIT = Thread(kind="commit", number=0, sha=SHA)
+IMAGE = PreparedImage(
+    title="ts", name="registry.example.org/team/ts", fixed_tags=(), floating_tags=(), build_key="k",
+    python_version="", resources="", line="`ts`: layered",
+)  # fmt: skip
+PREPARED = Prepared(state=RunState.BUILDING, failure=None, ref=TAG, images=(IMAGE,))
+FAILURE = Failure(code="X", message="m", hint="")
+PROGRESS, ANSWER = "<!-- hublish:progress:r1 -->", "<!-- hublish:answer:r1 -->"
+
+
+def make_answer(state: RunState = RunState.BUILDING, *, sha: str | None = SHA) -> Answer:
+    return Answer(
+        run_id=RUN_ID, run_url=URL, state=state, wanted="v1", sha=sha,
+        failure=FAILURE if state is RunState.FAILED else None,
+    )  # fmt: skip
+
+
+def open_answering(stage: Stage, trigger: Trigger = RELEASE) -> Answering:
+    stage.receive(trigger)
+    return Answering(stage.services)
+
+
+@pytest.mark.parametrize("trigger", [RELEASE, ISSUE, COMMENT])
+def test_reaction_goes_where_somebody_asked(stage: Stage, trigger: Trigger) -> None:
+    """On the release, the issue or the very comment, once."""
+    answering = open_answering(stage, trigger)
+    answering.acknowledge(RUN_ID)
+    answering.acknowledge(RUN_ID)
+
+    assert stage.conversation.reactions == [(trigger.thread, "eyes")]
+
+
+@pytest.mark.parametrize(("trigger", "thread"), [(RELEASE, COMMIT), (ISSUE, ISSUE.thread), (COMMENT, COMMENT.thread)])
+def test_answer_takes_the_place_of_the_progress_comment(stage: Stage, trigger: Trigger, thread: Thread) -> None:
+    """On the release's commit or the issue; in the end there is one comment."""
+    answering = open_answering(stage, trigger)
+    answering.announce(RUN_ID, make_answer(), PREPARED)
+    during = dict(stage.conversation.comments)
+    answer = make_answer(RunState.FAILED)
+    for _ in range(2):
+        answering.answer(RUN_ID, answer)
+        answering.tidy(RUN_ID, answer)
+
+    assert list(during) == [(thread, PROGRESS)]
+    assert "- `ts`: layered" in during[thread, PROGRESS]
+    assert stage.conversation.comments == {(thread, ANSWER): render_answer(answer)}
+
+
+def test_crash_between_answer_and_tidying_leaves_one_answer(stage: Stage) -> None:
+    """The answer comes first: at no time is there none."""
+    answering = open_answering(stage)
+    answering.announce(RUN_ID, make_answer(), PREPARED)
+    answering.answer(RUN_ID, make_answer(RunState.FAILED))
+
+    assert set(stage.conversation.comments) == {(COMMIT, PROGRESS), (COMMIT, ANSWER)}
+
+
+def test_release_without_a_commit_is_answered_at_the_head(stage: Stage) -> None:
+    """A tag that does not exist has no commit to comment on; the default branch always has one."""
+    stage.reader.refs["main"] = ResolvedRef(name="main", kind=RefKind.BRANCH, sha="c" * 40)
+    open_answering(stage).answer(RUN_ID, make_answer(RunState.FAILED, sha=None))
+
+    assert list(stage.conversation.comments) == [(Thread(kind="commit", number=0, sha="c" * 40), ANSWER)]
+
+
+@pytest.mark.parametrize("transient", [True, False])
+def test_release_without_any_commit_cannot_be_answered(stage: Stage, *, transient: bool) -> None:
+    """An empty repository, or GitHub away: the latter may pass."""
+    stage.reader.errors["resolve_ref"] = GitHubFailed("empty", transient=transient)
+    with pytest.raises(SourceMissing, match="no commit to answer on: empty") as caught:
+        open_answering(stage).answer(RUN_ID, make_answer(RunState.FAILED, sha=None))
+
+    assert caught.value.transient is transient
+
+
+@pytest.mark.parametrize(
+    ("trigger", "state", "closed"),
+    [
+        (ISSUE, RunState.DELIVERED, [5]),
+        (ISSUE, RunState.FAILED, []),
+        (COMMENT, RunState.DELIVERED, []),
+        (RELEASE, RunState.DELIVERED, []),
+    ],
+)
+def test_build_issue_is_closed_when_its_image_is_delivered(
+    stage: Stage, trigger: Trigger, state: RunState, closed: list[int]
+) -> None:
+    """It stays open with the reason otherwise; an issue somebody merely commented on is not ours to close."""
+    open_answering(stage, trigger).tidy(RUN_ID, make_answer(state))
+
+    assert stage.conversation.closed == closed
+
+
+def test_every_image_has_a_check_run(stage: Stage) -> None:
+    """While none is known the repository's name stands for them."""
+    answering = open_answering(stage)
+    answering.check(RUN_ID, make_answer(), ("ts", "gpu"))
+    answering.check(RUN_ID, make_answer(), ())
+    names = {check.external_id: check.name for check in stage.conversation.checks.values()}
+
+    assert names == {"r1/ts": "hublish / ts", "r1/gpu": "hublish / gpu"}
+
+
+def test_check_run_needs_a_commit(stage: Stage) -> None:
+    """Without one there is nothing it could stand on."""
+    open_answering(stage).check(RUN_ID, make_answer(RunState.FAILED, sha=None), ("ts",))
+
+    assert stage.conversation.checks == {}
+
+
+def test_unknown_run_says_nothing(stage: Stage) -> None:
+    """A run that is not in the records has no thread."""
+    with pytest.raises(SourceMissing, match="there is no run r1"):
+        Answering(stage.services).acknowledge(RUN_ID)

@@ -1,0 +1,107 @@
+"""Builds as runs see them: joined while they are of use, begun anew when they are not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from hublish.adapters.store import BuildStore, ensure_schema, open_database
+from hublish.core.building import BuildStopped, BuildSucceeded, Step
+from hublish.core.reference import parse_reference
+from hublish.workflows.build import claim_image_build, settle_build
+from hublish.workflows.prepared import PreparedImage
+from tests.fakes import FakeImages
+
+AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+IMAGE = PreparedImage(
+    title="ts",
+    name="registry.example.org/team/ts",
+    fixed_tags=("v1",),
+    floating_tags=(),
+    build_key="k" * 24,
+    python_version="3.11",
+    resources="",
+    line="",
+)
+NAME = f"build-{'k' * 24}-1"
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> SimpleNamespace:
+    """The few ports that builds are claimed and settled with."""
+    engine = open_database(f"sqlite:///{tmp_path / 'test.db'}")
+    ensure_schema(engine)
+    yield SimpleNamespace(builds=BuildStore(engine), images=FakeImages(), now=lambda: AT)
+    engine.dispose()
+
+
+def succeed(services: SimpleNamespace) -> str:
+    """Record the first build as succeeded; returns the digest of its image, which stands in the registry."""
+    digest = services.images.ensure_manifest(
+        parse_reference(f"{IMAGE.name}:build-1"), body=b"{}", media_type="application/json"
+    )
+    claim_image_build(services, IMAGE)
+    outcome = BuildSucceeded(digest=digest, size_bytes=1, layers=(), uploaded_bytes=1, packages=())
+    services.builds.finish_build(NAME, outcome, at=AT)
+    return digest
+
+
+def test_succeeded_build_is_joined_while_its_image_stands(services):
+    """Nothing is built twice."""
+    succeed(services)
+
+    build = claim_image_build(services, IMAGE)
+
+    assert (build.name, build.attempt) == (NAME, 1)
+
+
+def test_build_whose_image_is_gone_is_built_anew(services):
+    """A registry's clean-up must not leave a release without its image for ever."""
+    succeed(services)
+    services.images.manifests.clear()
+
+    build = claim_image_build(services, IMAGE)
+    repeated = claim_image_build(services, IMAGE)
+
+    assert (build.attempt, build.outcome) == (2, None)
+    assert repeated == build
+
+
+def test_build_without_an_outcome_is_lost_and_not_joined_again(services):
+    """A workflow that was given up leaves nothing to join: the next run starts a new attempt."""
+    expected = BuildStopped(
+        code="BuildLost",
+        message=f"{NAME} ended without an outcome",
+        hint="Ask again: the build starts anew.",
+        step=Step.FETCH,
+        transient=True,
+    )
+    claim_image_build(services, IMAGE)
+
+    outcome = settle_build(services, NAME)
+
+    assert outcome == expected
+    assert services.builds.read_build(NAME).outcome == expected
+    assert claim_image_build(services, IMAGE).attempt == 2
+
+
+def test_outcome_that_stands_is_kept(services):
+    """Settling reads; it never writes over what is known."""
+    digest = succeed(services)
+
+    outcome = settle_build(services, NAME)
+
+    assert outcome.digest == digest
+
+
+def test_newest_request_of_a_key_counts(services):
+    """The App may have been installed anew since, and an old installation's id fetches nothing."""
+    services.builds.ensure_request("key", "old")
+    services.builds.ensure_request("key", "new")
+
+    request = services.builds.read_request("key")
+
+    assert request == "new"

@@ -1,0 +1,144 @@
+"""The inbox: each stored delivery ends in a run or a reason, and none stands in the way of another."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hublish.adapters.store import DeliveryStore, RunStore, ensure_schema, open_database
+from hublish.core.status import RunState
+from hublish.errors import DatabaseFailed
+from hublish.workflows.inbox import TRIES, Inbox
+
+AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def make_body(release_id: int) -> bytes:
+    """The parts of a `release` event that are read."""
+    payload: dict[str, Any] = {
+        "action": "published",
+        "repository": {
+            "id": 7,
+            "name": "ts",
+            "owner": {"login": "org", "type": "Organization"},
+            "default_branch": "main",
+            "private": False,
+        },
+        "sender": {"login": "alice", "type": "User"},
+        "installation": {"id": 99},
+        "release": {
+            "id": release_id,
+            "tag_name": f"v{release_id}",
+            "draft": False,
+            "prerelease": False,
+            "published_at": "2026-11-21T10:00:00Z",
+            "html_url": f"https://github.com/org/ts/releases/tag/v{release_id}",
+        },
+    }
+    return json.dumps(payload).encode()
+
+
+class Town:
+    """An inbox over a real store; runs are started into a list, or fail as a test says."""
+
+    def __init__(self, folder: Path) -> None:
+        engine = open_database(f"sqlite:///{folder / 'test.db'}")
+        ensure_schema(engine)
+        self.engine = engine
+        self.deliveries = DeliveryStore(engine)
+        self.runs = RunStore(engine)
+        self.started: list[str] = []
+        self.errors: dict[str, Exception] = {}
+        numbers = itertools.count(1)
+        services = SimpleNamespace(
+            deliveries=self.deliveries, runs=self.runs, now=lambda: AT, make_run_id=lambda: f"run-{next(numbers)}"
+        )
+        self.inbox = Inbox(services, start_run=self.start)
+
+    def start(self, run_id: str) -> None:
+        if run_id in self.errors:
+            raise self.errors[run_id]
+        self.started.append(run_id)
+
+    def deliver(self, guid: str, body: bytes, event: str = "release") -> None:
+        self.deliveries.insert_delivery(guid=guid, event=event, body=body, at=AT)
+
+
+@pytest.fixture
+def town(tmp_path: Path):
+    town = Town(tmp_path)
+    yield town
+    town.engine.dispose()
+
+
+def test_release_starts_a_run_and_others_are_ignored(town):
+    """What nobody handles ends with its reason, what asks for a build with its run."""
+    town.deliver("a", make_body(1))
+    town.deliver("b", b"{}", event="star")
+    town.deliver("c", b"payload=%7B%7D")
+
+    taken = town.inbox.take_batch()
+
+    assert (taken, town.started) == (3, ["run-1"])
+    assert town.deliveries.count_deliveries() == {"accepted": 1, "ignored": 2}
+
+
+def test_redelivery_of_an_ended_run_starts_nothing_but_of_a_failed_one_a_new_attempt(town):
+    """The same request is answered once; only an error is worth another attempt."""
+    town.deliver("a", make_body(1))
+    town.inbox.take_batch()
+    town.runs.move_run("run-1", RunState.FAILED, at=AT)
+
+    town.deliver("a", make_body(1))
+    town.inbox.take_batch()
+    town.runs.move_run("run-2", RunState.DENIED, at=AT)
+    town.deliver("a", make_body(1))
+    town.inbox.take_batch()
+
+    assert town.started == ["run-1", "run-2", "run-2"]
+    assert town.runs.read_run("run-2").attempt == 2
+
+
+@pytest.mark.parametrize("error", [LookupError("nobody foresaw this"), DatabaseFailed("no such column")])
+def test_delivery_that_fails_stands_in_nobodys_way(town, error):
+    """Later deliveries get their runs at once; the failing one is put away with its reason in the end."""
+    town.errors["run-1"] = error
+    town.deliver("a", make_body(1))
+    town.deliver("b", make_body(2))
+
+    taken = [town.inbox.take_batch() for _ in range(TRIES)]
+
+    assert taken == [1, *([0] * (TRIES - 2)), 1]
+    assert town.started == ["run-2"]
+    assert town.deliveries.count_deliveries() == {"accepted": 1, "ignored": 1}
+
+
+def test_delivery_put_away_is_looked_at_again_when_it_is_redelivered(town):
+    """GitHub's button is the way back once the fault is mended."""
+    town.errors["run-1"] = LookupError("nobody foresaw this")
+    town.deliver("a", make_body(1))
+    for _ in range(TRIES):
+        town.inbox.take_batch()
+    town.errors.clear()
+
+    town.deliver("a", make_body(1))
+    town.inbox.take_batch()
+
+    assert town.started == ["run-1"]
+
+
+def test_delivery_stays_due_while_the_database_is_away(town):
+    """What may pass is waited for, however long it takes."""
+    town.errors["run-1"] = DatabaseFailed("the database is locked", transient=True)
+    town.deliver("a", make_body(1))
+
+    for _ in range(TRIES + 1):
+        town.inbox.take_batch()
+
+    assert town.deliveries.count_deliveries() == {"received": 1}

@@ -1,0 +1,279 @@
+"""Pull requests to hubs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from hublish.core.consent import HubRule
+from hublish.core.github_ports import BranchState
+from hublish.core.records import ImageRecord
+from hublish.core.reference import parse_reference
+from hublish.core.report import HubReport
+from hublish.core.status import RunState
+from hublish.errors import CatalogInvalid, NotAllowed, PullRequestTaken, RegistryFailed, SourceMissing
+from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
+from hublish.workflows.propose import Proposal
+from hublish.workflows.services import Services
+from tests.fakes import FakeSource
+from tests.unit.workflows.parts import AT, NAME, RUN_ID, TAG, Stage
+
+DIGEST, OLD = "sha256:" + "b" * 64, "sha256:" + "a" * 64
+KUSTOMIZATION = "kind: Kustomization\nresources:\n  - other.yaml\n"
+OTHER = "kind: ImageStream\nmetadata: {name: other}\nspec: {tags: []}\n"
+PREPARED = Prepared(state=RunState.BUILDING, failure=None, ref=TAG, hubs=("demo",))
+IMAGE = Delivered(
+    prepared=PreparedImage(
+        title="ts", name=NAME, fixed_tags=("v1",), floating_tags=("latest",), build_key="k", python_version="3.11",
+        resources="1 GPU", line="",
+    ),
+    digest=DIGEST, size_bytes=12_000_000, layers=3, uploaded_bytes=5, seconds=9.0, tags=("v1", "latest"), kept_tags=(),
+    packages=(("six", "1.17.0"),),
+)  # fmt: skip
+
+
+def fill_hub(stage: Stage, **files: bytes | str) -> None:
+    """Put files into the hub's folder; a "-> target" is a link."""
+    tree: dict[str, bytes | str] = {
+        "images/kustomization.yaml": KUSTOMIZATION.encode(),
+        "images/other.yaml": OTHER.encode(),
+        "images/deep/far.yaml": b"{broken",
+        "elsewhere/far.yaml": b"{broken",
+        "images/notes.txt": b"\xff",
+        "images/link.yaml": "-> other.yaml",
+    }
+    stage.checkouts.sources["org/apps"] = FakeSource(
+        {**tree, **{f"images/{name}.yaml": body for name, body in files.items()}}
+    )
+
+
+def propose(
+    stage: Stage,
+    *,
+    services: Services | None = None,
+    images: tuple[Delivered, ...] = (IMAGE,),
+    prepared: Prepared = PREPARED,
+    hub: str = "demo",
+) -> HubReport:
+    if stage.runs.read_run(RUN_ID) is None:
+        stage.receive()
+    return Proposal(stage.services if services is None else services).run(RUN_ID, prepared, hub, images)
+
+
+def test_new_image_is_one_file_and_one_line(stage: Stage) -> None:
+    """The branch is made on the list's newest state; pull request, commit and report say the same."""
+    fill_hub(stage)
+    report = propose(stage)
+    hub = stage.hub_repository
+    expected = HubReport(
+        hub="demo",
+        url="https://github.com/org/apps/pull/3",
+        number=3,
+        detail="lists ts with the tag v1",
+        ok=True,
+    )
+    branch, base, title, body = hub.pull_request or ("", "", "", "")
+
+    assert report == expected
+    assert set(hub.files) == {"images/kustomization.yaml", "images/ts.yaml"}
+    assert hub.files["images/kustomization.yaml"].decode() == KUSTOMIZATION + "  - ts.yaml\n"
+    assert f"{NAME}@{DIGEST}" in hub.files["images/ts.yaml"].decode()
+    assert (branch, base, title) == ("hublish/octo--ts", "main", "List ts v1")
+    assert body.endswith("<!-- hublish:pull-request:r1 -->")
+    assert hub.message.startswith("List ts v1\n")
+
+
+def test_proposing_again_updates_our_own_branch(stage: Stage) -> None:
+    """After a crash, or for the next release."""
+    fill_hub(stage)
+    first = propose(stage)
+
+    assert propose(stage) == first
+
+
+def test_image_that_is_listed_already_needs_no_pull_request(stage: Stage) -> None:
+    """A second run of a merged release changes nothing."""
+    fill_hub(stage)
+    propose(stage)
+    merged = {
+        path.removeprefix("images/").removesuffix(".yaml"): body for path, body in stage.hub_repository.files.items()
+    }
+    fill_hub(stage, **merged)
+    stage.hub_repository.pull_request = None
+    expected = HubReport(hub="demo", url=None, number=None, detail="lists this image already", ok=True)
+
+    assert propose(stage) == expected
+    assert stage.hub_repository.pull_request is None
+
+
+def test_branch_a_person_pushed_to_is_left_alone(stage: Stage) -> None:
+    """Stop and say so."""
+    fill_hub(stage)
+    stage.hub_repository.state = BranchState(sha="d" * 40, ours=False)
+    with pytest.raises(PullRequestTaken, match="somebody pushed to hublish/octo--ts in org/apps"):
+        propose(stage)
+
+    assert stage.hub_repository.files == {}
+
+
+def test_person_who_pushes_at_the_last_moment_wins(stage: Stage) -> None:
+    """The branch is only moved from where it was seen."""
+    fill_hub(stage)
+
+    def push() -> None:
+        stage.hub_repository.state = BranchState(sha="d" * 40, ours=False)
+
+    stage.hub_repository.before_commit = push
+    with pytest.raises(PullRequestTaken):
+        propose(stage)
+
+    assert stage.hub_repository.files == {}
+
+
+def test_hub_that_did_not_consent_is_not_touched(stage: Stage) -> None:
+    """Neither the operator nor the hub's own file names this repository."""
+    fill_hub(stage)
+    with pytest.raises(NotAllowed) as caught:
+        propose(stage, services=stage.with_hub(accept=(HubRule(repo="octo/other"),)))
+
+    assert caught.value.hint == "a maintainer of org/apps can allow it in .hublish-hub.yaml"
+    assert stage.hub_repository.state is None
+
+
+def test_hub_consents_by_its_own_file(stage: Stage) -> None:
+    """On its default branch."""
+    fill_hub(stage)
+    stage.reader.files["org/apps", ".hublish-hub.yaml"] = b"accept: [{repo: octo/ts}]\n"
+
+    assert propose(stage, services=stage.with_hub(accept=())).ok is True
+
+
+def test_consent_that_cannot_be_read_is_no_consent(stage: Stage) -> None:
+    """The place of the fault is told to who can mend it; the operator's own rule needs no such file."""
+    fill_hub(stage)
+    stage.reader.files["org/apps", ".hublish-hub.yaml"] = b"accept: {\n"
+    with pytest.raises(NotAllowed, match=r"org/apps has a \.hublish-hub.yaml that cannot be read: .hublish-hub.yaml:"):
+        propose(stage, services=stage.with_hub(accept=()))
+
+    assert propose(stage).ok is True
+
+
+def test_hub_that_is_not_in_the_settings_is_refused(stage: Stage) -> None:
+    """With the names that are."""
+    with pytest.raises(NotAllowed, match="the hub other is not in this service's settings; known: demo"):
+        propose(stage, hub="other")
+    policy = dataclasses.replace(stage.services.policy, hubs={})
+    with pytest.raises(NotAllowed, match="known: none"):
+        propose(stage, services=dataclasses.replace(stage.services, policy=policy))
+
+
+def test_hub_without_the_app_is_refused(stage: Stage) -> None:
+    """Its owner has to install it there."""
+    del stage.reader.repositories["org/apps"]
+    with pytest.raises(NotAllowed) as caught:
+        propose(stage)
+
+    assert caught.value.message == "the App is not installed on org/apps, where the hub demo keeps its list"
+    assert caught.value.hint == "an owner of org/apps installs the App there"
+
+
+def test_list_that_is_not_text_is_refused(stage: Stage) -> None:
+    """A YAML file of the folder that is not UTF-8 cannot be read around."""
+    fill_hub(stage, latin=b"kind: \xe9\n")
+    with pytest.raises(CatalogInvalid, match=r"images/latin.yaml: not UTF-8"):
+        propose(stage)
+
+
+def test_list_in_the_root_of_its_repository(stage: Stage) -> None:
+    """An empty folder is the root; folders below are not part of it."""
+    stage.checkouts.sources["org/apps"] = FakeSource(
+        {"kustomization.yaml": KUSTOMIZATION.encode(), "other.yaml": OTHER.encode(), "images/far.yaml": b"{broken"}
+    )
+    propose(stage, services=stage.with_hub(folder=""))
+
+    assert set(stage.hub_repository.files) == {"kustomization.yaml", "ts.yaml"}
+
+
+def make_listed(pinned: str) -> str:
+    """The hub's file with an older tag of our image."""
+    return f"""\
+kind: ImageStream
+apiVersion: image.openshift.io/v1
+metadata:
+  name: ts
+  annotations:
+    opendatahub.io/notebook-image-url: https://github.com/octo/ts
+spec:
+  tags:
+    - name: v0
+      from: {{kind: DockerImage, name: "{pinned}"}}
+    - name: v1
+      from: {{kind: DockerImage, name: "{pinned}"}}
+"""
+
+
+def test_moved_tag_is_compared_with_the_image_listed_before(stage: Stage) -> None:
+    """Size and packages of both are known when it was delivered by this service."""
+    fill_hub(stage, ts=make_listed(f"{NAME}@{OLD}").encode())
+    record = ImageRecord(digest=OLD, size_bytes=10_000_000, packages=(("six", "1.16.0"),), commit=None)
+    stage.image_records.record_image(NAME, record, at=AT)
+    propose(stage)
+    body = (stage.hub_repository.pull_request or ("",) * 4)[3]
+
+    assert "| size | 12 MB, 2.0 MB more than before |" in body
+    assert "| `six` | `1.16.0` | `1.17.0` |" in body
+
+
+def test_listed_tag_is_resolved_to_compare(stage: Stage) -> None:
+    """A list that names a tag: what it is now, by the registry."""
+    digest = stage.images.ensure_manifest(parse_reference(f"{NAME}:v1"), body=b"{}", media_type="application/json")
+    fill_hub(stage, ts=make_listed(f"{NAME}:v1").encode())
+    propose(stage)
+    body = (stage.hub_repository.pull_request or ("",) * 4)[3]
+
+    assert f"@{digest}" in body
+
+
+@pytest.mark.parametrize("transient", [True, False])
+def test_registry_that_cannot_tell_is_waited_for_or_passed_over(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, transient: bool
+) -> None:
+    """A list may name a registry that this service may not ask; an outage is another matter."""
+
+    def fail(_reference: object) -> None:
+        raise RegistryFailed("no", transient=transient)
+
+    fill_hub(stage, ts=make_listed(f"{NAME}:v1").encode())
+    monkeypatch.setattr(stage.images, "fetch_manifest", fail)
+    if transient:
+        with pytest.raises(RegistryFailed):
+            propose(stage)
+    else:
+        assert propose(stage).ok is True
+
+
+def test_several_images_are_one_pull_request(stage: Stage) -> None:
+    """Each with its file; a second edit builds on the first."""
+    fill_hub(stage)
+    gpu = dataclasses.replace(
+        IMAGE,
+        prepared=dataclasses.replace(
+            IMAGE.prepared, title="gpu", name="registry.example.org/team/gpu", python_version="", fixed_tags=()
+        ),
+    )
+    report = propose(stage, images=(IMAGE, gpu))
+
+    assert set(stage.hub_repository.files) == {"images/kustomization.yaml", "images/ts.yaml", "images/gpu.yaml"}
+    assert stage.hub_repository.files["images/kustomization.yaml"].decode() == (
+        "kind: Kustomization\nresources:\n  - gpu.yaml\n  - other.yaml\n  - ts.yaml\n"
+    )
+    assert report.detail.count(";") == 1
+
+
+def test_run_without_a_commit_proposes_nothing(stage: Stage) -> None:
+    """Nor does one that is not in the records."""
+    with pytest.raises(SourceMissing, match="there is no run r1 with a commit"):
+        propose(stage, prepared=dataclasses.replace(PREPARED, ref=None))
+    with pytest.raises(SourceMissing):
+        Proposal(stage.services).run("r2", PREPARED, "demo", (IMAGE,))

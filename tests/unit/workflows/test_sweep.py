@@ -1,0 +1,63 @@
+"""Runs that nobody works on: ended with an answer, once, and only those."""
+
+from __future__ import annotations
+
+import pytest
+
+from hublish.core.status import RunState
+from hublish.errors import GitHubFailed
+from hublish.workflows.ending import end_run
+from hublish.workflows.sweep import LOST_STATES, Sweep
+from tests.unit.workflows.parts import COMMENT, RUN_ID, Stage
+from tests.unit.workflows.test_answer import make_answer
+
+
+@pytest.mark.parametrize("state", sorted(LOST_STATES))
+def test_lost_run_is_answered_and_fails(stage: Stage, state: str) -> None:
+    """A run whose workflow gave up gets its one answer and may be tried again."""
+    stage.receive(COMMENT)
+    sweep = Sweep(stage.services, find_state=lambda _run: state)
+
+    ended = [sweep.end_lost_runs(), sweep.end_lost_runs()]
+    run = stage.services.runs.read_run(RUN_ID)
+
+    assert ended == [1, 0]
+    assert run is not None
+    assert run.state is RunState.FAILED
+    assert run.state.may_retry
+    assert run.message.startswith("RunLost: hublish stopped working on this while it was received")
+
+
+@pytest.mark.parametrize("state", [None, "PENDING", "SUCCESS", "ENQUEUED"])
+def test_run_that_somebody_works_on_is_left_alone(stage: Stage, state: str | None) -> None:
+    """Only the engine's word that a workflow gave up ends a run."""
+    stage.receive(COMMENT)
+
+    assert Sweep(stage.services, find_state=lambda _run: state).end_lost_runs() == 0
+
+
+def test_lost_run_that_cannot_be_answered_stays_open(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While GitHub is away the run stays as it is; the next sweep says it."""
+    stage.receive(COMMENT)
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise GitHubFailed("away", transient=True)
+
+    monkeypatch.setattr(stage.services.conversation, "ensure_comment", refuse)
+    ended = Sweep(stage.services, find_state=lambda _run: "ERROR").end_lost_runs()
+    run = stage.services.runs.read_run(RUN_ID)
+
+    assert ended == 0
+    assert run is not None
+    assert run.state is RunState.RECEIVED
+
+
+def test_delivered_run_walks_through_the_states_that_a_fault_left_out(stage: Stage) -> None:
+    """A run whose state could not be written on the way still ends as delivered."""
+    stage.receive(COMMENT)
+
+    end_run(stage.services, RUN_ID, make_answer(RunState.DELIVERED))
+    run = stage.services.runs.read_run(RUN_ID)
+
+    assert run is not None
+    assert run.state is RunState.DELIVERED
