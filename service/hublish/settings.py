@@ -131,6 +131,12 @@ class Settings(_Section):
     indexes: dict[str, IndexSettings] = Field(
         default_factory=dict, description="Host to package index; none, as only what is listed is spoken to."
     )
+    default_index: str | None = Field(
+        default=None,
+        pattern=r"\Ahttps?://[^\s@?#]+\z",
+        description="Simple API for locks that name no index; its host is listed under `indexes`. None: such locks are "
+        "refused, as no index is everybody's.",
+    )
     bases: dict[str, str] = Field(default_factory=dict, description="Python version to the base image used for it.")
     hubs: dict[str, HubSettings] = Field(
         default_factory=dict, description="Name, as configs use it, to hub; none: images are pushed and not listed."

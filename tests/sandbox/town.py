@@ -30,7 +30,7 @@ from tests.fakes import TINY_BASE, FakeImages, make_tar
 from tests.sandbox.github import GitHubSandbox
 from tests.sandbox.index import PackageIndexSandbox
 from tests.sandbox.registry import Registry
-from tests.sandbox.wheels import NOTEBOOK_PACKAGES
+from tests.sandbox.wheels import NOTEBOOK_PACKAGES, PLACEHOLDER_SOURCE
 
 SOURCE_REPO = "octocat/ts"
 HUB_REPO = "acme/apps"
@@ -153,6 +153,7 @@ class Town:
                 }
             },
             "indexes": {"index.example.invalid": {"mirror": self.index.url, "plain_http": True}},
+            "default_index": PLACEHOLDER_SOURCE,
             "bases": {"3.11": base},
             "hubs": {
                 "demo": {
@@ -208,25 +209,33 @@ class Town:
         """What the service wrote."""
         return (self.folder / "service.log").read_text(errors="replace")
 
-    def read_runs(self) -> list[dict[str, Any]]:
-        """The service's runs straight from its database, newest first; empty before there is one."""
+    def read_runs(self, *, pushes: bool = False) -> list[dict[str, Any]]:
+        """The service's runs straight from its database, newest first; empty before there is one.
+
+        Every commit of a test is a push too, whose run ends silently in most of them: `pushes` asks for those runs
+        instead of the others.
+        """
         database = self.folder / "data" / "hublish.sqlite"
         if not database.exists():
             return []
         names = ("id", "state", "message", "ref", "attempt")
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
             try:
-                rows = connection.execute(f"select {', '.join(names)} from runs order by seq desc").fetchall()
+                which = "like" if pushes else "not like"
+                query = f"select {', '.join(names)} from runs where key {which} '%:push:%' order by seq desc"
+                rows = connection.execute(query).fetchall()
             except sqlite3.OperationalError:
                 return []
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def wait_for_runs(self, count: int = 1, *, seconds: float = WAIT_SECONDS) -> list[dict[str, Any]]:
-        """Wait until so many runs have ended; returns all, newest first."""
+    def wait_for_runs(
+        self, count: int = 1, *, seconds: float = WAIT_SECONDS, pushes: bool = False
+    ) -> list[dict[str, Any]]:
+        """Wait until so many runs have ended; returns all, newest first. `pushes` as in `read_runs`."""
         deadline = time.monotonic() + seconds
         rows: list[dict[str, Any]] = []
         while time.monotonic() < deadline:
-            rows = self.read_runs()
+            rows = self.read_runs(pushes=pushes)
             if sum(row["state"] in ENDED for row in rows) >= count:
                 return rows
             time.sleep(0.1)

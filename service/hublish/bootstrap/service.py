@@ -186,6 +186,7 @@ def _make_policy(settings: Settings) -> Policy:
         build_seconds=settings.limits.build_seconds,
         image_bytes=settings.limits.image_bytes,
         facts_cache=settings.data / "layers" / "bases",
+        default_index=(settings.default_index or "").rstrip("/"),
     )
 
 

@@ -30,7 +30,7 @@ from hublish.settings import Settings
 LAYOUT_PREFIX = "oci:"
 _LAYOUT_HOST = "oci-layout.invalid"
 """Registry name of a base that lies in a layout on disk; .invalid can never be a host's name (RFC 6761)."""
-PLACEHOLDER_INDEX = "index.example.invalid"
+PLACEHOLDER_URL = "https://index.example.invalid/simple"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +129,7 @@ class Workbench:
             trust=Trust.OWNER,
             source_repo_id=0,
             target_repository=image.reference.name,
+            default_index=find_default_index(self._options, pip_index=self._index_url),
         )
         return make_plan(inputs, images=self._images, facts_cache=self._cache / "layers" / "bases")
 
@@ -188,6 +189,23 @@ class Workbench:
         return parse_reference(text)
 
 
+def find_default_index(options: WorkbenchOptions, *, pip_index: str | None) -> str:
+    """Find the index of locks that name none: the settings', else that of pip under the name that is mapped to it.
+
+    pip's own URL may hold a login, and a plan is shown and kept.
+
+    Args:
+        options: of the workbench.
+        pip_index: what pip is configured for, or None.
+
+    Returns:
+        URL of the simple API; "" when there is none.
+    """
+    if options.settings is not None and options.settings.default_index is not None:
+        return options.settings.default_index.rstrip("/")
+    return PLACEHOLDER_URL if pip_index is not None or PLACEHOLDER_URL in options.index_map else ""
+
+
 def _find_pip_index(environ: Mapping[str, str]) -> tuple[str | None, Path | None]:
     pip = read_pip_configuration(environ)
     return (None, None) if pip is None else (pip.index_url, pip.ca_file)
@@ -214,7 +232,7 @@ def _make_index(options: WorkbenchOptions, *, pip_index: str | None, pip_ca: Pat
     mirrors = dict(options.index_map)
     if pip_index is not None:
         # Locks of documentation and tests name a host that cannot exist; this user's own index stands in for it.
-        mirrors.setdefault(f"https://{PLACEHOLDER_INDEX}/simple", pip_index)
+        mirrors.setdefault(PLACEHOLDER_URL, pip_index)
     for url, mirror in mirrors.items():
         host = urlsplit(mirror).netloc.rpartition("@")[2]
         rules[urlsplit(url).netloc] = IndexRule(mirror=mirror, plain_http=host in options.plain_http)

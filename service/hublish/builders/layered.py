@@ -25,6 +25,7 @@ from hublish.builders.layertree import LayerTree, open_layer_file
 from hublish.builders.memo import LayerMemo
 from hublish.builders.planner import load_base
 from hublish.builders.push import PushAhead, Pushed, push_image
+from hublish.builders.repowheels import add_repository_wheels
 from hublish.builders.sourcelayer import write_source_layer
 from hublish.builders.wheels import FetchedWheel, choose_wheels, fetch_wheels
 from hublish.builders.workshop import MadeLayer, Workshop
@@ -75,6 +76,7 @@ def build_layered(
         IndexFailed, RegistryFailed: a server.
         DiskFull: no space in the workspace.
     """
+    index = add_repository_wheels(index, plan.packages, source=source, folder=workspace / "wheels")
     build = _Build(
         plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
         cancelled=cancelled, memo_name=memo_name, clock=clock,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hublish.builders.basefacts import BaseFacts
+from hublish.builders.targetcheck import find_fitting_base
 from hublish.core.config import Config
 from hublish.core.finding import Finding, Severity
+from hublish.core.lock import LockKind
 from hublish.core.lockfile import Lock, LockedPackage
 from hublish.core.reference import Reference
 from hublish.errors import clip
@@ -32,14 +34,8 @@ def find_base(
     if lock is None:
         return None, ()
     if lock.python_version is None:
-        finding = Finding(
-            severity=Severity.ERROR,
-            code="PythonVersionMissing",
-            message="the Pipfile names no python_version, and the config file names no base",
-            hint='Add `[requires]` with `python_version = "3.11"` to the Pipfile and run `pipenv lock`, or add `base`.',
-            path=lock.path,
-        )
-        return None, (finding,)
+        fitting = find_fitting_base(lock, bases)
+        return (None, (_miss_python(lock),)) if fitting is None else (bases[fitting], ())
     minor = ".".join(lock.python_version.split(".")[:2])
     if minor in bases:
         return bases[minor], ()
@@ -57,19 +53,36 @@ def find_base(
     return None, (finding,)
 
 
+def _miss_python(lock: Lock) -> Finding:
+    if lock.kind is LockKind.PIPFILE_LOCK:
+        message = "the Pipfile names no python_version, and the config file names no base"
+        hint = 'Add `[requires]` with `python_version = "3.11"` to the Pipfile and run `pipenv lock`, or add `base`.'
+    else:
+        message = (
+            "neither the lock nor .python-version names a Python there is a base for, and the config file names no base"
+        )
+        hint = "Add `base` to the config file, or commit a .python-version that holds 3.11."
+    return Finding(severity=Severity.ERROR, code="PythonVersionMissing", message=message, hint=hint, path=lock.path)
+
+
 def check_python(lock: Lock, facts: BaseFacts) -> tuple[Finding, ...]:
-    """Compare the Python the Pipfile asks for with the one the base holds."""
+    """Compare the Python that the Pipfile or .python-version asks for with the one the base holds."""
     wanted = lock.python_version
     if wanted is None or facts.python_full_version == wanted:
         return ()
     found = "{}.{}".format(*facts.python_version)
+    pipfile = lock.kind is LockKind.PIPFILE_LOCK
+    asking = "the Pipfile" if pipfile else ".python-version"
+    change = (
+        "change [requires] in the Pipfile and run `pipenv lock`" if pipfile else "change .python-version and lock again"
+    )
     if ".".join(wanted.split(".")[:2]) != found:
         return (
             Finding(
                 severity=Severity.ERROR,
                 code="PythonMismatch",
-                message=f"the Pipfile requires Python {clip(wanted)}, the base holds {facts.python_full_version}",
-                hint="Name a base with that Python, or change [requires] in the Pipfile and run `pipenv lock`.",
+                message=f"{asking} requires Python {clip(wanted)}, the base holds {facts.python_full_version}",
+                hint=f"Name a base with that Python, or {change}.",
                 path=lock.path,
             ),
         )
@@ -79,8 +92,10 @@ def check_python(lock: Lock, facts: BaseFacts) -> tuple[Finding, ...]:
         Finding(
             severity=Severity.WARNING,
             code="PythonPatchDiffers",
-            message=f"the Pipfile requires Python {clip(wanted)} exactly, the base holds {facts.python_full_version}",
-            hint="Use python_version instead of python_full_version, or a base with that very version.",
+            message=f"{asking} requires Python {clip(wanted)} exactly, the base holds {facts.python_full_version}",
+            hint="Use python_version instead of python_full_version, or a base with that very version."
+            if pipfile
+            else "Write the version without its last part, or use a base with that very version.",
             path=lock.path,
         ),
     )
@@ -101,7 +116,7 @@ def check_system(config: Config) -> tuple[Finding, ...]:
     return (finding,)
 
 
-def check_hub_packages(packages: tuple[LockedPackage, ...], config: Config) -> tuple[Finding, ...]:
+def check_hub_packages(packages: tuple[LockedPackage, ...], config: Config, lock: Lock) -> tuple[Finding, ...]:
     """Look for what a hub starts; missing it is an error where the config names a hub, else a warning."""
     names = {package.name for package in packages}
     severity = Severity.ERROR if config.hubs else Severity.WARNING
@@ -110,8 +125,8 @@ def check_hub_packages(packages: tuple[LockedPackage, ...], config: Config) -> t
             severity=severity,
             code="HubPackageMissing",
             message=f"the lock holds no {name} for the base's Python; a hub cannot start this image without it",
-            hint=f"Run `pipenv install {name}`, then commit Pipfile and Pipfile.lock.",
-            path=config.python.lock,
+            hint=_advise(lock, name),
+            path=lock.path,
         )
         for name in HUB_PACKAGES
         if name not in names
@@ -119,7 +134,7 @@ def check_hub_packages(packages: tuple[LockedPackage, ...], config: Config) -> t
 
 
 def check_hub_majors(
-    packages: tuple[LockedPackage, ...], config: Config, majors: Mapping[str, int]
+    packages: tuple[LockedPackage, ...], config: Config, majors: Mapping[str, int], *, lock: Lock
 ) -> tuple[Finding, ...]:
     """Compare the locked jupyterhub with the hubs that the config names.
 
@@ -127,6 +142,7 @@ def check_hub_majors(
         packages: what would be installed.
         config: names the hubs.
         majors: hub -> major version of JupyterHub it runs; hubs that are missing here are not compared.
+        lock: where the package is locked.
 
     Returns:
         An error for every hub of another major: its server and the image's would not understand each other.
@@ -140,9 +156,16 @@ def check_hub_majors(
             severity=Severity.ERROR,
             code="HubVersionMismatch",
             message=f"the lock holds jupyterhub {clip(locked)}, the hub {clip(hub)} runs version {majors[hub]}",
-            hint=f'Run `pipenv install "jupyterhub=={majors[hub]}.*"`, then commit Pipfile and Pipfile.lock.',
-            path=config.python.lock,
+            hint=_advise(lock, f"jupyterhub=={majors[hub]}.*"),
+            path=lock.path,
         )
         for hub in config.hubs
         if hub in majors and found != str(majors[hub])
     )
+
+
+def _advise(lock: Lock, requirement: str) -> str:
+    if lock.kind is not LockKind.PIPFILE_LOCK:
+        return f"Add `{requirement}` to what {clip(lock.path)} is locked from, lock again and commit the file."
+    quoted = f'"{requirement}"' if "*" in requirement else requirement
+    return f"Run `pipenv install {quoted}`, then commit Pipfile and Pipfile.lock."

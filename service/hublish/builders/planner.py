@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
+from functools import partial
 from pathlib import Path
-
-from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
 from hublish.builders.basefacts import BaseFacts, parse_base_facts, render_base_facts
 from hublish.builders.baseimage import BaseImage, read_base_image
@@ -20,11 +19,14 @@ from hublish.builders.bytecode import can_compile_for
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.memo import write_atomically
 from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, check_system, find_base
+from hublish.builders.repowheels import locate_wheels
 from hublish.builders.sourcefiles import read_source_file
 from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
+from hublish.builders.targetcheck import check_selection, check_target, holds, make_marker_environment
 from hublish.core.config import Config, ImageConfig
 from hublish.core.finding import Finding, has_error
-from hublish.core.lockfile import Lock, LockedPackage, PackageOrigin, parse_lock
+from hublish.core.lock_choice import LockChoice, choose_lock, read_lock
+from hublish.core.lockfile import Lock, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference
@@ -51,6 +53,7 @@ class PlanInputs:
         target_repository: `registry/repository` to push to; "" when nothing is pushed.
         platform: `os/architecture`.
         hub_majors: hub -> major version of JupyterHub it runs, as far as known.
+        default_index: URL of the simple API for locks that name none; "" when there is none.
     """
 
     source: Source
@@ -62,6 +65,7 @@ class PlanInputs:
     target_repository: str
     platform: str = "linux/amd64"
     hub_majors: Mapping[str, int] = field(default_factory=dict)
+    default_index: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +127,11 @@ def load_base(
 
 
 def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader, facts_cache: Path) -> Planned:
-    lock, findings = _read_lock(inputs)
+    found = choose_lock(
+        inputs.config.python.lock, paths=inputs.source.tree.paths, read=partial(_read_file, inputs.source)
+    )
+    lock, findings = _read_lock(inputs, found)
+    choice = _join_choices(choice, found)
     findings = (*inputs.source.tree.findings, *findings, *check_system(inputs.config))
     reference, base_findings = find_base(lock, base=inputs.config.base, bases=inputs.bases)
     findings += base_findings
@@ -131,8 +139,10 @@ def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageRe
         return Planned(plan=None, findings=findings, base_size_bytes=None, locked=lock)
     base, facts = load_base(images, reference, platform=inputs.platform, facts_cache=facts_cache)
     packages = select_packages(lock, dev=inputs.config.python.dev, facts=facts)
-    findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config)
-    findings += check_hub_majors(packages, inputs.config, inputs.hub_majors)
+    packages, more = locate_wheels(packages, inputs.source.tree, lock_path=lock.path)
+    findings += more + check_target(lock, facts) + check_selection(packages, lock)
+    findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config, lock)
+    findings += check_hub_majors(packages, inputs.config, inputs.hub_majors, lock=lock)
     plan = None
     if not has_error(findings):
         if inputs.config.python.environment is Environment.VENV:
@@ -142,17 +152,21 @@ def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageRe
     return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
 
 
-def _read_lock(inputs: PlanInputs) -> tuple[Lock | None, tuple[Finding, ...]]:
-    lock_path = inputs.config.python.lock
-    pipfile_path = lock_path.removesuffix(".lock")
-    parsed = parse_lock(
-        pipfile=_read_file(inputs.source, pipfile_path),
-        lock=_read_file(inputs.source, lock_path),
-        pipfile_path=pipfile_path,
-        lock_path=lock_path,
+def _read_lock(inputs: PlanInputs, choice: LockChoice) -> tuple[Lock | None, tuple[Finding, ...]]:
+    if choice.finding is not None:
+        return None, (choice.finding,)
+    parsed = read_lock(
+        choice.path,
+        read=partial(_read_file, inputs.source),
         dev=inputs.config.python.dev,
+        default_index=inputs.default_index,
     )
     return parsed.lock, parsed.findings
+
+
+def _join_choices(choice: StrategyChoice, lock: LockChoice) -> StrategyChoice:
+    reason = f"{choice.reason} {lock.reason}".strip()
+    return replace(choice, reason=reason, ignored=tuple(sorted({*choice.ignored, *lock.ignored})))
 
 
 def _read_file(source: Source, path: str) -> bytes | None:
@@ -163,23 +177,13 @@ def _read_file(source: Source, path: str) -> bytes | None:
 
 
 def select_packages(lock: Lock, *, dev: bool, facts: BaseFacts) -> tuple[LockedPackage, ...]:
-    """Select what is installed on a base: packages of an index whose markers hold for the base's Python, by name."""
-    environment = facts.marker_environment
+    """Select what is installed on a base: packages with a wheel whose markers hold for the base's Python, by name."""
+    environment = make_marker_environment(lock, facts)
     return tuple(
         package
         for package in lock.packages(dev=dev)
-        if package.origin is PackageOrigin.INDEX and _is_wanted(package, environment)
+        if package.installable and (package.markers is None or holds(package.markers, environment))
     )
-
-
-def _is_wanted(package: LockedPackage, environment: dict[str, str]) -> bool:
-    if package.markers is None:
-        return True
-    try:
-        return Marker(package.markers).evaluate(environment)
-    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
-        # The lock's own findings name broken markers; leaving the package out here would hide that it was wanted.
-        return True
 
 
 def _add_pip(packages: tuple[LockedPackage, ...], lock: Lock) -> tuple[LockedPackage, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hublish.core.config import Config
+from hublish.core.lock_choice import LOCK_NAMES, PIPFILE_LOCK
 from hublish.core.plan import Strategy
 
 DOCKERFILE_NAMES = ("Dockerfile", "Containerfile")
@@ -27,7 +28,8 @@ def choose_strategy(config: Config, paths: frozenset[str]) -> StrategyChoice:
         paths: all paths of the source tree.
     """
     dockerfiles = _list_dockerfiles(config, paths)
-    locks = tuple(sorted({config.python.lock, _pipfile_path(config.python.lock)} & paths))
+    lock = config.python.lock or next((name for name in LOCK_NAMES if name in paths), PIPFILE_LOCK)
+    locks = tuple(sorted({lock, lock.removesuffix(".lock")} & paths))
     if config.strategy is not None:
         strategy, reason = config.strategy, f"{config.path} says so."
     elif dockerfiles:
@@ -52,7 +54,3 @@ def find_dockerfile(config: Config, paths: frozenset[str]) -> str:
 def _list_dockerfiles(config: Config, paths: frozenset[str]) -> tuple[str, ...]:
     named = None if config.dockerfile is None else config.dockerfile.path
     return tuple(dict.fromkeys(path for path in (named, *DOCKERFILE_NAMES) if path is not None and path in paths))
-
-
-def _pipfile_path(lock_path: str) -> str:
-    return lock_path.removesuffix(".lock")

@@ -18,6 +18,7 @@ from packaging.version import InvalidVersion, Version
 
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.targettags import make_tag_ranks
+from hublish.core.lock import ANY_SOURCE
 from hublish.core.lockfile import IndexSource, LockedPackage
 from hublish.core.ports import IndexFile, PackageIndex
 from hublish.errors import WheelMissing, clip
@@ -26,6 +27,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # Index and file requests wait for the network nearly all of their time.
 CONNECTIONS = 8
+_UNKNOWN = "the index does not know it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +86,17 @@ def choose_wheels(
     by_name = {source.name: source for source in sources}
 
     def choose(package: LockedPackage) -> ChosenWheel | str:
-        source = by_name.get(package.source)
-        if source is None:
+        reasons: list[str] = []
+        for source in sources if package.source == ANY_SOURCE else filter(None, [by_name.get(package.source)]):
+            files = index.list_files(source, package.name)
+            choice = choose_file(package, source, files, ranks=ranks, python=facts.python_full_version)
+            if isinstance(choice, ChosenWheel):
+                # The hashes are the lock's, so it does not matter which of several indexes has the file.
+                return choice
+            reasons.append(choice)
+        if not reasons:
             return f"its index {clip(package.source)!r} is not in the lock"
-        files = index.list_files(source, package.name)
-        return choose_file(package, source, files, ranks=ranks, python=facts.python_full_version)
+        return next((reason for reason in reasons if reason != _UNKNOWN), _UNKNOWN)
 
     choices = map_in_threads(choose, packages)
     missing = [
@@ -100,7 +108,7 @@ def choose_wheels(
         raise WheelMissing(
             f"no wheel fits {len(missing)} of {len(packages)} packages: " + "; ".join(missing),
             hint="Pin a version that has a wheel for the base's Python and platform, or publish a wheel to an index "
-            "and run `pipenv lock`.",
+            "and lock again.",
         )
     chosen = tuple(choice for choice in choices if isinstance(choice, ChosenWheel))
     for choice in chosen:
@@ -120,7 +128,7 @@ def choose_file(
 ) -> ChosenWheel | str:
     """Choose among the files of one package; a text says why none can be used."""
     if not files:
-        return "the index does not know it"
+        return _UNKNOWN
     hashes = {text.removeprefix("sha256:") for text in package.hashes}
     locked = [file for file in files if file.sha256 in hashes]
     if not locked:

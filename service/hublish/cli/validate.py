@@ -19,7 +19,7 @@ from hublish.cli.screen import JSONOption, open_screen
 from hublish.core.config import CONFIG_PATH, CONFIG_PATHS, Config, check_config_names, parse_config
 from hublish.core.config_legacy import LEGACY_PATH
 from hublish.core.finding import Finding
-from hublish.core.lockfile import parse_lock
+from hublish.core.lock_choice import EXPORTS, LOCK_NAMES, PIPFILE_LOCK, PYLOCK, choose_lock, is_lock_name, read_lock
 from hublish.core.plan import Strategy
 from hublish.errors import SourceInvalid
 
@@ -28,7 +28,7 @@ LOCK_SUFFIX = ".lock"
 # The parsers have limits of their own and say so; this one only keeps a mistaken path from filling the memory.
 READ_LIMIT_BYTES = 64 << 20
 
-HELP = """Check .hublish.yaml, .aicoe-ci.yaml, Pipfile and Pipfile.lock.
+HELP = """Check .hublish.yaml, .aicoe-ci.yaml and the lock: Pipfile.lock, pylock.toml or requirements.txt.
 
 A folder stands for the config and the lock in it; a file for itself. Every fault is reported at once as
 path:line:column, with the likely key for a misspelt one. Nothing is fetched and nothing is changed.
@@ -37,6 +37,7 @@ path:line:column, with the likely key for a misspelt one. Nothing is fetched and
 Examples:
   hublish validate
   hublish validate .hublish.yaml Pipfile.lock
+  hublish validate requirements.txt
   hublish validate --json path/to/repository
 """
 
@@ -77,9 +78,9 @@ def check_folder(folder: Path) -> Checked:
     names = tuple(_place_at(folder, check_config_names(frozenset(path.name for path in folder.iterdir()))))
     present = next((path for path in CONFIG_PATHS if (folder / path).is_file()), None)
     if present is None:
-        if not (folder / PIPFILE).is_file():
-            raise typer.BadParameter(f"neither {CONFIG_PATH} nor {PIPFILE} in {folder}", param_hint="PATH")
-        locked = _check_lock(folder, lock=PIPFILE + LOCK_SUFFIX, dev=False)
+        if not any((folder / path).is_file() for path in (PIPFILE, *LOCK_NAMES, *EXPORTS)):
+            raise typer.BadParameter(f"neither {CONFIG_PATH} nor {PIPFILE} nor a lock in {folder}", param_hint="PATH")
+        locked = _check_lock(folder, lock=None, dev=False)
         return Checked(files=locked.files, findings=(*names, *locked.findings))
     parsed = parse_config(read_bytes(folder / present), path=present, repository_name=name)
     checked = Checked(files=(str(folder / present),), findings=(*names, *_place_at(folder, parsed.findings)))
@@ -90,10 +91,11 @@ def check_folder(folder: Path) -> Checked:
 
 
 def check_file(path: Path) -> Checked:
-    """Check one file: a Pipfile or its lock together with the other, anything else as a config."""
+    """Check one file: a Pipfile or its lock together with the other, another lock by itself, else a config."""
     folder = path.parent
-    if path.name.removesuffix(LOCK_SUFFIX) == PIPFILE:
-        return _check_lock(folder, lock=PIPFILE + LOCK_SUFFIX, dev=_wants_develop(folder))
+    if path.name == PIPFILE or is_lock_name(path.name):
+        lock = PIPFILE + LOCK_SUFFIX if path.name == PIPFILE else path.name
+        return _check_lock(folder, lock=lock, dev=_wants_develop(folder))
     # A file of another name, such as an example, is read as the config it would be under the usual name.
     known = LEGACY_PATH if path.name.endswith(LEGACY_PATH.removeprefix(".")) else CONFIG_PATH
     parsed = parse_config(read_bytes(path), path=known, repository_name=make_image_name(folder.absolute().name))
@@ -104,10 +106,11 @@ def check_file(path: Path) -> Checked:
 
 
 def _wants_lock(folder: Path, config: Config) -> bool:
-    if (folder / config.python.lock).is_file():
+    named = config.python.lock
+    if any((folder / path).is_file() for path in ((PIPFILE_LOCK, PYLOCK) if named is None else (named,))):
         return True
-    named = [] if config.dockerfile is None or config.dockerfile.path is None else [config.dockerfile.path]
-    paths = frozenset(path for path in ("Dockerfile", "Containerfile", *named) if (folder / path).is_file())
+    own = [] if config.dockerfile is None or config.dockerfile.path is None else [config.dockerfile.path]
+    paths = frozenset(path for path in ("Dockerfile", "Containerfile", *own) if (folder / path).is_file())
     return choose_strategy(config, paths).strategy is Strategy.LAYERED
 
 
@@ -120,17 +123,24 @@ def _wants_develop(folder: Path) -> bool:
     return config is not None and config.python.dev
 
 
-def _check_lock(folder: Path, *, lock: str, dev: bool) -> Checked:
-    pipfile = str(Path(lock).with_name(PIPFILE))
-    parsed = parse_lock(
-        pipfile=_read_if_present(folder / pipfile),
-        lock=_read_if_present(folder / lock),
-        pipfile_path=pipfile,
-        lock_path=lock,
-        dev=dev,
-    )
+def _check_lock(folder: Path, *, lock: str | None, dev: bool) -> Checked:
+    files: dict[str, None] = {}
+
+    def read(path: str) -> bytes | None:
+        files[path] = None
+        return _read_if_present(folder / path)
+
+    names = (PIPFILE, *LOCK_NAMES, *EXPORTS)
+    present = frozenset(path for path in names if (folder / path).is_file())
+    choice = choose_lock(lock, paths=present, read=lambda path: _read_if_present(folder / path))
+    if choice.finding is not None:
+        place = str(folder / choice.path)
+        return Checked(files=(place,), findings=tuple(_place_at(folder, [choice.finding])))
+    parsed = read_lock(choice.path, read=read, dev=dev, default_index="")
     return Checked(
-        files=tuple(str(folder / path) for path in (pipfile, lock)),
+        files=tuple(
+            str(folder / path) for path in files if path in present or (folder / path).is_file() or path == choice.path
+        ),
         findings=tuple(_place_at(folder, parsed.findings)),
     )
 

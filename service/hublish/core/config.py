@@ -174,7 +174,7 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
         strategy=None if model.strategy is None else Strategy(model.strategy),
         base=None if model.base is None else parse_base(model.base),
         python=PythonConfig(
-            lock=parse_lock_path(model.python.lock),
+            lock=None if model.python.lock is None else parse_lock_path(model.python.lock),
             dev=model.python.dev,
             environment=Environment(model.python.environment),
         ),

@@ -49,7 +49,7 @@ FilePath = Annotated[
 LockPath = Annotated[
     str,
     AfterValidator(make_validator(valuetext.parse_lock_path)),
-    _pattern(r"^(?!/)(?!(.*/)?\.\.(/|$))([^\\]*/)?Pipfile\.lock$"),
+    _pattern(r"^(?!/)(?!(.*/)?\.\.(/|$))([^\\]*/)?(Pipfile\.lock|pylock(\.[^.\\/]+)?\.toml|[^\\/]+\.txt)$"),
 ]
 SourcePath = Annotated[
     str, AfterValidator(make_validator(valuetext.parse_source_path)), _pattern(r"^/(srv|opt|home)(/[^/\\]+)+/?$")
@@ -94,8 +94,11 @@ class ImageModel(StrictModel):
 class PythonModel(StrictModel):
     """Which packages go into a layered image."""
 
-    lock: LockPath = Field(
-        default="Pipfile.lock", description="Path of Pipfile.lock; the Pipfile lies in the same folder."
+    lock: LockPath | None = Field(
+        default=None,
+        description="Path of the lock: Pipfile.lock, pylock.toml or requirements.txt with hashes; without it the first "
+        "of these that is there.",
+        examples=["Pipfile.lock"],
     )
     dev: bool = Field(default=False, description="Whether the develop group is installed too.")
     environment: Literal["venv", "base"] = Field(
@@ -189,7 +192,7 @@ class ConfigModel(StrictModel):
         default=None, description="How it is made; without it Dockerfile, else Containerfile, else layered."
     )
     base: BaseName | None = Field(
-        default=None, description="Base or builder image; without it the operator's for the Pipfile's Python."
+        default=None, description="Base or builder image; without it the operator's for the lock's Python."
     )
     python: PythonModel = PythonModel()
     system: SystemModel = SystemModel()

@@ -35,20 +35,14 @@ class PythonConfig:
     """Which packages go in, and where.
 
     Attributes:
-        lock: path of Pipfile.lock; its Pipfile is in the same folder.
+        lock: path of the lock; None for the one that is there (see `lock_choice`).
         dev: True installs the develop group too.
         environment: a virtual environment, or the base's own site-packages.
     """
 
-    lock: str = "Pipfile.lock"
+    lock: str | None = None
     dev: bool = False
     environment: Environment = Environment.VENV
-
-    @property
-    def pipfile(self) -> str:
-        """Path of the Pipfile that the lock is made from."""
-        folder, slash, _ = self.lock.rpartition("/")
-        return f"{folder}{slash}Pipfile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

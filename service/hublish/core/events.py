@@ -18,7 +18,7 @@ from hublish.core.build_issue import BUILD_ISSUE_TITLE, USAGE, is_build_issue, p
 from hublish.core.commands import Command, parse_commands
 from hublish.core.github_ports import Thread
 from hublish.core.gitref import is_ref_name
-from hublish.core.payloads import CommentDelivery, Delivery, Issue, IssueDelivery, ReleaseDelivery
+from hublish.core.payloads import CommentDelivery, Delivery, Issue, IssueDelivery, PushDelivery, ReleaseDelivery
 from hublish.core.repository import RefKind, Repository
 from hublish.errors import WebhookRefused, clip
 
@@ -27,8 +27,14 @@ class TriggerKind(Enum):
     """What started a run."""
 
     RELEASE = "release"
+    PUSH = "push"
     ISSUE = "issue"
     COMMENT = "comment"
+
+    @property
+    def proves_permission(self) -> bool:
+        """True for what GitHub lets nobody do without write permission, people and bots alike."""
+        return self in (TriggerKind.RELEASE, TriggerKind.PUSH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +45,16 @@ class Trigger:
         kind: what they did.
         repository: where.
         actor: login of the person or bot that did it.
-        actor_is_bot: True for GitHub Apps; they may publish releases, nothing else.
+        actor_is_bot: True for GitHub Apps; they may publish releases and push, nothing else.
         semantic_key: equal for two deliveries that mean the same request.
         ref: what to build, as `resolve_ref` takes it (a pull request's number with `ref_kind` PULL_REQUEST); None
             exactly when `problem` is set.
         ref_kind: what `ref` must turn out to be; None when a tag, branch or SHA is right.
         prerelease: True for a release marked so.
-        thread: where reactions go; comments on a release go to its commit instead.
+        sha: the commit, where the event itself names it; None where `ref` has to be resolved.
+        thread: where reactions go; comments on a release go to its commit instead, and a push gets no reaction.
         pull_request_number: the pull request a comment was made on; None elsewhere.
-        url: page of the release, issue or comment, for links in answers.
+        url: page of the release, issue or comment, for links in answers; "" for a push.
         problem: why the request cannot be understood, in one sentence; told to people who may build.
         hint: what to write instead; "" without a problem.
     """
@@ -65,6 +72,7 @@ class Trigger:
     pull_request_number: int | None = None
     problem: str | None = None
     hint: str = ""
+    sha: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +86,10 @@ class Ignored:
 
 Event = Trigger | Ignored
 
+OWN_BRANCHES = "hublish/"
+"""Start of the names of branches that hublish makes; what lies on them is never a reason to build."""
+NO_SHA = "0" * 40
+_BRANCH = "refs/heads/"
 _NOT_HANDLED = "hublish does not handle this event"
 _IGNORED_ACTIONS: Mapping[str, str] = {
     "release": "only a published release starts a build",
@@ -152,6 +164,31 @@ def _read_release(payload: dict[str, object]) -> Trigger | str:
         prerelease=release.prerelease,
         problem=None if valid else f'The release\'s tag "{clip(release.tag_name, limit=100)}" is no usable tag name.',
         hint="" if valid else "Publish the release under a tag such as v1.2.3.",
+    )
+
+
+def _read_push(payload: dict[str, object]) -> Trigger | str:
+    delivery = PushDelivery.model_validate(payload)
+    branch = delivery.ref.removeprefix(_BRANCH)
+    if branch == delivery.ref:
+        return "only a pushed branch can start a build"
+    if delivery.deleted or delivery.after == NO_SHA:
+        return "the branch was deleted"
+    if branch.startswith(OWN_BRANCHES):
+        return "the branch is hublish's own"
+    if not is_ref_name(branch):
+        return "the branch has no usable name"
+    return Trigger(
+        kind=TriggerKind.PUSH,
+        repository=delivery.make_repository(),
+        actor=delivery.sender.login,
+        actor_is_bot=delivery.sender.type == "Bot",
+        semantic_key=f"push:{delivery.ref}:{delivery.after}",
+        ref=branch,
+        ref_kind=RefKind.BRANCH,
+        sha=delivery.after,
+        thread=Thread(kind="commit", number=0, sha=delivery.after),
+        url="",
     )
 
 
@@ -242,6 +279,7 @@ def _add_wanted_ref(trigger: Trigger, *, commands: tuple[Command, ...], issue: I
 # Each reader returns the trigger, or the reason why there is none.
 _READERS: Mapping[tuple[str, str], Callable[[dict[str, object]], Trigger | str]] = {
     ("release", "published"): _read_release,
+    ("push", ""): _read_push,
     ("issues", "opened"): _read_opened_issue,
     ("issues", "reopened"): _read_reopened_issue,
     ("issue_comment", "created"): _read_comment,

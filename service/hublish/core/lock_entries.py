@@ -1,6 +1,7 @@
 """The packages of one group of a Pipfile.lock: each must be pinned, hashed, and from a source the lock names.
 
-An entry from a repository, a path or a file needs a wheel to be built first; that is told apart here, not done.
+A wheel that lies in the repository is taken as it is. Any other entry from a repository, a path or a file needs a
+wheel to be built first; that is told apart here, not done.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hublish.core.finding import Finding, Severity
 from hublish.core.jsontree import JSONTree
 from hublish.core.lock import LockedPackage, PackageOrigin
 from hublish.core.lock_sources import has_secret
+from hublish.core.lock_wheels import is_repository_wheel, parse_repository_wheel
 from hublish.core.place import KeyPath
 from hublish.core.valuetext import parse_relative_path
 from hublish.errors import ValueInvalid, clip
@@ -114,7 +116,7 @@ class _Reader:
             package = self._read_foreign(name, entry, (*at, foreign), markers)
         if len(self.findings) > faults:
             return None
-        if foreign is not None:
+        if not package.installable:
             message = f"`{name}` comes from {_ORIGIN_WORDS[package.origin]}, so its wheel must be built first; no engine here does that yet"
             hint = (
                 "publish its wheel to a package index, name it in the Pipfile with its version, and run `pipenv lock`"
@@ -176,6 +178,8 @@ class _Reader:
         key = str(at[-1])
         origin = _ORIGINS[key]
         location = entry[key]
+        if origin is not PackageOrigin.VCS and isinstance(location, str) and is_repository_wheel(location):
+            return self._read_wheel(name, location, entry, at, markers)
         if not isinstance(location, str) or not 1 <= len(location) <= _TEXT_LIMIT or not location.isprintable():
             message = f"expected the place of `{name}` to be a text of 1 to {_TEXT_LIMIT} printable characters"
             self.refuse("PackageInvalid", message, at=at)
@@ -194,6 +198,27 @@ class _Reader:
             markers=markers,
             origin=origin,
             location=f"{location}@{ref}" if isinstance(ref, str) else location,
+            line=self.tree.lines[at[:-1]],
+        )
+
+    def _read_wheel(
+        self, name: str, location: str, entry: dict[str, Any], at: KeyPath, markers: str | None
+    ) -> LockedPackage:
+        version, path = "", location
+        try:
+            wheel = parse_repository_wheel(location, folder=self.tree.path.rpartition("/")[0], name=name)
+            version, path = wheel.version, wheel.path
+        except ValueInvalid as error:
+            self.refuse("PathEscapes", f"`{name}`: {error.message}", at=at, hint="keep the wheel in this repository")
+        return LockedPackage(
+            name=name,
+            version=version,
+            # pipenv writes no hash for some files; what is then installed is what the commit holds.
+            hashes=self._read_hashes(name, entry["hashes"], at[:-1]) if "hashes" in entry else (),
+            source="",
+            markers=markers,
+            origin=PackageOrigin.FILE,
+            location=path,
             line=self.tree.lines[at[:-1]],
         )
 

@@ -66,7 +66,7 @@ def _read_source(tree: JSONTree, entry: Any, at: KeyPath, findings: list[Finding
         message = "expected `name` and `url` to be texts and `verify_ssl` to be true or false"
         findings.append(tree.make_finding("SourceInvalid", message, at=at, hint=_REPAIR))
         return None
-    fault = _find_fault(name, url)
+    fault = find_source_fault(name, url)
     if fault is not None:
         code, message = fault
         findings.append(tree.make_finding(code, message, at=at, hint=_REPAIR))
@@ -81,7 +81,8 @@ def _read_source(tree: JSONTree, entry: Any, at: KeyPath, findings: list[Finding
     return IndexSource(name=name, url=url.rstrip("/"), verify_ssl=verify_ssl)
 
 
-def _find_fault(name: str, url: str) -> tuple[str, str] | None:
+def find_source_fault(name: str, url: str) -> tuple[str, str] | None:
+    """Find what is wrong with a source of any lock: `(code, message)`, or None; the URL is never repeated."""
     if not 1 <= len(name) <= NAME_LIMIT or not name.isprintable():
         return "SourceInvalid", f"expected `name` to be 1 to {NAME_LIMIT} printable characters"
     if _URL.fullmatch(url) is None:

@@ -1,6 +1,6 @@
 """Pipfile and Pipfile.lock read into a Lock, or into findings that say what keeps them from being one.
 
-The public door of the lock. The pair is taken or refused as a whole: the lock must be made from this very Pipfile, and
+The pair is taken or refused as a whole: the lock must be made from this very Pipfile, and
 every package pinned, hashed and from a named source. Nothing is resolved, expanded, repaired or fetched.
 
 Source: pipenv's Pipfile.lock, "pipfile-spec" 6, as the plette library models it.

@@ -3,7 +3,7 @@
 Decides nothing. A payload that misses a field, or holds another type there, does not validate, and the event is
 ignored with that reason. Lengths and characters are limited here, so that no later code meets a hostile name.
 
-Source: GitHub's webhook schemas for `release`, `issues` and `issue_comment`.
+Source: GitHub's webhook schemas for `release`, `push`, `issues` and `issue_comment`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Login = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,100}(\[bot\])?\z")]
 RepositoryName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9._-]{1,100}\z")]
 BranchName = Annotated[str, AfterValidator(_check_ref_name)]
+SHA = Annotated[str, Field(pattern=r"\A[0-9a-f]{40}\z")]
 Time = Annotated[str, Field(pattern=r"\A[0-9TZ:.+-]{10,40}\z")]
 Link = Annotated[str, Field(pattern=r"\Ahttps?://[!#-;=?-~]{1,2000}\z")]
 
@@ -111,6 +112,14 @@ class ReleaseDelivery(Delivery):
     """A `release` event."""
 
     release: Release
+
+
+class PushDelivery(Delivery):
+    """A `push` event; `ref` is unchecked, because tags and notes are pushed too."""
+
+    ref: str
+    after: SHA
+    deleted: bool
 
 
 class IssueDelivery(Delivery):

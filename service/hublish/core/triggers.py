@@ -63,7 +63,8 @@ def decide(
         config: the config file as it is on the default branch, whose `triggers` count; None when there is none or it
             cannot be used.
         config_findings: all findings of that file; with `config` None and no error among them, no file was found.
-        permission: what the actor may do in the repository; None when it was not asked, which only a release allows.
+        permission: what the actor may do in the repository; None when it was not asked, which only a release and a
+            push allow.
         ref: what `trigger.ref` was resolved to; None exactly when the trigger has a problem.
 
     Returns:
@@ -73,7 +74,7 @@ def decide(
     if refusal is not None:
         return refusal
     if config is None:
-        return _explain_config(config_findings)
+        return _explain_config(trigger, config_findings)
     switched_off = _check_switches(trigger, config)
     if switched_off is not None:
         return switched_off
@@ -81,8 +82,7 @@ def decide(
 
 
 def _check_person(trigger: Trigger, permission: Permission | None) -> Skip | Deny | None:
-    # Publishing a release needed write permission at GitHub already, for people and bots alike.
-    if trigger.kind is TriggerKind.RELEASE:
+    if trigger.kind.proves_permission:
         return None
     if trigger.actor_is_bot:
         return Skip(reason=f"bots do not start builds by an {trigger.kind.value}")
@@ -109,7 +109,7 @@ def _check_request(trigger: Trigger, ref: ResolvedRef | None) -> Deny | None:
     return None
 
 
-def _explain_config(findings: tuple[Finding, ...]) -> Deny:
+def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | Deny:
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if errors:
         return Deny(
@@ -118,6 +118,8 @@ def _explain_config(findings: tuple[Finding, ...]) -> Deny:
             hint="Correct the places below, push to the default branch and ask again; `hublish validate` checks the file.",
             findings=findings,
         )
+    if trigger.kind is TriggerKind.PUSH:
+        return Skip(reason="the default branch has no config file, so no branch is listed in `triggers.push`")
     return Deny(
         code="ConfigMissing",
         reason=f"The default branch has neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]}, so there is nothing to build.",
@@ -126,14 +128,13 @@ def _explain_config(findings: tuple[Finding, ...]) -> Deny:
 
 
 def _check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
-    """What the config file switches off: silence for a release, an answer for a person who asked."""
+    """What the config file switches off: silence for a release or a push, an answer for a person who asked."""
     switches = config.triggers
+    if trigger.kind is TriggerKind.PUSH:
+        listed = any(matches_branch(pattern, trigger.ref or "") for pattern in switches.push)
+        return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
     if trigger.kind is TriggerKind.RELEASE:
-        if not switches.release:
-            return Skip(reason=f"`triggers.release` is off in {config.path}")
-        if trigger.prerelease and not switches.prerelease:
-            return Skip(reason=f"the release is a prerelease and `triggers.prerelease` is off in {config.path}")
-        return None
+        return _check_release(trigger, config)
     if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:
         return None
     key = f"triggers.{trigger.kind.value}"
@@ -142,3 +143,36 @@ def _check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
         reason=f"`{key}` is off in {config.path} on the default branch.",
         hint=f"Set `{key}: true` there, or publish a release.",
     )
+
+
+def _check_release(trigger: Trigger, config: Config) -> Skip | None:
+    if not config.triggers.release:
+        return Skip(reason=f"`triggers.release` is off in {config.path}")
+    if trigger.prerelease and not config.triggers.prerelease:
+        return Skip(reason=f"the release is a prerelease and `triggers.prerelease` is off in {config.path}")
+    return None
+
+
+def matches_branch(pattern: str, branch: str) -> bool:
+    """Tell whether a branch is meant by a pattern of `triggers.push`, in which `*` is any text without a slash."""
+    if pattern.count("/") != branch.count("/"):
+        return False
+    return all(_matches_part(*parts) for parts in zip(pattern.split("/"), branch.split("/"), strict=True))
+
+
+def _matches_part(pattern: str, text: str) -> bool:
+    """Match one part from left to right; a regular expression made from many `*` could take exponential time."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return pattern == text
+    *middle, last = rest
+    if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
+        return False
+    end = len(text) - len(last)
+    at = len(first)
+    for piece in middle:
+        found = text.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True

@@ -33,6 +33,7 @@ _BRANCH_LIMIT = 255
 _HUB = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,127}(?:=[A-Za-z0-9.+:~-]{1,127})?")
 _STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_LOCK_NAME = re.compile(r"Pipfile\.lock|pylock(?:\.[^.]+)?\.toml|.+\.txt")
 _BUILD_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -87,10 +88,13 @@ def parse_file_path(text: str) -> str:
 
 
 def parse_lock_path(text: str) -> str:
-    """Parse the path of a lock: a file in the repository named Pipfile.lock."""
+    """Parse the path of a lock: a file in the repository named Pipfile.lock, pylock.toml, pylock.*.toml or *.txt."""
     path = parse_file_path(text)
-    if path.rpartition("/")[2] != "Pipfile.lock":
-        raise ValueInvalid(f"expected the path of a Pipfile.lock, got {_quote(text)}", hint="other locks are not read")
+    if _LOCK_NAME.fullmatch(path.rpartition("/")[2]) is None:
+        hint = "`uv export --format pylock.toml` and `poetry export -f requirements.txt` write files that are read"
+        raise ValueInvalid(
+            f"expected the path of a Pipfile.lock, pylock.toml or requirements.txt, got {_quote(text)}", hint=hint
+        )
     return path
 
 

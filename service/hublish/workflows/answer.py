@@ -26,13 +26,17 @@ class Answering:
         self._services = services
 
     def acknowledge(self, run_id: str) -> None:
-        """React at once, so that people see they were heard."""
+        """React at once, so that people see they were heard; nobody asked anything by a push."""
         trigger = self._read_trigger(run_id)
+        if trigger.kind is TriggerKind.PUSH:
+            return
         self._services.conversation.ensure_reaction(trigger.repository, trigger.thread, LOOKING)
 
     def announce(self, run_id: str, answer: Answer, prepared: Prepared) -> None:
-        """Create or edit the progress comment."""
+        """Create or edit the progress comment; a push has its check run only."""
         trigger = self._read_trigger(run_id)
+        if trigger.kind is TriggerKind.PUSH:
+            return
         thread = self._find_thread(trigger, answer.sha)
         body = render_progress(answer, plan_lines=tuple(image.line for image in prepared.images))
         marker = make_marker(run_id, "progress")
@@ -51,8 +55,10 @@ class Answering:
             self._services.conversation.ensure_check_run(trigger.repository, check)
 
     def answer(self, run_id: str, answer: Answer) -> None:
-        """Say the one answer."""
+        """Say the one answer. A push is no question: what became of it stands in its check run, and a failure here too."""
         trigger = self._read_trigger(run_id)
+        if trigger.kind is TriggerKind.PUSH and answer.state is not RunState.FAILED:
+            return
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "answer")
         self._services.conversation.ensure_comment(
@@ -62,6 +68,8 @@ class Answering:
     def tidy(self, run_id: str, answer: Answer) -> None:
         """Take the progress comment away, and close the issue that asked when its image is delivered."""
         trigger = self._read_trigger(run_id)
+        if trigger.kind is TriggerKind.PUSH:
+            return
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "progress")
         self._services.conversation.delete_comment(trigger.repository, thread, marker=marker)
@@ -75,7 +83,7 @@ class Answering:
         return parse_value(Trigger, run.trigger)
 
     def _find_thread(self, trigger: Trigger, sha: str | None) -> Thread:
-        """Where comments go: the issue, or the release's commit; the default branch's head when there is none."""
+        """Where comments go: the issue or commit, or the release's commit; the default branch's head without one."""
         if trigger.thread.kind != "release":
             return trigger.thread
         if sha is None:

@@ -13,7 +13,7 @@ from hublish.builders.sourcefiles import read_config
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
 from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
-from hublish.core.events import Trigger, TriggerKind
+from hublish.core.events import Trigger
 from hublish.core.finding import Finding
 from hublish.core.markdown import code_span, escape_inline
 from hublish.core.namespaces import check_namespace
@@ -65,10 +65,13 @@ class Preparation:
     def _prepare(self, trigger: Trigger) -> Prepared:
         services = self._services
         permission = None
-        if trigger.kind is not TriggerKind.RELEASE:
+        if not trigger.kind.proves_permission:
             permission = services.reader.fetch_permission(trigger.repository, trigger.actor)
         ref = None
-        if trigger.ref is not None and (permission is None or permission.may_build):
+        if trigger.ref is not None and trigger.sha is not None:
+            # A push names its commit; the branch may have moved on since, and then has a run of its own.
+            ref = ResolvedRef(name=trigger.ref, kind=RefKind.BRANCH, sha=trigger.sha)
+        elif trigger.ref is not None and (permission is None or permission.may_build):
             kind = None if trigger.ref_kind is None else trigger.ref_kind.value
             ref = services.reader.resolve_ref(trigger.repository, trigger.ref, kind=kind)
         publish = EMPTY_CONFIG if ref is None or ref.fork else self._read_default_config(trigger)
@@ -152,6 +155,7 @@ class Preparation:
                 source_repo_id=trigger.repository.id,
                 target_repository=image.reference.name,
                 hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
+                default_index=policy.default_index,
             ),
             images=services.images,
             facts_cache=policy.facts_cache,

@@ -52,6 +52,7 @@ class Policy:
         build_seconds: ceiling over a config's time limit.
         image_bytes: ceiling over a config's size limit.
         facts_cache: folder of what was read from base images.
+        default_index: simple API for locks that name no index; "" for none.
     """
 
     public_url: str
@@ -62,6 +63,7 @@ class Policy:
     build_seconds: int
     image_bytes: int
     facts_cache: Path
+    default_index: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

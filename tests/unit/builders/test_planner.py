@@ -352,4 +352,6 @@ def test_locked_jupyterhub_must_have_the_hubs_major(images, tmp_path, hubs, majo
 
 def test_hub_major_is_not_asked_of_a_lock_without_jupyterhub():
     """What is missing is told by another finding."""
-    assert check_hub_majors((), replace(CONFIG, hubs=("demo",)), {"demo": 5}) == ()
+    lock = Lock(path="Pipfile.lock", python_version="3.11", sources=(), default=())
+
+    assert check_hub_majors((), replace(CONFIG, hubs=("demo",)), {"demo": 5}, lock=lock) == ()

@@ -11,9 +11,11 @@ from hublish.builders.basefacts import BaseFacts
 from hublish.builders.basepython import read_base_facts
 from hublish.builders.targettags import make_tag_ranks
 from hublish.builders.wheels import choose_file, choose_wheels, fetch_wheels, map_in_threads
-from hublish.core.lockfile import LockedPackage
+from hublish.core.lock import ANY_SOURCE
+from hublish.core.lockfile import IndexSource, LockedPackage
 from hublish.core.ports import IndexFile
 from hublish.errors import BuildCancelled, WheelMissing
+from tests.fakes import FakeIndex
 from tests.unit.builders.samples import BASE, INDEX, Bench
 
 
@@ -132,6 +134,67 @@ def test_all_missing_wheels_are_listed_at_once(bench, facts):
         choose_wheels(bench.packages, sources=(INDEX,), facts=facts, index=bench.index, log=bench.log.append)
 
     assert caught.value.message == expected
+
+
+class ManyIndexes:
+    """Indexes by the name of their source; each knows the files of one `FakeIndex`, or none."""
+
+    def __init__(self, **indexes: FakeIndex) -> None:
+        self.indexes = indexes
+
+    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+        return self.indexes[source.name].list_files(source, name)
+
+
+def test_package_of_any_source_is_found_where_its_hash_is(bench, facts, tmp_path):
+    """Another index may know the name: only the lock's hash decides, and the sources are asked in their order."""
+    bench.add_package("alpha")
+    bench.packages = [replace(bench.packages[0], source=ANY_SOURCE)]
+    other = FakeIndex(tmp_path / "other")
+    other.add("alpha-1.0-py3-none-any.whl", b"another file of that name")
+    sources = (INDEX, replace(INDEX, name="extra-1", url="https://other.example.com/simple"))
+    both = ManyIndexes(index=other, **{"extra-1": bench.index})
+
+    (chosen,) = choose_wheels(bench.packages, sources=sources, facts=facts, index=both, log=bench.log.append)
+
+    assert chosen.source == sources[1]
+
+
+def test_package_that_no_source_has_is_missing_with_the_best_reason(bench, facts, tmp_path):
+    """An index that knows the name says more than one that does not."""
+    bench.add_package("alpha")
+    package = replace(bench.packages[0], source=ANY_SOURCE, hashes=("sha256:0",))
+    sources = (INDEX, replace(INDEX, name="extra-1"))
+    both = ManyIndexes(index=bench.index, **{"extra-1": FakeIndex(tmp_path / "empty")})
+
+    with pytest.raises(WheelMissing) as caught:
+        choose_wheels([package], sources=sources, facts=facts, index=both, log=bench.log.append)
+
+    assert caught.value.message == (
+        "no wheel fits 1 of 1 packages: alpha 1.0: no file of the index has a hash of the lock "
+        "(deleted, or replaced by another file)"
+    )
+
+
+def test_one_of_several_locked_files_is_chosen_for_the_target(bench, facts):
+    """A lock names the files of all platforms; the base's own is taken, another base would take another."""
+    names = [
+        "alpha-1.0-cp311-cp311-manylinux_2_28_x86_64.whl",
+        "alpha-1.0-cp311-cp311-manylinux_2_28_aarch64.whl",
+        "alpha-1.0-cp312-cp312-manylinux_2_28_x86_64.whl",
+        "alpha-1.0-cp311-cp311-win_amd64.whl",
+        "alpha-1.0.tar.gz",
+    ]
+    hashes = tuple(sorted(bench.index.add(name, name.encode()) for name in names))
+    package = LockedPackage(name="alpha", version="1.0", hashes=hashes, source="index")
+    files = [
+        choose_wheels([package], sources=(INDEX,), facts=target, index=bench.index, log=bench.log.append)[
+            0
+        ].file.filename
+        for target in (facts, replace(facts, architecture="aarch64"))
+    ]
+
+    assert files == names[:2]
 
 
 def test_yanked_wheel_is_used_and_said(bench, facts):

@@ -192,3 +192,53 @@ def test_example_of_the_old_format_is_read_as_the_old_format(run: Run, repositor
 
     assert expected == result.stdout
     assert result.exit_code == 0
+
+
+REQUIREMENTS = f"-r more.txt\nsix==1.0 --hash=sha256:{'a' * 64}\n"
+
+
+def test_other_locks_are_checked_with_the_files_they_include(run: Run, repository: Path) -> None:
+    """Without a Pipfile the requirements file is the lock; every file that was read is named."""
+    (repository / "requirements.txt").write_text(REQUIREMENTS)
+    (repository / "more.txt").write_text(f"tqdm==1.0 --hash=sha256:{'b' * 64}\n")
+    (repository / ".python-version").write_text("3.11\n")
+    names = (".hublish.yaml", "requirements.txt", "more.txt", ".python-version")
+    expected = f"no findings in {', '.join(f'{repository}/{name}' for name in names)}\n"
+
+    assert expected == run("validate", repository).stdout
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "pylock.toml"])
+def test_faults_of_other_locks_are_printed_with_their_place(run: Run, repository: Path, name: str) -> None:
+    """A file by itself, or the folder that holds it."""
+    (repository / name).write_text(
+        "six>1 --hash=x\n" if name == "requirements.txt" else 'lock-version = "1.0"\ncreated-by = "x"\npackages = 1\n'
+    )
+    by_file, by_folder = run("validate", repository / name), run("validate", repository)
+
+    assert by_file.stdout.startswith(f"{repository}/{name}")
+    assert (by_file.exit_code, by_folder.exit_code) == (3, 3)
+
+
+@pytest.mark.parametrize("whole_folder", [True, False])
+def test_lock_of_uv_names_the_export_command(run: Run, repository: Path, whole_folder: bool) -> None:
+    """The one thing to do is said."""
+    (repository / "uv.lock").write_text("version = 1\n")
+    result = run("validate", repository if whole_folder else repository / "uv.lock")
+
+    assert "uv export --format pylock.toml" in result.stdout
+    assert result.exit_code == 3
+
+
+def test_lock_that_the_config_names_is_checked(run: Run, repository: Path) -> None:
+    """Also beside a Dockerfile, when it is there."""
+    (repository / ".hublish.yaml").write_text(GOOD + "python: {lock: env/requirements.txt}\n")
+    (repository / "Dockerfile").write_text("FROM scratch\n")
+    absent = run("validate", repository)
+    (repository / "env").mkdir()
+    (repository / "env" / "requirements.txt").write_text("six\n")
+    present = run("validate", repository)
+
+    assert absent.exit_code == 0
+    assert f"{repository}/env/requirements.txt:1" in present.stdout
+    assert present.exit_code == 3

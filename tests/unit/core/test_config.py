@@ -65,7 +65,7 @@ def test_smallest_config_has_all_defaults() -> None:
         images=(TS,),
         strategy=None,
         base=None,
-        python=PythonConfig(lock="Pipfile.lock", dev=False, environment=Environment.VENV),
+        python=PythonConfig(lock=None, dev=False, environment=Environment.VENV),
         system_apt=(),
         source_path="/srv/repo",
         dockerfile=None,
@@ -117,11 +117,15 @@ limits: {time: 1h, size: 2G}
     assert parse(text) == ParsedConfig(config=expected, findings=())
 
 
-@pytest.mark.parametrize(("lock", "expected"), [("Pipfile.lock", "Pipfile"), ("a/b/Pipfile.lock", "a/b/Pipfile")])
-def test_pipfile_lies_beside_its_lock(lock: str, expected: str) -> None:
-    """The Pipfile's path follows from the lock's."""
+@pytest.mark.parametrize(
+    "lock", ["Pipfile.lock", "a/pylock.toml", "pylock.gpu.toml", "requirements.txt", "requirements/base.txt"]
+)
+def test_every_lock_that_is_read_can_be_named(lock: str) -> None:
+    """Pipfile.lock, PEP 751's names and any text file of requirements."""
+    parsed = parse(f"version: 1\nimage: {{name: registry.example.org/team/ts}}\npython: {{lock: {lock}}}\n")
 
-    assert PythonConfig(lock=lock).pipfile == expected
+    assert parsed.config is not None
+    assert parsed.config.python == PythonConfig(lock=lock)
 
 
 def test_dockerfile_and_source_blocks_reach_their_values() -> None:

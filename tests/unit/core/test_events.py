@@ -16,6 +16,7 @@ from hublish.core.github_ports import Thread
 from hublish.core.repository import RefKind, Repository
 from hublish.errors import WebhookRefused
 
+SHA = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = Repository(id=7, owner="org", name="ts", installation_id=99, default_branch="main", private=True)
 BASE: dict[str, Any] = {
     "repository": {
@@ -85,6 +86,11 @@ COMMENTED = Trigger(
 
 def parse(event: str, action: str, **parts: Any) -> Event:
     return parse_event(event=event, body=json.dumps({**BASE, "action": action, **parts}).encode())
+
+
+def push(**parts: Any) -> Event:
+    payload = {**BASE, "ref": "refs/heads/main", "after": SHA, "deleted": False, **parts}
+    return parse_event(event="push", body=json.dumps(payload).encode())
 
 
 def test_a_published_release_asks_for_its_tag() -> None:
@@ -208,6 +214,45 @@ def test_only_people_start_builds_by_issues_and_comments(kind: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("account", "is_bot"), [("User", False), ("Bot", True)])
+def test_a_pushed_branch_asks_for_its_commit(account: str, is_bot: bool) -> None:
+    """The commit is the one that was pushed, whoever pushed it; the branch names the tag."""
+    expected = Trigger(
+        kind=TriggerKind.PUSH,
+        repository=REPOSITORY,
+        actor="alice",
+        actor_is_bot=is_bot,
+        semantic_key=f"push:refs/heads/feature/x:{SHA}",
+        ref="feature/x",
+        ref_kind=RefKind.BRANCH,
+        sha=SHA,
+        thread=Thread(kind="commit", number=0, sha=SHA),
+        url="",
+    )
+    sender = {"login": "alice", "type": account}
+
+    assert push(ref="refs/heads/feature/x", sender=sender) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ({"ref": "refs/tags/v1"}, "only a pushed branch can start a build"),
+        ({"ref": "refs/notes/x"}, "only a pushed branch can start a build"),
+        ({"deleted": True}, "the branch was deleted"),
+        ({"after": "0" * 40}, "the branch was deleted"),
+        ({"ref": "refs/heads/hublish/org-ts"}, "the branch is hublish's own"),
+        ({"ref": "refs/heads/-x"}, "the branch has no usable name"),
+        ({"after": "HEAD"}, "the payload's after is not usable: String should match pattern '\\A[0-9a-f]{40}\\z'"),
+    ],
+)
+def test_a_push_that_is_no_new_commit_of_a_branch_is_ignored(parts: dict[str, Any], reason: str) -> None:
+    """Tags, notes, deletions and hublish's own branches start nothing."""
+    expected = Ignored(reason=reason, event="push", action="")
+
+    assert push(**parts) == expected
+
+
 @pytest.mark.parametrize(
     ("event", "action", "reason"),
     [
@@ -220,7 +265,6 @@ def test_only_people_start_builds_by_issues_and_comments(kind: str) -> None:
         ("issue_comment", "edited", "only a new comment can hold a command; an edited or deleted one starts nothing"),
         ("issue_comment", "deleted", "only a new comment can hold a command; an edited or deleted one starts nothing"),
         ("create", "", "hublish does not handle this event"),
-        ("push", "", "hublish does not handle this event"),
         ("installation", "created", "hublish does not handle this event"),
         ("no_such_event", "x", "hublish does not handle this event"),
     ],

@@ -556,3 +556,48 @@ def test_any_bytes_give_an_error(pipfile: bytes, lock: bytes) -> None:
 
     assert parsed.lock is None
     assert parsed.findings
+
+
+WHEEL = "wheels/six-1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize("key", ["file", "path"])
+@pytest.mark.parametrize("place", [f"./{WHEEL}", f"file:{WHEEL}"])
+@pytest.mark.parametrize("hashes", [{"hashes": [HASH, OTHER_HASH]}, {}])
+def test_wheel_of_the_repository_is_installed_as_it_is(key: str, place: str, hashes: dict[str, list[str]]) -> None:
+    """Version from its name, path from the top folder, hashes where pipenv wrote some."""
+    body = json.dumps(make_lock({"six": {key: place, **hashes}}), indent=4).encode()
+    parsed = parse_lock(pipfile=PIPFILE, lock=body, pipfile_path="env/Pipfile", lock_path="env/Pipfile.lock", dev=False)
+    expected = LockedPackage(
+        name="six",
+        version="1.0",
+        hashes=tuple(sorted(hashes.get("hashes", ()))),
+        source="",
+        origin=PackageOrigin.FILE,
+        location=f"env/{WHEEL}",
+        line=19,
+    )
+
+    assert parsed.lock is not None
+    assert parsed.findings == ()
+    assert parsed.lock.default == (expected,)
+    assert expected.installable
+
+
+@pytest.mark.parametrize(
+    ("place", "hashes", "expected"),
+    [
+        ("../six-1.0-py3-none-any.whl", {}, ("PathEscapes", '`six`: the path "../six-1.0-py3-none-any.whl" leaves the repository')),
+        ("/srv/six-1.0-py3-none-any.whl", {}, ("PathEscapes", '`six`: expected a path in the repository, got the absolute path "/srv/six-1.0-py3-none-any.whl"')),
+        ("tqdm-1.0-py3-none-any.whl", {}, ("PathEscapes", '`six`: the wheel "tqdm-1.0-py3-none-any.whl" is not of the package six')),
+        (WHEEL, {"hashes": []}, ("NoHashes", "`six` has no hash: expected `hashes` to list `sha256:` and 64 lower-case hex digits")),
+    ],
+)  # fmt: skip
+def test_wheel_that_is_not_the_repositorys_is_refused(
+    place: str, hashes: dict[str, list[str]], expected: tuple[str, str]
+) -> None:
+    """A path out of the repository, another package's wheel, an empty list of hashes."""
+    parsed = parse(make_lock({"six": {"file": place, **hashes}}))
+
+    assert [(found.code, found.message) for found in parsed.findings if found.code != "NeedsWheelBuild"] == [expected]
+    assert parsed.lock is None

@@ -12,7 +12,7 @@ from hublish.core.events import Trigger, TriggerKind
 from hublish.core.finding import Finding, Severity
 from hublish.core.github_ports import Thread
 from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
-from hublish.core.triggers import Build, Decision, Deny, Skip, decide
+from hublish.core.triggers import Build, Decision, Deny, Skip, decide, matches_branch
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 TAG = ResolvedRef(name="v1", kind=RefKind.TAG, sha=SHA)
@@ -176,3 +176,75 @@ def test_a_person_is_told_when_the_trigger_is_off(trigger: Trigger, key: str) ->
     )
 
     assert decide_with(trigger, config=make_config(f"{{{key}: false}}")) == expected
+
+
+PUSH = replace(
+    RELEASE,
+    kind=TriggerKind.PUSH,
+    actor="merge-queue[bot]",
+    actor_is_bot=True,
+    ref="main",
+    ref_kind=RefKind.BRANCH,
+    sha=SHA,
+    thread=Thread(kind="commit", number=0, sha=SHA),
+)
+MAIN = ResolvedRef(name="main", kind=RefKind.BRANCH, sha=SHA)
+
+
+@pytest.mark.parametrize("patterns", ["[main]", "[staging, m*]", "['*']"])
+def test_a_push_to_a_listed_branch_is_built(patterns: str) -> None:
+    """Whoever may push may build, bots included; nothing is asked of GitHub."""
+    config = make_config(f"{{push: {patterns}}}")
+
+    assert decide_with(PUSH, config=config, permission=None, ref=MAIN) == Build(reason="push by merge-queue[bot]")
+
+
+def test_a_push_to_another_branch_is_silent() -> None:
+    """Nobody asked for anything."""
+    expected = Skip(reason="`triggers.push` in .hublish.yaml does not list the branch")
+
+    assert decide_with(PUSH, permission=None, ref=MAIN) == expected
+    assert decide_with(PUSH, config=make_config("{push: [prod, ma]}"), permission=None, ref=MAIN) == expected
+
+
+def test_a_push_without_a_config_is_silent() -> None:
+    """The App may be installed on repositories that never want an image."""
+    expected = Skip(reason="the default branch has no config file, so no branch is listed in `triggers.push`")
+
+    assert decide_with(PUSH, config=None, permission=None, ref=MAIN) == expected
+
+
+def test_a_push_with_a_faulty_config_is_denied_with_the_findings() -> None:
+    """The push may be the one that broke it; the check run shows where."""
+    error = Finding(severity=Severity.ERROR, code="UnknownKey", message="x", path=".hublish.yaml", line=2)
+    decision = decide_with(PUSH, config=None, findings=(error,), permission=None, ref=MAIN)
+
+    assert isinstance(decision, Deny)
+    assert (decision.code, decision.findings) == ("ConfigInvalid", (error,))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "branch", "expected"),
+    [
+        ("main", "main", True),
+        ("main", "main2", False),
+        ("main", "mai", False),
+        ("*", "main", True),
+        ("*", "feature/x", False),
+        ("release/*", "release/1.0", True),
+        ("release/*", "release/1/2", False),
+        ("release-*-x", "release--x", True),
+        ("release-*-x", "release-x", False),
+        ("a*b*c", "aXbYc", True),
+        ("a*b*c", "abc", True),
+        ("a*b*c", "acb", False),
+        ("a*b*b", "ab", False),
+        ("*a*a*", "a", False),
+        ("a*b*c", "axc", False),
+        ("*" * 100 + "b", "a" * 200, False),
+        ("ab*ba", "aba", False),
+    ],
+)
+def test_pattern_of_branches_matches_within_one_part(pattern: str, branch: str, expected: bool) -> None:
+    """`*` is any text without a slash, also none; everything else is literal."""
+    assert expected == matches_branch(pattern, branch)

@@ -60,7 +60,11 @@ def test_valid_text_is_read(parse: Callable[[str], object], text: str, expected:
         (valuetext.parse_relative_path, "a\nb", 'expected a path of 1 to 1024 printable characters, got "a b"'),
         (valuetext.parse_file_path, "build/", 'expected the path of a file, got "build/"'),
         (valuetext.parse_file_path, ".", 'expected the path of a file, got "."'),
-        (valuetext.parse_lock_path, "poetry.lock", 'expected the path of a Pipfile.lock, got "poetry.lock"'),
+        (
+            valuetext.parse_lock_path,
+            "poetry.lock",
+            'expected the path of a Pipfile.lock, pylock.toml or requirements.txt, got "poetry.lock"',
+        ),
         (
             valuetext.parse_source_path,
             "/etc/repo",
