@@ -6,10 +6,15 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 from tests.sandbox.fixtures import github, github_process, receiver
 
 __all__ = ["github", "github_process", "receiver"]
+
+# Machines are busy and coverage slows every line: how long one example takes says nothing about the code.
+settings.register_profile("hublish", deadline=None)
+settings.load_profile("hublish")
 
 SKIPS_FAIL = os.environ.get("CI", "") not in ("", "0", "false")
 """In CI everything is installed, so that a skip hides something: it is a failure there."""

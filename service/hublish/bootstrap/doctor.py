@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hublish.adapters.github import GitHubApp, Patience
 from hublish.adapters.registry import RegistryClient
+from hublish.adapters.store import ensure_schema, open_database
+from hublish.bootstrap.clients import make_bases
 from hublish.core.measures import render_bytes
-from hublish.errors import HublishError
+from hublish.errors import HublishError, SettingsInvalid
+from hublish.settings import Settings
 
 MINIMUM_FREE_BYTES = 4_000_000_000
 """A notebook image's wheels and layers take about 1 GB each; twice that is room for the next release."""
@@ -58,6 +63,61 @@ def check_environment(
         _check_index(index_url),
         *(_check_registry(registry, host) for host in hosts),
     )
+
+
+def check_settings(settings: Settings) -> tuple[Check, ...]:
+    """Check what the settings name: every file, every base, the database, and that GitHub knows the App."""
+    files = {
+        "github.private_key_file": settings.github.private_key_file,
+        **{f"github.webhook_secret_files[{i}]": path for i, path in enumerate(settings.github.webhook_secret_files)},
+        **{f"registries.{host}.auth_file": item.auth_file for host, item in settings.registries.items()},
+        **{f"indexes.{host}.auth_file": item.auth_file for host, item in settings.indexes.items()},
+        "ca_file": settings.ca_file,
+    }
+    read = tuple(_check_file(key, path) for key, path in files.items() if path is not None)
+    return (
+        *read,
+        _check_call("bases", lambda: f"{len(make_bases(settings.bases))} named"),
+        _check_call("database", lambda: _open_database(settings.database)),
+        _check_call("GitHub App", lambda: _ask_github(settings)),
+    )
+
+
+def _check_file(key: str, path: Path) -> Check:
+    try:
+        empty = not path.read_bytes().strip()
+    except OSError as error:
+        hint = "check the path, and that the service's user may read it"
+        return Check(name=key, ok=False, detail=f"{path}: {error.strerror}", hint=hint)
+    return Check(name=key, ok=not empty, detail=f"{path}: {'empty' if empty else 'readable'}")
+
+
+def _check_call(name: str, call: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, ok=True, detail=call())
+    except HublishError as error:
+        return Check(name=name, ok=False, detail=error.message, hint=error.hint)
+
+
+def _open_database(url: str) -> str:
+    ensure_schema(open_database(url))
+    return "opens"
+
+
+def _ask_github(settings: Settings) -> str:
+    try:
+        key = settings.github.private_key_file.read_bytes()
+    except OSError as error:
+        raise SettingsInvalid("not asked: the private key cannot be read") from error
+    patience = Patience(attempts=1, timeout_seconds=10)
+    app = GitHubApp(
+        api_url=settings.github.api,
+        app_id=settings.github.app_id,
+        private_key_pem=key,
+        patience=patience,
+        ca_file=settings.ca_file,
+    )
+    return f"{settings.github.api} knows it as {app.fetch_identity().slug}"
 
 
 def _check_cache(cache: Path) -> Check:

@@ -15,7 +15,7 @@ from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_registry_rules
-from hublish.bootstrap.doctor import Check, check_environment
+from hublish.bootstrap.doctor import Check, check_environment, check_settings
 from hublish.builders.layered import build_layered
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.sourcefiles import read_config
@@ -176,12 +176,13 @@ class Workbench:
     def check_environment(self) -> tuple[Check, ...]:
         """Look at what this machine offers a build."""
         settings = self._options.settings
-        return check_environment(
+        here = check_environment(
             cache=self._cache,
             index_url=self._index_url,
             registry=self._registry,
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
+        return here if settings is None else (*here, *check_settings(settings))
 
     def _find_base(self, text: str) -> Reference:
         if text.startswith(LAYOUT_PREFIX):

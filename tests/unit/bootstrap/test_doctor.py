@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -10,8 +11,9 @@ import pytest
 
 from hublish.adapters.registry import RegistryClient
 from hublish.bootstrap import doctor
-from hublish.bootstrap.doctor import Check, check_environment
+from hublish.bootstrap.doctor import Check, check_environment, check_settings
 from hublish.errors import RegistryFailed
+from hublish.settings import parse_settings
 
 
 class FakeRegistry:
@@ -78,3 +80,37 @@ def test_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(doctor.os, "access", lambda _path, _mode: False)
 
     assert check(tmp_path)["cache"].detail == f"{tmp_path} is not writable"
+
+
+def test_settings_are_followed_to_what_they_name(tmp_path: Path) -> None:
+    """Every file, base and database that cannot be used is told at once, each with its key."""
+    (tmp_path / "secret").write_text("s3cret")
+    (tmp_path / "empty").write_text("\n")
+    document = {
+        "github": {
+            "api": "https://github.example.invalid/api/v3",
+            "app_id": 1,
+            "private_key_file": "missing.pem",
+            "webhook_secret_files": ["secret", "empty"],
+        },
+        "public_url": "https://hublish.example.org",
+        "data": "data",
+        "database": f"sqlite:///{tmp_path}/nowhere/hublish.sqlite",
+        "bases": {"3.11": ":::"},
+        "registries": {"registry.example.org": {"auth_file": "secret"}},
+    }
+    settings = parse_settings(json.dumps(document).encode(), path=tmp_path / "settings.yaml")
+    checks = {item.name: item for item in check_settings(settings)}
+
+    assert {name: item.ok for name, item in checks.items()} == {
+        "github.private_key_file": False,
+        "github.webhook_secret_files[0]": True,
+        "github.webhook_secret_files[1]": False,
+        "registries.registry.example.org.auth_file": True,
+        "bases": False,
+        "database": False,
+        "GitHub App": False,
+    }
+    assert checks["github.private_key_file"].detail == f"{tmp_path / 'missing.pem'}: No such file or directory"
+    assert checks["GitHub App"].detail == "not asked: the private key cannot be read"
+    assert "s3cret" not in str(checks)
