@@ -22,6 +22,7 @@ from hublish.core.codec import parse_value
 from hublish.core.events import Trigger
 from hublish.core.redact import redact
 from hublish.core.report import Answer, Failure, HubReport
+from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing, clip
 from hublish.telemetry import get_logger
@@ -82,7 +83,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     async def _bring(self, run_id: str) -> str:
         call = partial(self._answering.acknowledge, run_id)
         await run_effect("acknowledge", type(None), call, attempts=COURTESY_ATTEMPTS)
-        prepared = await self._stage("plan", run_id, Prepared, lambda: self._preparation.run(run_id))
+        prepared = await self._stage("plan", run_id, Prepared, partial(self._plan, run_id))
         if isinstance(prepared, Fault):
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
         wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
@@ -98,10 +99,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         return answer.state.value
 
     async def _go(self, run_id: str, prepared: Prepared, answer: Answer) -> Answer:
-        titles = tuple(image.title for image in prepared.images)
         sha = None if prepared.ref is None else prepared.ref.sha
         await run_effect("state building", type(None), lambda: self._move(run_id, RunState.BUILDING, sha))
-        check = partial(self._answering.check, run_id, answer, titles)
+        check = partial(self._answering.check, run_id, answer, prepared.titles)
         await run_effect("check started", type(None), check, attempts=COURTESY_ATTEMPTS)
         announce = partial(self._answering.announce, run_id, answer, prepared)
         await run_effect("announce", type(None), announce, attempts=COURTESY_ATTEMPTS)
@@ -112,6 +112,17 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         announce = partial(self._answering.announce, run_id, replace(answer, state=RunState.DELIVERING), prepared)
         await run_effect("announce delivering", type(None), announce, attempts=COURTESY_ATTEMPTS)
         return await self._deliver(run_id, prepared, answer, built)
+
+    def _plan(self, run_id: str) -> Prepared:
+        return self._preparation.run(run_id, decided=partial(self._open_checks, run_id))
+
+    def _open_checks(self, run_id: str, ref: ResolvedRef, titles: tuple[str, ...]) -> None:
+        queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
+        try:
+            self._answering.check(run_id, self._make_answer(run_id, queued, self._read_wanted(run_id)), titles)
+        except HublishError as error:
+            # The check is a courtesy here; it is made again when the build starts and when the run ends.
+            _log.warning("check not opened", run=run_id, code=error.code, error=error.message)
 
     async def _build_all(self, run_id: str, prepared: Prepared) -> _Built:
         names: list[str] = []
@@ -149,7 +160,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         return with_hubs(answer, tuple(hubs))
 
     async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> None:
-        call = partial(self._answering.check, run_id, answer, tuple(image.title for image in prepared.images))
+        call = partial(self._answering.check, run_id, answer, prepared.titles)
         await run_effect("check ended", type(None), call)
         say = partial(self._answering.answer, run_id, answer)
         await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)

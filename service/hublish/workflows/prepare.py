@@ -6,6 +6,7 @@ a person can cause: that ends as a `Prepared` with a failure. What is transient 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from hublish.builders.planner import PlanInputs, make_plan
@@ -35,15 +36,22 @@ from hublish.workflows.services import Services
 EMPTY_CONFIG = ParsedConfig(config=None, findings=())
 
 
+Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
+
+
 class Preparation:
     """Makes the decision on one run."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def run(self, run_id: str) -> Prepared:
+    def run(self, run_id: str, *, decided: Decided) -> Prepared:
         """Decide and plan.
 
+        Args:
+            run_id: the run.
+            decided: told the commit and the titles of the images once it is decided that they are built, before the
+                slow part; must not raise.
         Raises:
             HublishError: transient ones only.
         """
@@ -54,7 +62,7 @@ class Preparation:
         services.runs.move_run(run_id, RunState.PLANNING, at=services.now())
         trigger = parse_value(Trigger, run.trigger)
         try:
-            return self._prepare(trigger)
+            return self._prepare(trigger, decided)
         except FindingsError as error:
             return _fail(error, findings=error.findings)
         except HublishError as error:
@@ -62,7 +70,7 @@ class Preparation:
                 raise
             return _fail(error)
 
-    def _prepare(self, trigger: Trigger) -> Prepared:
+    def _prepare(self, trigger: Trigger, decided: Decided) -> Prepared:
         services = self._services
         permission = None
         if not trigger.kind.proves_permission:
@@ -86,14 +94,17 @@ class Preparation:
             return Prepared(state=RunState.DENIED, failure=failure, ref=ref, findings=decision.findings)
         if ref is None or publish.config is None:
             raise NotAllowed("a build was decided without a commit or a config")
+        titles = tuple(image.title for image in publish.config.images)
+        decided(ref, titles)
         try:
-            return self._plan(trigger, ref, publish.config)
+            prepared = self._plan(trigger, ref, publish.config)
         except FindingsError as error:
-            return replace(_fail(error, findings=error.findings), ref=ref)
+            prepared = _fail(error, findings=error.findings)
         except HublishError as error:
             if error.transient:
                 raise
-            return replace(_fail(error), ref=ref)
+            prepared = _fail(error)
+        return replace(prepared, ref=ref, titles=titles)
 
     def _read_default_config(self, trigger: Trigger) -> ParsedConfig:
         branch = trigger.repository.default_branch
@@ -118,7 +129,8 @@ class Preparation:
             return Prepared(state=RunState.FAILED, failure=failure, ref=ref, findings=findings)
         images: list[PreparedImage] = []
         notes: list[str] = []
-        for hub in config.hubs:
+        hubs = config.hubs if ref.kind is RefKind.TAG else ()
+        for hub in hubs:
             find_hub(services.policy.hubs, hub)
         for image in config.images:
             try:
@@ -127,7 +139,6 @@ class Preparation:
                 raise _PlanRefused(_join(findings, error.findings)) from error
             images.append(prepared)
             findings = _join(findings, more)
-        hubs = config.hubs if ref.kind is RefKind.TAG else ()
         if config.hubs and not hubs:
             notes.append("No hub is changed: only a tag goes the whole way.")
         return Prepared(

@@ -43,6 +43,7 @@ class Prepared:
         state: BUILDING to go on, else the ended state.
         failure: why it does not go on; None when it does.
         ref: the resolved ref; None when there is none.
+        titles: of the images that were decided to be built, whose check runs stand; empty when none was.
         images: what to build; empty when it does not go on.
         hubs: names of the hubs to propose the images to; empty for anything but a tag.
         findings: remarks and errors of config, lock and source.
@@ -52,6 +53,7 @@ class Prepared:
     state: RunState
     failure: Failure | None
     ref: ResolvedRef | None
+    titles: tuple[str, ...] = ()
     images: tuple[PreparedImage, ...] = ()
     hubs: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -14,7 +14,7 @@ from hublish.core.events import Trigger
 from hublish.core.plan import Strategy, Trust
 from hublish.core.ports import Engine
 from hublish.core.report import Failure
-from hublish.core.repository import Permission, RefKind
+from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, NotAllowed
 from hublish.workflows.prepare import Preparation
@@ -26,9 +26,13 @@ from tests.unit.workflows.parts import AT, COMMENT, CONFIG, ISSUE, NAME, RELEASE
 FORBIDDEN = CONFIG.replace("/team/", "/other/")
 
 
+def ignore(_ref: ResolvedRef, _titles: tuple[str, ...]) -> None:
+    """What is told before planning does not matter here."""
+
+
 def prepare(stage: Stage, trigger: Trigger = RELEASE) -> Prepared:
     stage.receive(trigger)
-    return Preparation(stage.services).run(RUN_ID)
+    return Preparation(stage.services).run(RUN_ID, decided=ignore)
 
 
 def use_config(stage: Stage, default: str | None, at_commit: str | None = None, **options: object) -> None:
@@ -56,6 +60,7 @@ def test_release_is_planned_and_its_build_is_requested(stage: Stage) -> None:
         state=RunState.BUILDING,
         failure=None,
         ref=TAG,
+        titles=("ts",),
         images=(
             PreparedImage(
                 title="ts",
@@ -90,7 +95,7 @@ def test_preparing_again_after_a_crash_gives_the_same(stage: Stage) -> None:
     """Nothing but the request is written, and it is the same."""
     first = prepare(stage)
 
-    assert Preparation(stage.services).run(RUN_ID) == first
+    assert Preparation(stage.services).run(RUN_ID, decided=ignore) == first
 
 
 def test_operators_ceilings_hold_over_the_config(stage: Stage) -> None:
@@ -323,4 +328,27 @@ def test_what_fails_for_a_while_during_the_plan_is_raised_too(stage: Stage, monk
 def test_unknown_run_is_refused(stage: Stage) -> None:
     """Nothing is decided about nothing."""
     with pytest.raises(NotAllowed, match="there is no run r1"):
-        Preparation(stage.services).run(RUN_ID)
+        Preparation(stage.services).run(RUN_ID, decided=ignore)
+
+
+def test_decision_is_told_before_the_source_is_read(stage: Stage) -> None:
+    """Check runs can stand while the slow part goes on; a plan that fails keeps their titles, so that they are closed."""
+    told: list[tuple[ResolvedRef, tuple[str, ...]]] = []
+    use_config(stage, CONFIG, packages={})
+    stage.receive(RELEASE)
+    prepared = Preparation(stage.services).run(RUN_ID, decided=lambda ref, titles: told.append((ref, titles)))
+
+    assert told == [(TAG, ("ts",))]
+    assert prepared.state is RunState.FAILED
+    assert prepared.titles == ("ts",)
+
+
+def test_denied_request_is_told_to_nobody_before_its_answer(stage: Stage) -> None:
+    """A person who may not build gets no check run opened."""
+    told: list[object] = []
+    stage.reader.permissions = {"octocat": Permission.READ}
+    stage.receive(COMMENT)
+    prepared = Preparation(stage.services).run(RUN_ID, decided=lambda *given: told.append(given))
+
+    assert told == []
+    assert prepared.titles == ()
