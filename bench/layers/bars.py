@@ -13,6 +13,7 @@ from bench.layers.samples import CASES, LIMIT, STARTS, SUBJECTS, Samples
 
 OURS, PEERS = SUBJECTS[0], SUBJECTS[1:]
 LIMIT_AIM = 1.5
+NOTICEABLE = 0.98
 WORSE = {"cpu_s": "processor", "up_bytes": "bytes up", "down_bytes": "bytes down", "rss_bytes": "memory"}
 Rows = Mapping[tuple[str, str], Figure]
 
@@ -83,7 +84,7 @@ def find_worse(rows: Rows) -> list[str]:
             better = [
                 (peer, ratio)
                 for peer in PEERS
-                if (ratio := find_ratio(rows, case, peer, figure)) is not None and 0 < ratio < 1
+                if (ratio := find_ratio(rows, case, peer, figure)) is not None and 0 < ratio < NOTICEABLE
             ]
             if better:
                 lines.append(
