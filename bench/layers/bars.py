@@ -73,7 +73,7 @@ def find_ratio(rows: Rows, case: str, peer: str, figure: str = "wall_s") -> floa
     if ours is None or theirs is None:
         return None
     divisor, dividend = getattr(ours, figure), getattr(theirs, figure)
-    return dividend / divisor if divisor else None
+    return dividend / divisor if divisor and dividend is not None else None
 
 
 def find_worse(rows: Rows) -> list[str]:
@@ -121,7 +121,7 @@ def _make_figures_table(rows: Rows) -> Table:
                 subject,
                 f"{figure.wall_s:.2f}",
                 walls,
-                f"{figure.cpu_s:.1f}",
+                "" if figure.cpu_s is None else f"{figure.cpu_s:.1f}",
                 processors,
                 _render_megabytes(figure.up_bytes),
                 bytes_up,

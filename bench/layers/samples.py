@@ -29,6 +29,11 @@ CASES = (
 STARTS = ("jupyterlab-start", "node-pull", "node-bump")
 SUBJECTS = ("hublish", "pipenv", "uv", "uv-cache")
 LIMIT = ("limit", "machine")
+# A container runs on when the answer has come; the limit is no process tree and sends nothing.
+SENSELESS = {
+    "jupyterlab-start": ("cpu_s", "up_bytes", "down_bytes", "rss_bytes"),
+    "limit": ("up_bytes", "rss_bytes"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +100,15 @@ class Samples:
 
 
 def make_figure(samples: Sequence[Sample]) -> Figure | None:
-    """The median of each figure; None where there is no sample."""
+    """The median of each figure, None for one that makes no sense in the case; None where there is no sample."""
     if not samples:
         return None
-    return Figure(
-        case=samples[0].case,
-        subject=samples[0].subject,
-        wall_s=round(statistics.median(item.wall_s for item in samples), 3),
-        cpu_s=round(statistics.median(item.cpu_s for item in samples), 2),
-        up_bytes=int(statistics.median(item.up_bytes for item in samples)),
-        down_bytes=int(statistics.median(item.down_bytes for item in samples)),
-        rss_bytes=int(statistics.median(item.rss_bytes for item in samples)),
-        runs=len(samples),
-    )
+    case = samples[0].case
+    medians = {
+        name: statistics.median(getattr(sample, name) for sample in samples)
+        for name in ("wall_s", "cpu_s", "up_bytes", "down_bytes", "rss_bytes")
+        if name not in SENSELESS.get(case, ())
+    }
+    whole = {name: int(value) for name, value in medians.items() if name.endswith("_bytes")}
+    seconds = {name: round(value, 3) for name, value in medians.items() if name.endswith("_s")}
+    return Figure(case=case, subject=samples[0].subject, runs=len(samples), **seconds, **whole)
