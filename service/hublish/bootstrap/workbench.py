@@ -16,13 +16,15 @@ from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_registry_rules
 from hublish.bootstrap.doctor import Check, check_environment, check_settings
+from hublish.bootstrap.outputs import make_writer
 from hublish.builders.layered import build_layered
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.sourcefiles import read_config
 from hublish.core.building import BuildSucceeded
 from hublish.core.config import Config, ImageConfig, ParsedConfig
+from hublish.core.output import Output
 from hublish.core.plan import Plan, Strategy, Trust
-from hublish.core.ports import ImageReader, ImageWriter, Manifest, ProgressSink, Source
+from hublish.core.ports import ImageReader, Manifest, ProgressSink, Source
 from hublish.core.reference import Reference, parse_reference
 from hublish.errors import BuildFailed, StrategyUnavailable
 from hublish.settings import Settings
@@ -138,13 +140,12 @@ class Workbench:
         plan: Plan,
         source: Source,
         *,
-        push: Reference | None,
-        output: Path | None,
+        output: Output,
         log: Callable[[str], None],
         progress: ProgressSink,
         cancelled: Callable[[], bool],
     ) -> BuildSucceeded:
-        """Build a plan and push it, or write it as an OCI layout.
+        """Build a plan and put the image where `output` says.
 
         Raises:
             StrategyUnavailable: the plan needs a container engine.
@@ -155,16 +156,15 @@ class Workbench:
                 f"the strategy {plan.strategy.value} ({plan.reason}) needs a container engine, and hublish has none here",
                 hint="`hublish doctor` says what is missing; or set `strategy: layered` in the config",
             )
-        if (push is None) == (output is None):
-            raise BuildFailed("either a reference to push to or a folder to write to is expected")
-        writer: ImageWriter = self._registry if output is None else OCILayout(output)
-        target = push or Reference(registry=_LAYOUT_HOST, repository="output", tag="latest")
+        writer = make_writer(
+            output, registry=self._registry, environ=self._options.environ, progress=progress, cancelled=cancelled
+        )
         return build_layered(
             plan,
             source=source,
             images=self._images,
             output=writer,
-            target=target,
+            target=output.reference,
             index=self._index,
             workspace=self._cache / "layers",
             workers=self._options.workers or os.cpu_count() or 1,

@@ -15,10 +15,10 @@ from typing import Protocol
 from hublish.builders.planner import Planned
 from hublish.core.building import BuildSucceeded
 from hublish.core.config import Config, ImageConfig, ParsedConfig
+from hublish.core.output import Output
 from hublish.core.plan import Plan
 from hublish.core.ports import ProgressSink, Source
 from hublish.core.records import Run
-from hublish.core.reference import Reference
 
 
 class Check(Protocol):
@@ -58,13 +58,12 @@ class Workbench(Protocol):
         plan: Plan,
         source: Source,
         *,
-        push: Reference | None,
-        output: Path | None,
+        output: Output,
         log: Callable[[str], None],
         progress: ProgressSink,
         cancelled: Callable[[], bool],
     ) -> BuildSucceeded:
-        """Build a plan and push it, or write it as an OCI layout."""
+        """Build a plan and put the image where `output` says."""
 
     def check_environment(self) -> Sequence[Check]:
         """What this machine offers, and what is missing."""

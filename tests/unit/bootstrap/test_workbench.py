@@ -12,8 +12,9 @@ from hublish.adapters.layout import OCILayout
 from hublish.bootstrap import Workbench, WorkbenchOptions, open_workbench
 from hublish.builders.planner import Planned
 from hublish.core.config import Config
+from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Strategy, Trust
-from hublish.core.reference import Reference, parse_reference
+from hublish.core.reference import Reference
 from hublish.errors import BuildFailed, ReferenceInvalid, SettingsInvalid, StrategyUnavailable
 from hublish.oci.manifest import parse_manifest
 from tests.fakes import TINY_BASE, FakeImages, make_tar
@@ -128,23 +129,10 @@ def test_dockerfile_is_not_built_here(tmp_path: Path, repository: Path, layout: 
     assert made is not None
     with pytest.raises(StrategyUnavailable) as caught:
         bench.build(
-            made, bench.open_folder(repository), push=None, output=tmp_path / "out", log=print,
+            made, bench.open_folder(repository), log=print,
+            output=Output(kind=OutputKind.LAYOUT, reference=ANYWHERE.with_tag("v1"), path=tmp_path / "out"),
             progress=lambda _progress: None, cancelled=lambda: False,
         )  # fmt: skip
 
     assert "`hublish doctor`" in caught.value.hint
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("both", [True, False])
-def test_build_goes_to_one_place(tmp_path: Path, repository: Path, layout: Path, *, both: bool) -> None:
-    """Neither to none nor to two."""
-    bench = open_bench(tmp_path)
-    made = plan(bench, repository, f"oci:{layout}").plan
-    assert made is not None
-    push = parse_reference("registry.example.org/team/ts:v1") if both else None
-    with pytest.raises(BuildFailed, match="either a reference to push to or a folder"):
-        bench.build(
-            made, bench.open_folder(repository), push=push, output=tmp_path / "out" if both else None, log=print,
-            progress=lambda _progress: None, cancelled=lambda: False,
-        )  # fmt: skip
