@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hublish import __version__
-from hublish.cli import build, doctor, plan, runs, serve, validate
+from hublish.cli import build, doctor, plan, runs, serve, validate, verify
 from hublish.cli.exit_codes import MEANINGS
 from hublish.cli.house import RealHouse
 
@@ -19,6 +19,7 @@ In a repository with a Pipfile.lock:
   hublish validate    what is wrong with config and lock
   hublish plan        what a build would do, and why
   hublish build       the image, pushed or as an OCI layout
+  hublish verify      whether an image is what lock and source give
 """
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {int(code):<3} {meaning}" for code, meaning in MEANINGS.items())
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("validate", help=validate.HELP, short_help="Check config and lock.")(validate.validate)
 app.command("plan", help=plan.HELP, short_help="Show what a build would do, and why.")(plan.plan)
 app.command("build", help=build.HELP)(build.build)
+app.command("verify", help=verify.HELP, short_help="Rebuild an image and compare it.")(verify.verify)
 app.command("serve", help=serve.HELP, short_help="Run the service.")(serve.serve)
 runs_app = typer.Typer(help=runs.HELP, no_args_is_help=True, rich_markup_mode=None)
 runs_app.command("list", help=runs.LIST_HELP)(runs.list_runs)
