@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule
 from hublish.adapters.registry import RegistryClient, RegistryRule
-from hublish.core.consent import HubRule
 from hublish.core.namespaces import Namespaces
 from hublish.core.reference import Reference, parse_reference
 from hublish.errors import ReferenceInvalid, SettingsInvalid
-from hublish.settings import HubSettings, Settings
-from hublish.workflows.services import Hub
+
+if TYPE_CHECKING:
+    from hublish.settings import Settings
 
 
 def make_registry_rules(settings: Settings) -> dict[str, RegistryRule]:
@@ -69,17 +70,3 @@ def make_namespaces(settings: Settings) -> Namespaces:
         host: {owner.lower(): tuple(prefixes) for owner, prefixes in registry.namespaces.items()}
         for host, registry in settings.registries.items()
     }
-
-
-def make_hub(name: str, hub: HubSettings) -> Hub:
-    """One hub of the settings."""
-    rules = tuple(HubRule(repo=rule.repo, images=tuple(rule.images), file=rule.file) for rule in hub.accept)
-    return Hub(
-        name=name,
-        repo=hub.repo,
-        branch=hub.branch,
-        folder=hub.folder.strip("/").removeprefix("./") if hub.folder != "." else "",
-        jupyterhub=hub.jupyterhub,
-        pin=hub.pin,
-        accept=rules,
-    )

@@ -8,7 +8,8 @@ import pytest
 
 from hublish.adapters.index import IndexRule
 from hublish.adapters.registry import RegistryRule
-from hublish.bootstrap.clients import make_bases, make_hub, make_index_rules, make_namespaces, make_registry_rules
+from hublish.bootstrap.clients import make_bases, make_index_rules, make_namespaces, make_registry_rules
+from hublish.bootstrap.hubs import make_hub
 from hublish.core.consent import HubRule
 from hublish.core.reference import parse_reference
 from hublish.errors import SettingsInvalid
