@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule
 from hublish.adapters.registry import RegistryClient, RegistryRule
-from hublish.core.consent import HubRule
 from hublish.core.namespaces import Namespaces
 from hublish.core.proxy import Proxies, Proxy, parse_proxy
 from hublish.core.reference import Reference, parse_reference
 from hublish.errors import ReferenceInvalid, SettingsInvalid
 from hublish.network import Network
-from hublish.settings import HubSettings, Settings
-from hublish.workflows.services import Hub
+
+if TYPE_CHECKING:
+    from hublish.settings import Settings
 
 
 def make_network(settings: Settings) -> Network:
@@ -114,17 +115,3 @@ def make_namespaces(settings: Settings) -> Namespaces:
         host: {owner.lower(): tuple(prefixes) for owner, prefixes in registry.namespaces.items()}
         for host, registry in settings.registries.items()
     }
-
-
-def make_hub(name: str, hub: HubSettings) -> Hub:
-    """One hub of the settings."""
-    rules = tuple(HubRule(repo=rule.repo, images=tuple(rule.images), file=rule.file) for rule in hub.accept)
-    return Hub(
-        name=name,
-        repo=hub.repo,
-        branch=hub.branch,
-        folder=hub.folder.strip("/").removeprefix("./") if hub.folder != "." else "",
-        jupyterhub=hub.jupyterhub,
-        pin=hub.pin,
-        accept=rules,
-    )

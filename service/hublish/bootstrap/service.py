@@ -26,7 +26,8 @@ from hublish.adapters.store import (
     ensure_schema,
     open_database,
 )
-from hublish.bootstrap.clients import make_bases, make_hub, make_index, make_namespaces, make_network, make_registry
+from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
+from hublish.bootstrap.hubs import make_hub
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
@@ -15,7 +15,6 @@ from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
-from hublish.bootstrap.doctor import Check, check_environment, check_settings
 from hublish.builders.layered import build_layered
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.sourcefiles import read_config
@@ -27,7 +26,10 @@ from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
 from hublish.errors import BuildFailed, StrategyUnavailable
 from hublish.network import Network, read_network
-from hublish.settings import Settings
+
+if TYPE_CHECKING:
+    from hublish.bootstrap.doctor import Check
+    from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
 _LAYOUT_HOST = "oci-layout.invalid"
@@ -178,6 +180,9 @@ class Workbench:
 
     def check_environment(self) -> tuple[Check, ...]:
         """Look at what this machine offers a build."""
+        # Here, because a build must not wait for the clients of GitHub and of the database.
+        from hublish.bootstrap.doctor import check_environment, check_settings  # noqa: PLC0415  # start-up time
+
         settings = self._options.settings
         here = check_environment(
             cache=self._cache,

@@ -10,12 +10,12 @@ from hublish.adapters.index import IndexRule
 from hublish.adapters.registry import RegistryRule
 from hublish.bootstrap.clients import (
     make_bases,
-    make_hub,
     make_index_rules,
     make_namespaces,
     make_network,
     make_registry_rules,
 )
+from hublish.bootstrap.hubs import make_hub
 from hublish.core.consent import HubRule
 from hublish.core.proxy import Proxies, Proxy
 from hublish.core.reference import parse_reference

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hublish.adapters.layout import OCILayout
-from hublish.bootstrap import Workbench, WorkbenchOptions, open_workbench
-from hublish.bootstrap.workbench import find_network
+from hublish.bootstrap.workbench import Workbench, WorkbenchOptions, find_network, open_workbench
 from hublish.builders.planner import Planned
 from hublish.core.config import Config
 from hublish.core.plan import Strategy, Trust
 from hublish.core.proxy import Proxies, Proxy
-from hublish.core.reference import Reference, parse_reference
+from hublish.core.reference import parse_reference
 from hublish.errors import BuildFailed, ReferenceInvalid, SettingsInvalid, StrategyUnavailable
 from hublish.network import Network
-from hublish.oci.manifest import parse_manifest
 from hublish.settings import parse_settings
-from tests.fakes import TINY_BASE, FakeImages, make_tar
+from tests.base_layout import write_base_layout
 from tests.sandbox.wheels import make_lock
 
 CONFIG = "version: 1\nimage: {name: registry.example.org/team/ts}\n"
@@ -31,7 +27,6 @@ public_url: https://hublish.example.com
 data: data
 database: sqlite:///hublish.sqlite
 """
-ANYWHERE = Reference(registry="registry.example.org", repository="base")
 
 
 def open_bench(tmp_path: Path, *, bases: Mapping[str, str] | None = None) -> Workbench:
@@ -52,19 +47,7 @@ def open_bench(tmp_path: Path, *, bases: Mapping[str, str] | None = None) -> Wor
 @pytest.fixture
 def layout(tmp_path: Path) -> Path:
     """A layout that holds the tiny base and nothing else."""
-    images, folder = FakeImages(), tmp_path / "base"
-    digest = images.add_image(ANYWHERE.with_tag("3.11"), [make_tar(TINY_BASE)])
-    manifest = images.fetch_manifest(ANYWHERE.with_digest(digest))
-    assert manifest is not None
-    writer = OCILayout(folder)
-    parsed = parse_manifest(manifest.body)
-    for descriptor in (parsed.config, *parsed.layers):
-        body = images.blobs[ANYWHERE.name, descriptor.digest]
-        writer.ensure_blob(
-            ANYWHERE, digest=descriptor.digest, size_bytes=len(body), open_body=lambda body=body: io.BytesIO(body)
-        )
-    writer.ensure_manifest(ANYWHERE.with_tag("latest"), body=manifest.body, media_type=manifest.media_type)
-    return folder
+    return write_base_layout(tmp_path / "base")
 
 
 @pytest.fixture
