@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,10 +32,12 @@ from hublish.cli.folder import (
     open_folder,
     plan_images,
 )
-from hublish.cli.house import House, WorkbenchChoice
 from hublish.cli.progress import show_progress
 from hublish.cli.screen import JSONOption, Screen, open_screen
-from hublish.core.plan import Plan
+
+if TYPE_CHECKING:
+    from hublish.cli.house import House, WorkbenchChoice
+    from hublish.core.plan import Plan
 
 HELP = """Rebuild an image from its lock and compare it, layer by layer.
 
