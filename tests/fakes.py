@@ -194,6 +194,7 @@ class FakeIndex:
     yanked: dict[str, str] = field(default_factory=dict)
     requires_python: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    metadata: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, filename: str, body: bytes) -> str:
         """Offer a file; returns its hash as a lock writes it."""
@@ -209,6 +210,10 @@ class FakeIndex:
                 size_bytes=len(body),
                 yanked=self.yanked.get(filename),
                 requires_python=self.requires_python.get(filename),
+                has_metadata=filename in self.metadata,
+                metadata_sha256=hashlib.sha256(self.metadata[filename]).hexdigest()
+                if filename in self.metadata
+                else None,
             )
             for filename, body in self.wheels.items()
             if filename.split("-")[0].replace("_", "-").lower() == name
@@ -221,6 +226,9 @@ class FakeIndex:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.wheels[file.filename])
         return path
+
+    def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
+        return self.metadata.get(file.filename)
 
 
 class FakeSource:
