@@ -32,9 +32,7 @@ class UnmetRequirement:
         return f"{self.package.name} {self.package.version} requires {clip(self.text)}, but {self.fault}"
 
 
-def list_present(
-    packages: Sequence[LockedPackage], *, facts: BaseFacts, environment: Environment
-) -> Mapping[str, str]:
+def list_present(packages: Sequence[LockedPackage], *, facts: BaseFacts, environment: Environment) -> Mapping[str, str]:
     """Name -> version of everything the environment of the image will hold."""
     present = {package.name: package.version for package in packages}
     if environment is Environment.BASE:

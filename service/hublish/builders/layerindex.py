@@ -10,47 +10,31 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Protocol, TypeVar
 
 from hublish.builders.contents import WheelContents, parse_contents, render_contents
-from hublish.core.reference import Reference, is_digest, parse_repository
+from hublish.builders.indexentries import (
+    SHARED_TABLES,
+    BlobPointer,
+    Table,
+    WheelFacts,
+    parse_choice,
+    parse_layer,
+    parse_places,
+    parse_pointer,
+    parse_true,
+    parse_wheel,
+    render_layer,
+    render_pointer,
+    render_wheel,
+)
+from hublish.core.reference import Reference
 from hublish.errors import ImageInvalid, ReferenceInvalid
 from hublish.oci.layers import LayerBlob
 
 _PLACES_KEPT = 4
 
 _Value = TypeVar("_Value")
-
-
-class Table(Enum):
-    """What is known, by kind; an entry is plain JSON.
-
-    CHOICES: locked package and target -> `[file name, sha256]` of its wheel.
-    WHEELS: sha256 of a wheel -> `{size, requires}`.
-    LAYERS: wheels, environment, byte-code, builder -> the layer's blob, and where its contents are.
-    BASES: digest of a base -> where its facts are.
-    SETS: layers, or wheels and target -> true: they were verified to fit together.
-    PLACES: digest of a layer -> repositories it was pushed to; means nothing to other machines.
-    """
-
-    CHOICES = "choices"
-    WHEELS = "wheels"
-    LAYERS = "layers"
-    BASES = "bases"
-    SETS = "sets"
-    PLACES = "places"
-
-
-SHARED_TABLES = (Table.CHOICES, Table.WHEELS, Table.LAYERS, Table.BASES, Table.SETS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlobPointer:
-    """A small file that an entry leads to: digest and size of its bytes."""
-
-    digest: str
-    size_bytes: int
 
 
 class IndexHome(Protocol):
@@ -66,6 +50,9 @@ class IndexHome(Protocol):
     def read_blob(self, table: Table, pointer: BlobPointer) -> bytes | None:
         """The file that an entry of `table` leads to, digest verified."""
 
+    def take_remarks(self) -> tuple[str, ...]:
+        """What is to be logged since the last call: why it is not used, for one."""
+
 
 class WritableHome(IndexHome, Protocol):
     """A home that also takes what is new, unless the build may not leave anything."""
@@ -75,14 +62,6 @@ class WritableHome(IndexHome, Protocol):
 
     def store_blob(self, table: Table, body: bytes) -> BlobPointer:
         """Keep a file; what it is called is known even when it may not be kept."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelFacts:
-    """What grouping and the check of requirements need of a wheel: size of the archive, `Requires-Dist` as written."""
-
-    size_bytes: int
-    requirements: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,19 +93,19 @@ class LayerIndex:
 
     def find_choice(self, key: str) -> tuple[str, str] | None:
         """`(file name, sha256)` of the wheel that was chosen."""
-        return self._find(Table.CHOICES, key, _parse_choice)
+        return self._find(Table.CHOICES, key, parse_choice)
 
     def find_wheel(self, sha256: str) -> WheelFacts | None:
         """The facts of a wheel."""
-        return self._find(Table.WHEELS, sha256, _parse_wheel)
+        return self._find(Table.WHEELS, sha256, parse_wheel)
 
     def find_layer(self, key: str) -> KnownLayer | None:
         """A layer that was made before; whether it still lies anywhere is seen when it is needed."""
-        known = self._find(Table.LAYERS, key, _parse_layer)
+        known = self._find(Table.LAYERS, key, parse_layer)
         if known is None:
             return None
         blob, contents = known
-        places = [*(self._find(Table.PLACES, blob.digest, _parse_places) or ())]
+        places = [*(self._find(Table.PLACES, blob.digest, parse_places) or ())]
         home = self._homes.get((Table.LAYERS, key))
         if home is not None and home.repository is not None and home.repository not in places:
             places.append(home.repository)
@@ -147,7 +126,7 @@ class LayerIndex:
 
     def is_verified(self, key: str) -> bool:
         """Tell whether a set was verified before."""
-        return self._find(Table.SETS, key, _parse_true) is not None
+        return self._find(Table.SETS, key, parse_true) is not None
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
@@ -157,19 +136,12 @@ class LayerIndex:
 
     def store_wheel(self, sha256: str, facts: WheelFacts) -> None:
         """Keep the facts of a wheel, read from its own verified bytes."""
-        self._store(Table.WHEELS, sha256, {"size": facts.size_bytes, "requires": list(facts.requirements)})
+        self._store(Table.WHEELS, sha256, render_wheel(facts))
 
     def store_layer(self, key: str, blob: LayerBlob, contents: Sequence[WheelContents]) -> None:
         """Keep a layer that was made."""
         pointer = self._store_blob(Table.LAYERS, render_contents(contents))
-        entry = {
-            "digest": blob.digest,
-            "diff_id": blob.diff_id,
-            "size": blob.size_bytes,
-            "unpacked": blob.unpacked_bytes,
-            "contents": render_pointer(pointer),
-        }
-        self._store(Table.LAYERS, key, entry)
+        self._store(Table.LAYERS, key, render_layer(blob, pointer))
 
     def store_base(self, key: str, body: bytes) -> None:
         """Keep what is to be known of a base."""
@@ -181,10 +153,14 @@ class LayerIndex:
 
     def store_place(self, digest: str, repository: Reference) -> None:
         """Keep that a layer was pushed to a repository; the newest few count."""
-        known = self._find(Table.PLACES, digest, _parse_places) or ()
+        known = self._find(Table.PLACES, digest, parse_places) or ()
         if repository not in known:
             names = [repository.name, *(place.name for place in known)]
             self._store(Table.PLACES, digest, names[:_PLACES_KEPT])
+
+    def take_remarks(self) -> tuple[str, ...]:
+        """What the homes have to say since the last call."""
+        return tuple(remark for home in self._remotes for remark in home.take_remarks())
 
     # -- for homes -----------------------------------------------------------------------------------------------------
 
@@ -237,60 +213,3 @@ class LayerIndex:
         with self._lock:
             self._used[table][key] = entry
             self._homes[table, key] = home
-
-
-def render_pointer(pointer: BlobPointer) -> dict[str, object]:
-    """Render a pointer as plain JSON."""
-    return {"digest": pointer.digest, "size": pointer.size_bytes}
-
-
-def parse_pointer(entry: Any) -> BlobPointer:
-    """Parse a pointer. Raises ValueError, TypeError or KeyError for another shape."""
-    return BlobPointer(digest=_digest(entry["digest"]), size_bytes=_count(entry["size"]))
-
-
-def _parse_choice(entry: Any) -> tuple[str, str]:
-    filename, sha256 = entry
-    _digest(f"sha256:{sha256}")
-    if not isinstance(filename, str) or "/" in filename or not filename.endswith(".whl"):
-        raise ValueError
-    return filename, sha256
-
-
-def _parse_wheel(entry: Any) -> WheelFacts:
-    requires = entry["requires"]
-    if not isinstance(requires, list) or not all(isinstance(text, str) for text in requires):
-        raise TypeError
-    return WheelFacts(size_bytes=_count(entry["size"]), requirements=tuple(requires))
-
-
-def _parse_layer(entry: Any) -> tuple[LayerBlob, BlobPointer]:
-    blob = LayerBlob(
-        diff_id=_digest(entry["diff_id"]),
-        digest=_digest(entry["digest"]),
-        size_bytes=_count(entry["size"]),
-        unpacked_bytes=_count(entry["unpacked"]),
-    )
-    return blob, parse_pointer(entry["contents"])
-
-
-def _parse_places(entry: Any) -> tuple[Reference, ...]:
-    return tuple(parse_repository(name) for name in entry)
-
-
-def _parse_true(entry: Any) -> bool:
-    if entry is not True:
-        raise ValueError
-    return True
-
-
-def _digest(value: object) -> str:
-    if not isinstance(value, str) or not is_digest(value):
-        raise ValueError
-    return value
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError
-    return value

@@ -36,6 +36,11 @@ class LayerGroup:
         return self.wheels[0].chosen.title if len(self.wheels) == 1 else f"{len(self.wheels)} small packages"
 
     @property
+    def history(self) -> str:
+        """What is in it, for the image's history."""
+        return ", ".join(wheel.chosen.title for wheel in self.wheels)
+
+    @property
     def size_bytes(self) -> int:
         """Size of the archives."""
         return sum(wheel.size_bytes for wheel in self.wheels)

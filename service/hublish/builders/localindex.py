@@ -14,8 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from hublish.builders.indexentries import BlobPointer, Table
 from hublish.builders.keys import make_key
-from hublish.builders.layerindex import BlobPointer, Table
 from hublish.core.reference import Reference
 from hublish.oci.manifest import make_digest
 
@@ -33,9 +33,7 @@ class LocalIndex:
         now: seconds since the epoch, as the system keeps the times of files.
     """
 
-    def __init__(
-        self, folder: Path, *, shared: Path, writable: bool, now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, folder: Path, *, shared: Path, writable: bool, now: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._shared = shared
         self._writable = writable
@@ -73,6 +71,10 @@ class LocalIndex:
         if self._writable or table is Table.BASES:
             write_atomically(self._blob_path(table, pointer.digest), body)
         return pointer
+
+    def take_remarks(self) -> tuple[str, ...]:
+        """Nothing: what cannot be read here is found out anew."""
+        return ()
 
     def _place(self, table: Table) -> Path:
         return self._shared if table is Table.BASES else self._folder / table.value

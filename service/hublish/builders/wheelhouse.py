@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hublish.builders.layerindex import LayerIndex, WheelFacts
+from hublish.builders.indexentries import WheelFacts
+from hublish.builders.layerindex import LayerIndex
 from hublish.builders.wheelfile import read_requirements
 from hublish.builders.wheels import ChosenWheel, find_sources, map_in_threads
 from hublish.core.lockfile import IndexSource
