@@ -23,13 +23,19 @@ from hublish.oci.image import HistoryEntry, ImageSpec, render_spec
 from hublish.oci.manifest import (
     OCI_CONFIG,
     OCI_LAYER_GZIP,
+    OCI_LAYER_ZSTD,
     OCI_MANIFEST,
     ImageManifest,
     make_descriptor,
     make_digest,
     render_manifest,
 )
+from hublish.oci.zstd_stream import zstd
 
+COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
+    OCI_LAYER_GZIP: lambda layer: gzip.compress(layer, mtime=0),
+    OCI_LAYER_ZSTD: zstd.compress,
+}
 COMMITTED_AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 PYTHON_BODY = b"\x7fELF\0some text\x003.11.2\0more"
 LIBC_BODY = b"GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n"
@@ -139,7 +145,7 @@ class FakeImages:
         self.blobs[reference.name, config.digest] = config_body
         descriptors = []
         for layer in layers:
-            blob = gzip.compress(layer, mtime=0) if media_type == OCI_LAYER_GZIP else layer
+            blob = COMPRESS.get(media_type, bytes)(layer)
             descriptor = make_descriptor(blob, media_type=media_type)
             self.blobs[reference.name, descriptor.digest] = blob
             descriptors.append(descriptor)
