@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import Any
 
 from hublish.builders.assembly import BASE_NAME_LABEL
-from hublish.builders.baseimage import BaseImage, read_blob
+from hublish.builders.baseimage import BaseImage
 from hublish.builders.layerdiff import LayerEntries, compare_entries, read_diff_id, read_layer_entries
 from hublish.builders.verification import ConfigDifference, LayerDifference
 from hublish.core.ports import ImageReader
@@ -49,8 +49,7 @@ class Side:
 
     def read_config(self) -> dict[str, Any]:
         """Read the config as the document it is, keys that hublish does not know included."""
-        body = read_blob(self.images, self.image.reference, self.image.manifest.config)
-        document = parse_document(body, what=f"config of {self.what}")
+        document = parse_document(self.image.config_body, what=f"config of {self.what}")
         document["config"] = document.get("config") or {}
         document["config"]["Labels"] = document["config"].get("Labels") or {}
         return document

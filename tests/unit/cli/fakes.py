@@ -76,9 +76,10 @@ def make_opened(image: str, claims: Claims) -> OpenedImage:
     config = Descriptor(media_type="", digest=DIGEST, size_bytes=0)
     reference = parse_reference(image).with_digest(DIGEST)
     manifest = ImageManifest(config=config, layers=())
-    return OpenedImage(
-        image=BaseImage(reference=reference, named_digest=DIGEST, manifest=manifest, spec=spec), claims=claims
+    opened = BaseImage(
+        reference=reference, named_digest=DIGEST, manifest=manifest, spec=spec, manifest_body=b"", config_body=b""
     )
+    return OpenedImage(image=opened, claims=claims)
 
 
 def make_plan(**changes: object) -> Plan:
