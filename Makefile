@@ -33,6 +33,7 @@ $(INSTALLED): pyproject.toml
 
 install-sandbox:
 	bash tests/sandbox/install.sh
+	bash tests/sandbox/install-tools.sh
 
 lint: ## ruff, mypy and the import rules
 	$(BIN)/ruff check .

@@ -23,13 +23,19 @@ from hublish.oci.image import HistoryEntry, ImageSpec, render_spec
 from hublish.oci.manifest import (
     OCI_CONFIG,
     OCI_LAYER_GZIP,
+    OCI_LAYER_ZSTD,
     OCI_MANIFEST,
     ImageManifest,
     make_descriptor,
     make_digest,
     render_manifest,
 )
+from hublish.oci.zstd_stream import zstd
 
+COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
+    OCI_LAYER_GZIP: lambda layer: gzip.compress(layer, mtime=0),
+    OCI_LAYER_ZSTD: zstd.compress,
+}
 COMMITTED_AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 PYTHON_BODY = b"\x7fELF\0some text\x003.11.2\0more"
 LIBC_BODY = b"GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n"
@@ -136,7 +142,7 @@ class FakeImages:
         self.blobs[reference.name, config.digest] = config_body
         descriptors = []
         for layer in layers:
-            blob = gzip.compress(layer, mtime=0) if media_type == OCI_LAYER_GZIP else layer
+            blob = COMPRESS.get(media_type, bytes)(layer)
             descriptor = make_descriptor(blob, media_type=media_type)
             self.blobs[reference.name, descriptor.digest] = blob
             descriptors.append(descriptor)
@@ -194,6 +200,7 @@ class FakeIndex:
     yanked: dict[str, str] = field(default_factory=dict)
     requires_python: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    metadata: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, filename: str, body: bytes) -> str:
         """Offer a file; returns its hash as a lock writes it."""
@@ -209,6 +216,10 @@ class FakeIndex:
                 size_bytes=len(body),
                 yanked=self.yanked.get(filename),
                 requires_python=self.requires_python.get(filename),
+                has_metadata=filename in self.metadata,
+                metadata_sha256=hashlib.sha256(self.metadata[filename]).hexdigest()
+                if filename in self.metadata
+                else None,
             )
             for filename, body in self.wheels.items()
             if filename.split("-")[0].replace("_", "-").lower() == name
@@ -221,6 +232,9 @@ class FakeIndex:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.wheels[file.filename])
         return path
+
+    def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
+        return self.metadata.get(file.filename)
 
 
 class FakeSource:

@@ -19,6 +19,7 @@ import pytest
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
 from hublish.core.lockfile import IndexSource
+from hublish.network import Network
 from tests.sandbox.base_image import make_debian_base, make_tiny_base
 from tests.sandbox.index import PackageIndexSandbox
 from tests.sandbox.registry import Registry
@@ -194,7 +195,9 @@ def find_index() -> tuple[str, HTTPPackageIndex, list[str]]:
         pytest.skip("pip is configured for no index")
     rules = {PLACEHOLDER_HOST: IndexRule(mirror=configured.index_url)}
     cache = Path(os.environ.get("HUBLISH_TEST_CACHE", "~/.cache/hublish-test")).expanduser() / "index"
-    client = HTTPPackageIndex(rules=rules, allow_unlisted=True, cache=cache, ca_file=configured.ca_file)
+    client = HTTPPackageIndex(
+        rules=rules, allow_unlisted=True, cache=cache, network=Network(ca_file=configured.ca_file)
+    )
     return configured.index_url, client, ["--index-map", f"{PLACEHOLDER_SOURCE}={configured.index_url}"]
 
 

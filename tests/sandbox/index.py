@@ -263,4 +263,6 @@ class _Handler(BaseHTTPRequestHandler):
         for item in self.server.sandbox.files:
             if item.filename == filename and item.sha256 == sha256 and not item.gone:
                 return 200, {"Content-Type": "application/octet-stream"}, item.body
+            if filename == f"{item.filename}.metadata" and item.sha256 == sha256 and item.metadata is not None:
+                return 200, {"Content-Type": "text/plain"}, item.metadata
         return 404, {}, b"gone"

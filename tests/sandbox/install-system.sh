@@ -12,6 +12,8 @@ packages=(
   skopeo buildah runc   # read and run what was built: independent of the code under test
   uidmap                # user namespaces for mmdebstrap and buildah without root
   qemu-user             # other CPU models, on which the same layers must come out
+  postgresql            # the other database, for what replicas share
+  docker.io containerd  # runtimes that load, pull and unpack what was built
 )
 if [ "${1:-}" = cluster ]; then
   packages+=(

@@ -26,7 +26,8 @@ from hublish.adapters.store import (
     ensure_schema,
     open_database,
 )
-from hublish.bootstrap.clients import make_bases, make_hub, make_index, make_namespaces, make_registry
+from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
+from hublish.bootstrap.hubs import make_hub
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -72,7 +73,7 @@ def make_services(settings: Settings) -> Services:
         app_id=settings.github.app_id,
         private_key_pem=_load_file(settings.github.private_key_file),
         patience=Patience(seconds_between_writes=settings.github.seconds_between_writes),
-        ca_file=settings.ca_file,
+        network=make_network(settings),
     )
     doors = GitHubSources(github)
     sources = ArchiveSourceFetcher(

@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
 from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
-from hublish.bootstrap.clients import make_bases, make_index_rules, make_registry_rules
-from hublish.bootstrap.doctor import Check, check_environment, check_settings
+from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
 from hublish.builders.layered import build_layered
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.sourcefiles import read_config
@@ -23,9 +22,14 @@ from hublish.core.building import BuildSucceeded
 from hublish.core.config import Config, ImageConfig, ParsedConfig
 from hublish.core.plan import Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, ImageWriter, Manifest, ProgressSink, Source
+from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
 from hublish.errors import BuildFailed, StrategyUnavailable
-from hublish.settings import Settings
+from hublish.network import Network, read_network
+
+if TYPE_CHECKING:
+    from hublish.bootstrap.doctor import Check
+    from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
 _LAYOUT_HOST = "oci-layout.invalid"
@@ -95,10 +99,11 @@ class Workbench:
     def __init__(self, options: WorkbenchOptions) -> None:
         self._options = options
         self._cache = options.cache
-        self._registry = _make_registry(options)
+        network = find_network(options)
+        self._registry = _make_registry(options, network)
         self._images = _Images(self._registry)
         self._index_url, pip_ca = _find_pip_index(options.environ)
-        self._index = _make_index(options, pip_index=self._index_url, pip_ca=pip_ca)
+        self._index = _make_index(options, network, pip_index=self._index_url, pip_ca=pip_ca)
 
     def open_folder(self, path: Path) -> Source:
         """Open a folder as a source tree."""
@@ -175,6 +180,9 @@ class Workbench:
 
     def check_environment(self) -> tuple[Check, ...]:
         """Look at what this machine offers a build."""
+        # Here, because a build must not wait for the clients of GitHub and of the database.
+        from hublish.bootstrap.doctor import check_environment, check_settings  # noqa: PLC0415  # start-up time
+
         settings = self._options.settings
         here = check_environment(
             cache=self._cache,
@@ -212,7 +220,7 @@ def _find_pip_index(environ: Mapping[str, str]) -> tuple[str | None, Path | None
     return (None, None) if pip is None else (pip.index_url, pip.ca_file)
 
 
-def _make_registry(options: WorkbenchOptions) -> RegistryClient:
+def _make_registry(options: WorkbenchOptions, network: Network) -> RegistryClient:
     rules = make_registry_rules(options.settings) if options.settings else {}
     for host in options.plain_http:
         rules[host] = replace(rules.get(host, RegistryRule()), plain_http=True)
@@ -224,11 +232,13 @@ def _make_registry(options: WorkbenchOptions) -> RegistryClient:
         # A person at their own machine may name any registry and has set up their own credential helpers.
         allow_private=True,
         allow_helpers=True,
-        ca_file=_find_ca(options),
+        network=network,
     )
 
 
-def _make_index(options: WorkbenchOptions, *, pip_index: str | None, pip_ca: Path | None) -> HTTPPackageIndex:
+def _make_index(
+    options: WorkbenchOptions, network: Network, *, pip_index: str | None, pip_ca: Path | None
+) -> HTTPPackageIndex:
     rules = make_index_rules(options.settings) if options.settings else {}
     mirrors = dict(options.index_map)
     if pip_index is not None:
@@ -244,17 +254,24 @@ def _make_index(options: WorkbenchOptions, *, pip_index: str | None, pip_ca: Pat
         allow_unlisted=True,
         cache=options.cache / "index",
         environ=options.environ,
-        ca_file=_find_ca(options) or pip_ca,
-        proxy=options.environ.get("HTTPS_PROXY") or options.environ.get("https_proxy"),
-        no_proxy=tuple(filter(None, options.environ.get("NO_PROXY", options.environ.get("no_proxy", "")).split(","))),
+        network=network if network.ca_file is not None else replace(network, ca_file=pip_ca),
     )
 
 
-def _find_ca(options: WorkbenchOptions) -> Path | None:
-    if options.settings is not None and options.settings.ca_file is not None:
-        return options.settings.ca_file
-    named = options.environ.get("SSL_CERT_FILE") or options.environ.get("REQUESTS_CA_BUNDLE")
-    return Path(named) if named else None
+def find_network(options: WorkbenchOptions) -> Network:
+    """Find the way out: what the settings name, and for the rest the user's environment.
+
+    Raises:
+        SettingsInvalid: a proxy of either is unusable.
+    """
+    own = read_network(options.environ)
+    if options.settings is None:
+        return own
+    named = make_network(options.settings)
+    return Network(
+        ca_file=named.ca_file or own.ca_file,
+        proxies=own.proxies if named.proxies == Proxies() else named.proxies,
+    )
 
 
 def open_workbench(options: WorkbenchOptions) -> Workbench:

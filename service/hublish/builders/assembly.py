@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.baseimage import BaseImage
+from hublish.builders.bytecode import name_compiler
 from hublish.builders.entrypoint import COMMAND, find_home, find_user, make_entrypoint
 from hublish.builders.environment import VENV_FOLDER
 from hublish.core.plan import Environment, Plan
@@ -17,6 +18,11 @@ from hublish.oci.layers import LayerBlob
 from hublish.oci.manifest import OCI_CONFIG, OCI_LAYER_GZIP, Descriptor, ImageManifest, make_descriptor, render_manifest
 
 _OCI_PREFIX = "org.opencontainers.image."
+BASE_DIGEST_LABEL = f"{_OCI_PREFIX}base.digest"
+BASE_NAME_LABEL = f"{_OCI_PREFIX}base.name"
+COMMIT_LABEL = f"{_OCI_PREFIX}revision"
+BUILDER_LABEL = "io.github.hublish.builder"
+"""What made the bytes, so that whoever verifies the image knows whether the same can make them again."""
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHOWN_LAYERS = 5
 
@@ -75,6 +81,15 @@ def make_image(plan: Plan, *, base: BaseImage, facts: BaseFacts, layers: Sequenc
     return image
 
 
+def name_builder(plan: Plan) -> str:
+    """Name everything but the plan that the bytes of an image depend on: the builder, and what compiled byte-code.
+
+    Returns:
+        e.g. "layered-3", with byte-code "layered-3 python-3.11.2".
+    """
+    return f"{plan.builder} {name_compiler()}" if plan.bytecode else plan.builder
+
+
 def _make_spec(
     plan: Plan, *, base: BaseImage, facts: BaseFacts, layers: Sequence[BuiltLayer], labels: dict[str, str]
 ) -> ImageSpec:
@@ -82,6 +97,7 @@ def _make_spec(
         facts, environment=plan.environment, source_path=plan.source_path, source_name=plan.source_name
     )
     home = find_home(facts)
+    # What the base says of itself is not true of the image on top of it.
     kept = {name: value for name, value in base.spec.labels if not name.startswith(_OCI_PREFIX)}
     history = [HistoryEntry(created=plan.created_at, created_by=f"hublish: {layer.history}") for layer in layers]
     return replace(
@@ -99,12 +115,12 @@ def _make_spec(
 
 
 def _make_labels(plan: Plan, base: BaseImage) -> dict[str, str]:
-    labels = {f"{_OCI_PREFIX}base.digest": base.named_digest}
+    labels = {BASE_DIGEST_LABEL: base.named_digest, BUILDER_LABEL: name_builder(plan)}
     # A base that lies in a folder goes by a name under .invalid (RFC 2606), which would mean nothing to others.
     if plan.base is not None and not plan.base.registry.endswith(".invalid"):
-        labels[f"{_OCI_PREFIX}base.name"] = str(replace(plan.base, digest=None))
+        labels[BASE_NAME_LABEL] = str(replace(plan.base, digest=None))
     if plan.commit is not None:
-        labels[f"{_OCI_PREFIX}revision"] = plan.commit
+        labels[COMMIT_LABEL] = plan.commit
     return labels
 
 

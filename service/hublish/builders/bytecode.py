@@ -24,6 +24,11 @@ def can_compile_for(python_version: tuple[int, int]) -> bool:
     return sys.version_info[:2] == python_version
 
 
+def name_compiler() -> str:
+    """Name what compiles here, to the patch release: another one may make other byte-code of the same source."""
+    return "python-{}.{}.{}".format(*sys.version_info[:3])
+
+
 def is_worth_compiling(path: str) -> bool:
     """Tell whether a module is compiled: folders of tests hold a third of all sources and are hardly ever imported."""
     return path.endswith(".py") and not _SKIPPED_FOLDERS & set(path.split("/")[:-1])

@@ -31,7 +31,7 @@ from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference
 
-BUILDER = "layered-2"
+BUILDER = "layered-3"
 PIP_NAME = "pip"
 # The one thing an image gets that its lock may not hold: without pip a user can neither look nor add anything.
 PIP_VERSION = "26.3"

@@ -104,6 +104,10 @@ class _RepositoryWheels:
                 self._copy(file, path)
         return path
 
+    def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
+        # A wheel of the repository is here already, so that its METADATA costs nothing more.
+        return None if file.url.startswith(_SCHEME) else self._index.fetch_metadata(source, file)
+
     def _copy(self, file: IndexFile, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()

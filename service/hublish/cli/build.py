@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,15 +29,18 @@ from hublish.cli.folder import (
     open_folder,
     plan_images,
 )
-from hublish.cli.house import House
 from hublish.cli.plan import show_plan
 from hublish.cli.progress import show_progress
 from hublish.cli.screen import JSONOption, Screen, open_screen
-from hublish.core.building import BuildSucceeded
 from hublish.core.measures import render_bytes, render_seconds
-from hublish.core.plan import Plan, make_build_key
+from hublish.core.plan import make_build_key
 from hublish.core.reference import Reference, parse_reference
 from hublish.errors import ReferenceInvalid
+
+if TYPE_CHECKING:
+    from hublish.cli.house import House
+    from hublish.core.building import BuildSucceeded
+    from hublish.core.plan import Plan
 
 HELP = """Build the image of a folder, with no daemon and no root.
 

@@ -1,7 +1,8 @@
 """What the command line asks of the rest of the house, as narrow doors, and the real doors behind them.
 
-`bootstrap` pulls in the web framework, the workflow engine and every client; a pre-commit hook that only validates a
-file must not wait for that. So the real house imports it when a command first needs it, and nowhere else.
+Behind the doors are the web framework, the workflow engine and every client; a pre-commit hook that only validates a
+file must not wait for them. So the real house opens each door when a command first needs it, and imports what is behind
+that one only.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from hublish.builders.planner import Planned
-from hublish.core.building import BuildSucceeded
-from hublish.core.config import Config, ImageConfig, ParsedConfig
-from hublish.core.plan import Plan
-from hublish.core.ports import ProgressSink, Source
-from hublish.core.records import Run
-from hublish.core.reference import Reference
+if TYPE_CHECKING:
+    from hublish.builders.planner import Planned
+    from hublish.core.building import BuildSucceeded
+    from hublish.core.config import Config, ImageConfig, ParsedConfig
+    from hublish.core.plan import Plan
+    from hublish.core.ports import ProgressSink, Source
+    from hublish.core.records import Run
+    from hublish.core.reference import Reference
+    from hublish.settings import Settings
 
 
 class Check(Protocol):
@@ -118,29 +121,34 @@ class RealHouse:
 
     def open_workbench(self, choice: WorkbenchChoice) -> Workbench:
         """See House."""
-        from hublish import bootstrap, settings  # noqa: PLC0415  # start-up time, see the module's docstring
+        from hublish.bootstrap import workbench  # noqa: PLC0415  # start-up time, see the module's docstring
 
-        operator = settings.load_settings(os.environ) if os.environ.get("HUBLISH_SETTINGS") else None
-        return bootstrap.open_workbench(
-            bootstrap.WorkbenchOptions(
+        return workbench.open_workbench(
+            workbench.WorkbenchOptions(
                 environ=os.environ,
                 cache=choice.cache,
                 plain_http=choice.plain_http,
                 index_map=choice.index_map or {},
                 bases={},
-                settings=operator,
+                settings=_load_settings() if os.environ.get("HUBLISH_SETTINGS") else None,
                 workers=choice.workers,
             )
         )
 
     def run_service(self, *, host: str, port: int) -> None:
         """See House."""
-        from hublish import bootstrap, settings  # noqa: PLC0415  # start-up time, see the module's docstring
+        from hublish.bootstrap import service  # noqa: PLC0415  # start-up time, see the module's docstring
 
-        bootstrap.run_service(settings.load_settings(os.environ), host=host, port=port)
+        service.run_service(_load_settings(), host=host, port=port)
 
     def open_records(self) -> Records:
         """See House."""
-        from hublish import bootstrap, settings  # noqa: PLC0415  # start-up time, see the module's docstring
+        from hublish.bootstrap import records  # noqa: PLC0415  # start-up time, see the module's docstring
 
-        return bootstrap.open_records(settings.load_settings(os.environ))
+        return records.open_records(_load_settings())
+
+
+def _load_settings() -> Settings:
+    from hublish.settings import load_settings  # noqa: PLC0415  # start-up time, see the module's docstring
+
+    return load_settings(os.environ)

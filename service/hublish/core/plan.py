@@ -49,7 +49,7 @@ class Plan:
         strategy: how it is made.
         reason: why that strategy, in one sentence for people.
         ignored: files that another strategy would have used.
-        builder: name and version of the code that makes the bytes, e.g. "layered-2".
+        builder: name and version of the code that makes the bytes, e.g. "layered-3".
         base: base image pinned by digest; None for a Dockerfile build, whose bases are resolved by its engine.
         platform: `os/architecture`, e.g. "linux/amd64".
         python_full_version: Python of the base, e.g. "3.11.2"; None unless layered.

@@ -86,6 +86,8 @@ class IndexFile:
         size_bytes: or None.
         yanked: reason ("" when none given), or None when not yanked.
         requires_python: specifier text, or None.
+        has_metadata: the index offers the wheel's METADATA by itself.
+        metadata_sha256: of that METADATA, lower-case hex, or None when the index gives none.
     """
 
     filename: str
@@ -94,6 +96,8 @@ class IndexFile:
     size_bytes: int | None
     yanked: str | None = None
     requires_python: str | None = None
+    has_metadata: bool = False
+    metadata_sha256: str | None = None
 
 
 class PackageIndex(Protocol):
@@ -104,6 +108,13 @@ class PackageIndex(Protocol):
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
         """Fetch a file into the cache, verified against `file.sha256`; returns its path, named `file.filename`."""
+
+    def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
+        """The METADATA of a wheel that was not fetched; None when the index has none to give.
+
+        It is the index's word, verified against `file.metadata_sha256` where that is given, not the lock's: what is
+        decided by it must hold for the METADATA inside the wheel too.
+        """
 
 
 # -- sources ----------------------------------------------------------------------------------------------------------

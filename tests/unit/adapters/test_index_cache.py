@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from hublish.adapters.index.cache import CachedPage, ensure_page, file_path, find_file, load_page, replace_file
+from hublish.adapters.index.cache import (
+    CachedPage,
+    ensure_metadata,
+    ensure_page,
+    file_path,
+    find_file,
+    load_metadata,
+    load_page,
+    replace_file,
+)
 from hublish.core.ports import IndexFile
 from hublish.errors import DiskFull
 
@@ -60,6 +69,16 @@ def test_kept_file_is_checked(tmp_path: Path, found: bool, content: bytes, size_
 def test_missing_file_is_not_found(tmp_path: Path) -> None:
     """An empty cache has nothing."""
     assert find_file(tmp_path, make_file(5), SHA256) is None
+
+
+def test_metadata_comes_back_unless_damaged(tmp_path: Path) -> None:
+    """What is kept under a hash is handed out as long as it has that hash."""
+    missing = load_metadata(tmp_path, SHA256)
+    ensure_metadata(tmp_path, SHA256, BODY)
+    kept = load_metadata(tmp_path, SHA256)
+    (tmp_path / "metadata" / SHA256).write_bytes(b"other")
+
+    assert (missing, kept, load_metadata(tmp_path, SHA256)) == (None, BODY, None)
 
 
 @pytest.mark.parametrize(

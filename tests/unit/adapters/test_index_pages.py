@@ -28,6 +28,8 @@ PAGE = {
             "requires-python": ">=3.9",
             "yanked": False,
             "upload-time": "2026-01-01T00:00:00Z",
+            "core-metadata": {"sha256": HASH, "md5": "x"},
+            "dist-info-metadata": False,
         },
         {
             "filename": "numpy-1.1.tar.gz",
@@ -51,6 +53,8 @@ FILES = (
         sha256=HASH,
         size_bytes=12,
         requires_python=">=3.9",
+        has_metadata=True,
+        metadata_sha256=HASH,
     ),
     IndexFile(
         filename="numpy-1.1.tar.gz",
@@ -105,6 +109,34 @@ def test_html_page_is_read() -> None:
     )
 
     assert parse_page(page.encode(), content_type="text/html", url=URL) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "attributes", "expected"),
+    [
+        ({}, "", (False, None)),
+        ({"core-metadata": False}, 'data-core-metadata="false"', (False, None)),
+        ({"core-metadata": True}, 'data-core-metadata="true"', (True, None)),
+        ({"core-metadata": {"sha256": HASH.upper()}}, f'data-core-metadata="sha256={HASH.upper()}"', (True, HASH)),
+        ({"core-metadata": {"md5": "x"}}, 'data-core-metadata="md5=x"', (True, None)),
+        ({"core-metadata": {"sha256": "../x"}}, 'data-core-metadata="sha256=../x"', (True, None)),
+        ({"dist-info-metadata": {"sha256": HASH}}, f'data-dist-info-metadata="sha256={HASH}"', (True, HASH)),
+        (
+            {"core-metadata": False, "dist-info-metadata": {"sha256": HASH}},
+            f'data-core-metadata data-dist-info-metadata="sha256={HASH}"',
+            (False, None),
+        ),
+    ],
+    ids=["absent", "false", "true", "hash", "other-hash", "no-hash", "old-name", "new-name-counts"],
+)
+def test_offer_of_metadata_is_read(row: dict[str, Any], attributes: str, expected: tuple[bool, str | None]) -> None:
+    """JSON and HTML say the same of a wheel's METADATA: whether it is offered, and its hash if that is a SHA-256."""
+    page = {"meta": {"api-version": "1.1"}, "files": [{"filename": "a.whl", "url": "a.whl", "hashes": {}, **row}]}
+    [from_json] = parse_page(json.dumps(page).encode(), content_type=JSON, url=URL)
+    [from_html] = parse_page(f'<a href="a.whl" {attributes}>a</a>'.encode(), content_type="text/html", url=URL)
+
+    assert (from_json.has_metadata, from_json.metadata_sha256) == expected
+    assert from_html == from_json
 
 
 @pytest.mark.parametrize("filename", ["../../etc/cron.d/x", "a/b.whl", ".hidden", "", "a\0.whl", "x" * 256, "a b.whl"])

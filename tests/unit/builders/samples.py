@@ -54,7 +54,7 @@ class Bench:
             strategy=Strategy.LAYERED,
             reason="",
             ignored=(),
-            builder="layered-2",
+            builder="layered-3",
             base=None if manifest is None else replace(BASE, digest=manifest.digest),
             platform="linux/amd64",
             python_full_version="3.11.2",

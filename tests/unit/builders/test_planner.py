@@ -71,7 +71,7 @@ def test_plan_holds_everything_the_build_depends_on(images, tmp_path):
         strategy=Strategy.LAYERED,
         reason="There is no Dockerfile, so the image is made from the locked packages.",
         ignored=(),
-        builder="layered-2",
+        builder="layered-3",
         base=replace(BASE, digest=images.fetch_manifest(BASE).digest),
         platform="linux/amd64",
         python_full_version="3.11.2",

@@ -107,6 +107,15 @@ def test_folder_that_cannot_be_written_is_told(bench: Bench) -> None:
         index.fetch_file(INDEX, file)
 
 
+def test_metadata_is_asked_of_the_index_only(bench: Bench) -> None:
+    """The repository's wheel is here already; those of an index are asked for there."""
+    bench.index.metadata = {"alpha-1.0-py3-none-any.whl": b"alpha's", NAME: b"another's"}
+    index = add_repository_wheels(bench.index, bench.packages, source=bench.source, folder=bench.folder / "wheels")
+    files = [file for name in ("alpha", "local") for file in index.list_files(INDEX, name)]
+
+    assert [index.fetch_metadata(INDEX, file) for file in files] == [b"alpha's", None]
+
+
 def test_plan_without_such_wheels_keeps_its_index(bench: Bench) -> None:
     """Nothing stands between a build and its index without need."""
     assert (

@@ -58,7 +58,7 @@ def make_plan(**changes: object) -> Plan:
         "strategy": Strategy.LAYERED,
         "reason": "there is no Dockerfile",
         "ignored": (),
-        "builder": "layered-2",
+        "builder": "layered-3",
         "base": Reference(registry="registry.example.org", repository="base", digest=BASE_DIGEST),
         "platform": "linux/amd64",
         "python_full_version": "3.11.2",

@@ -1,4 +1,4 @@
-"""What an index gave, on disk: pages to be asked again with their ETag, files by their SHA-256.
+"""What an index gave, on disk: pages to be asked again with their ETag, files and metadata by their SHA-256.
 
 Every write goes to a file beside and is renamed into place, so that a crash or a full disk leaves nothing half done.
 """
@@ -75,6 +75,21 @@ def find_file(folder: Path, file: IndexFile, sha256: str) -> Path | None:
     return None
 
 
+def load_metadata(folder: Path, sha256: str) -> bytes | None:
+    """Load the METADATA kept under its hash; None when there is none or its file is damaged."""
+    try:
+        body = _metadata_path(folder, sha256).read_bytes()
+    except OSError:
+        return None
+    return body if hashlib.sha256(body).hexdigest() == sha256 else None
+
+
+def ensure_metadata(folder: Path, sha256: str, body: bytes) -> None:
+    """Keep the METADATA whose hash is `sha256`. Raises DiskFull."""
+    with replace_file(_metadata_path(folder, sha256)) as stream:
+        stream.write(body)
+
+
 @contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:
     """Write a file beside `path` and move it there when the block ends well; otherwise remove it.
@@ -94,6 +109,10 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
         raise
     finally:
         staging.unlink(missing_ok=True)
+
+
+def _metadata_path(folder: Path, sha256: str) -> Path:
+    return folder / "metadata" / sha256
 
 
 def _page_path(folder: Path, url: str) -> Path:

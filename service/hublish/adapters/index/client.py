@@ -10,16 +10,27 @@ from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
 
-from hublish.adapters.index.cache import CachedPage, ensure_page, file_path, find_file, load_page, replace_file
+from hublish.adapters.index.cache import (
+    CachedPage,
+    ensure_metadata,
+    ensure_page,
+    file_path,
+    find_file,
+    load_metadata,
+    load_page,
+    replace_file,
+)
 from hublish.adapters.index.pages import ACCEPT, parse_page
-from hublish.adapters.index.rules import IndexBase, IndexRule, IndexRules, host_of, split_url
+from hublish.adapters.index.rules import LIST_IT, IndexBase, IndexRule, IndexRules, host_of, split_url
 from hublish.adapters.index.transport import Answer, IndexTiming, IndexTransport, Request
 from hublish.core.lockfile import IndexSource
 from hublish.core.ports import IndexFile
-from hublish.errors import IndexFailed, WheelInvalid, WheelMissing, clip
+from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
+from hublish.network import Network, Pools
 
 _LARGEST_PAGE_BYTES = 64 * 2**20
 _LARGEST_FILE_BYTES = 4 * 2**30
+_LARGEST_METADATA_BYTES = 16 * 2**20
 _OK, _NOT_MODIFIED = 200, 304
 
 
@@ -33,12 +44,11 @@ class HTTPPackageIndex:
         allow_unlisted: bool,
         cache: Path,
         environ: Mapping[str, str] | None = None,
-        ca_file: Path | None = None,
-        proxy: str | None = None,
-        no_proxy: tuple[str, ...] = (),
+        network: Network | None = None,
         timing: IndexTiming | None = None,
         largest_page_bytes: int = _LARGEST_PAGE_BYTES,
         largest_file_bytes: int = _LARGEST_FILE_BYTES,
+        largest_metadata_bytes: int = _LARGEST_METADATA_BYTES,
     ) -> None:
         """Prepare a client; nothing is sent or read yet.
 
@@ -47,21 +57,20 @@ class HTTPPackageIndex:
             allow_unlisted: True on a user's own machine only; see IndexRules.
             cache: folder for pages and files; created when needed.
             environ: values for `${VAR}` in source URLs, on a user's own machine only; None expands nothing.
-            ca_file: PEM file of certificate authorities; None takes the system's.
-            proxy: URL of an HTTP proxy; None for none.
-            no_proxy: host names, or endings of them, that are asked directly.
+            network: proxies and certificate authorities; None is the system's, without a proxy.
             timing: how patient each call is; None takes the defaults.
             largest_page_bytes: a page above it is refused. 64 MiB: the largest real pages have about 40.
             largest_file_bytes: a file above it is refused. 4 GiB: the largest real wheels have about 3.
+            largest_metadata_bytes: a METADATA above it is refused. 16 MiB: what is read of one inside a wheel, too.
         """
         self._rules = IndexRules(rules=rules, allow_unlisted=allow_unlisted, environ=environ)
         self._timing = IndexTiming() if timing is None else timing
-        self._transport = IndexTransport(
-            rules=self._rules, timing=self._timing, ca_file=ca_file, proxy=proxy, no_proxy=no_proxy
-        )
+        pools = Pools(network or Network(), hint=LIST_IT)
+        self._transport = IndexTransport(rules=self._rules, timing=self._timing, pools=pools)
         self._cache = cache
         self._largest_page_bytes = largest_page_bytes
         self._largest_file_bytes = largest_file_bytes
+        self._largest_metadata_bytes = largest_metadata_bytes
 
     def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
         """List all files of a package.
@@ -96,16 +105,11 @@ class HTTPPackageIndex:
             return kept
         if answer.status != _OK:
             return None
-        body = bytearray()
-        for chunk in answer.chunks:
-            body += chunk
-            if len(body) > self._largest_page_bytes:
-                raise IndexFailed(f"{where} is larger than {self._largest_page_bytes} bytes")
         return CachedPage(
             url=answer.url,
             etag=answer.headers.get("etag", ""),
             content_type=answer.headers.get("content-type", ""),
-            body=bytes(body),
+            body=_read_body(answer, where, limit_bytes=self._largest_page_bytes),
         )
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
@@ -145,6 +149,56 @@ class HTTPPackageIndex:
         self._transport.run(request, lambda answer: self._save_file(answer, file, path, base, progress))
         return path
 
+    def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
+        """Fetch the METADATA of a wheel by itself, or find it in the cache.
+
+        Args:
+            source: the index that lists the file.
+            file: what `list_files` gave.
+
+        Returns:
+            The bytes, with the hash `file.metadata_sha256` where the index gives one; None when it offers no METADATA,
+            answers that it has none after all, or offers it without a hash on a host that is not listed. What came
+            without a hash is not kept, as nobody could vouch for it later.
+
+        Raises:
+            WheelInvalid: other bytes than the hash says.
+            NotAllowed, IndexFailed, DiskFull: as for `list_files`.
+
+        Source:
+            PEP 658: the METADATA lies beside the file, under its URL with ".metadata" at the end.
+        """
+        base = self._rules.make_base(source)
+        if not file.has_metadata:
+            return None
+        sha256 = file.metadata_sha256
+        kept = None if sha256 is None else load_metadata(self._cache, sha256)
+        if kept is not None:
+            return kept
+        request = Request(
+            url=f"{file.url}.metadata",
+            base=base,
+            hashed=sha256 is not None,
+            headers={"Accept-Encoding": "gzip"},
+            seconds=self._timing.page_seconds,
+        )
+        try:
+            body = self._transport.run(request, lambda answer: self._read_metadata(answer, request.where))
+        except NotAllowed:
+            if sha256 is None:
+                return None
+            raise
+        if body is None or sha256 is None:
+            return body
+        _verify_hash(hashlib.sha256(body).hexdigest(), sha256, f"{file.filename}.metadata", base)
+        ensure_metadata(self._cache, sha256, body)
+        return body
+
+    def _read_metadata(self, answer: Answer, where: str) -> bytes | None:
+        if answer.status != _OK:
+            return None
+        return _read_body(answer, where, limit_bytes=self._largest_metadata_bytes)
+
     def _save_file(
         self, answer: Answer, file: IndexFile, path: Path, base: IndexBase, progress: Callable[[int], None] | None
     ) -> None:
@@ -156,11 +210,7 @@ class HTTPPackageIndex:
             )
         with replace_file(path) as stream:
             found = self._copy(answer, stream, file.filename, progress)
-            if found != file.sha256:
-                raise WheelInvalid(
-                    f"{clip(file.filename)} from {host}: expected sha256 {file.sha256}, got {found}",
-                    hint="The index or something on the way changed the file; nothing was installed.",
-                )
+            _verify_hash(found, file.sha256, file.filename, base)
 
     def _copy(self, answer: Answer, stream: BinaryIO, filename: str, progress: Callable[[int], None] | None) -> str:
         digest = hashlib.sha256()
@@ -179,3 +229,20 @@ class HTTPPackageIndex:
                 progress(-received)
             raise
         return digest.hexdigest()
+
+
+def _read_body(answer: Answer, where: str, *, limit_bytes: int) -> bytes:
+    body = bytearray()
+    for chunk in answer.chunks:
+        body += chunk
+        if len(body) > limit_bytes:
+            raise IndexFailed(f"{where} is larger than {limit_bytes} bytes")
+    return bytes(body)
+
+
+def _verify_hash(found: str, expected: str | None, filename: str, base: IndexBase) -> None:
+    if found != expected:
+        raise WheelInvalid(
+            f"{clip(filename)} from {host_of(split_url(base.url))}: expected sha256 {expected}, got {found}",
+            hint="The index or something on the way changed the file; nothing was installed.",
+        )

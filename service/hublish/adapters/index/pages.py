@@ -36,6 +36,8 @@ class _Row(BaseModel):
     size: int | None = None
     yanked: bool | str = False
     requires_python: Annotated[str | None, Field(alias="requires-python")] = None
+    core_metadata: Annotated[bool | dict[str, str] | None, Field(alias="core-metadata")] = None
+    dist_info_metadata: Annotated[bool | dict[str, str] | None, Field(alias="dist-info-metadata")] = None
 
 
 class _Page(BaseModel):
@@ -60,7 +62,8 @@ def parse_page(body: bytes, *, content_type: str, url: str) -> tuple[IndexFile, 
         IndexFailed: another content type, broken JSON, or a version of the API whose first number is not 1.
 
     Source:
-        PEP 691 (JSON), PEP 503 (HTML), PEP 592 (yanked), PEP 629 (versions), PEP 700 (size).
+        PEP 691 (JSON), PEP 503 (HTML), PEP 592 (yanked), PEP 629 (versions), PEP 658 and 714 (metadata),
+        PEP 700 (size).
     """
     media_type = content_type.partition(";")[0].strip().lower()
     where = clip(urlsplit(url).netloc.rpartition("@")[2] + urlsplit(url).path)
@@ -126,8 +129,18 @@ def _row_of_link(attributes: dict[str, str | None], base: str) -> _Row:
         "hashes": {algorithm: value},
         "yanked": False if "data-yanked" not in attributes else attributes["data-yanked"] or True,
         "requires-python": attributes.get("data-requires-python"),
+        "core-metadata": _metadata_of_attribute(attributes, "data-core-metadata"),
+        "dist-info-metadata": _metadata_of_attribute(attributes, "data-dist-info-metadata"),
     }
     return _Row.model_validate(row)
+
+
+def _metadata_of_attribute(attributes: dict[str, str | None], name: str) -> bool | dict[str, str] | None:
+    """What JSON would say: the attribute is "true" or `algorithm=hash`."""
+    if name not in attributes:
+        return None
+    algorithm, _, value = (attributes[name] or "").partition("=")
+    return {algorithm: value} if value else algorithm == "true"
 
 
 def _is_splittable(link: str) -> bool:
@@ -145,12 +158,20 @@ def _make_file(row: _Row, page_url: str) -> IndexFile | None:
         url = without_credentials(split_url(urljoin(page_url, row.url)))
     except (NotAllowed, ValueError):
         return None
-    sha256 = row.hashes.get("sha256", "").lower()
+    # PEP 714 renamed the key: the old name counts only where the new one is absent.
+    metadata = row.dist_info_metadata if row.core_metadata is None else row.core_metadata
     return IndexFile(
         filename=row.filename,
         url=url,
-        sha256=sha256 if _SHA256.fullmatch(sha256) else None,
+        sha256=_find_sha256(row.hashes),
         size_bytes=row.size if row.size is not None and row.size >= 0 else None,
         yanked=None if row.yanked is False else row.yanked if isinstance(row.yanked, str) else "",
         requires_python=row.requires_python or None,
+        has_metadata=metadata is not None and metadata is not False,
+        metadata_sha256=_find_sha256(metadata) if isinstance(metadata, dict) else None,
     )
+
+
+def _find_sha256(hashes: dict[str, str]) -> str | None:
+    sha256 = hashes.get("sha256", "").lower()
+    return sha256 if _SHA256.fullmatch(sha256) else None

@@ -24,6 +24,8 @@ from hublish.errors import RegistryFailed, clip
 DEFAULT_TOKEN_SECONDS = 60.0
 TOKEN_MARGIN_SECONDS = 15.0
 CLIENT_ID = "hublish"
+# Asking for one more costs one request; every repository that is pushed to or mounted from has its own.
+_MOST_GRANTS = 1024
 
 
 class TokenDoor(Protocol):
@@ -86,8 +88,15 @@ class Authorization:
         else:
             return None
         with self._lock:
-            self._grants[purpose.host, scopes] = grant
+            self._keep_grant((purpose.host, scopes), grant)
         return grant.header
+
+    def _keep_grant(self, key: tuple[str, tuple[str, ...]], grant: _Grant) -> None:
+        now = self._clock()
+        self._grants = {kept: known for kept, known in self._grants.items() if known.ends_at > now}
+        while len(self._grants) >= _MOST_GRANTS:
+            del self._grants[next(iter(self._grants))]
+        self._grants[key] = grant
 
     def forget(self, purpose: Purpose, scopes: tuple[str, ...]) -> None:
         """A header was refused: do not offer it again."""
