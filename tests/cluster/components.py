@@ -70,6 +70,8 @@ def _make_control_plane(state: State, binaries: Path) -> tuple[Component, ...]:
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--enable-aggregator-routing=true",
+        # What is refused must be refused by the namespaces' policy, as on any other cluster.
+        "--allow-privileged=true",
         f"--kubelet-client-certificate={keys}/kubelet-client.crt",
         f"--kubelet-client-key={keys}/kubelet-client.key",
         "--kubelet-preferred-address-types=InternalIP",

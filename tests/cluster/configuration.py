@@ -42,12 +42,22 @@ def write_configuration(state: State, *, mtu: int) -> None:
     _write_yaml(state.folder / "registry.yaml", _make_registry(state))
     _write_yaml(state.folder / "kubelet.yaml", _make_kubelet(state))
     (state.folder / "containerd.toml").write_text(_render_containerd(state))
-    hosts = state.folder / "registries" / REGISTRY_HOST
-    hosts.mkdir(parents=True)
-    (hosts / "hosts.toml").write_text(f'server = "http://{REGISTRY_HOST}"\n')
+    allow_plain_registry(state, REGISTRY_HOST)
     networks = state.folder / "cni"
     networks.mkdir()
     (networks / "10-pods.conflist").write_text(json.dumps(_make_network(state, mtu=mtu)))
+
+
+def allow_plain_registry(state: State, host: str) -> None:
+    """Let containerd pull from a registry over plain HTTP; it looks at every pull.
+
+    Args:
+        state: of the cluster.
+        host: "ADDRESS:PORT", as it stands in references.
+    """
+    folder = state.folder / "registries" / host
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "hosts.toml").write_text(f'[host."http://{host}"]\n  capabilities = ["pull", "resolve"]\n')
 
 
 def make_kubeconfig(state: State, *, token: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.binaries import BinariesMissing
+from tests.cluster.binaries import TEKTON, BinariesMissing, find_binaries
 from tests.cluster.places import find_cache_folder
 from tests.sandbox.base_image import write_layout
 
@@ -47,8 +47,7 @@ def ensure_archives(tekton: Path) -> tuple[Path, ...]:
     """
     if not _BUSYBOX.is_file():
         raise BinariesMissing(f"{_BUSYBOX} is missing: apt-get install busybox-static")
-    recipe = hashlib.sha256(Path(__file__).read_bytes() + _BUSYBOX.read_bytes() + tekton.name.encode())
-    folder = find_cache_folder() / f"cluster-images-{recipe.hexdigest()[:16]}"
+    folder = _find_folder(tekton)
     names = ("busybox", "pause", "shell", *TEKTON_IMAGES)
     if not folder.is_dir():
         with tempfile.TemporaryDirectory(dir=find_cache_folder()) as staging:
@@ -57,6 +56,16 @@ def ensure_archives(tekton: Path) -> tuple[Path, ...]:
             _write_archives(made, tekton)
             made.rename(folder)
     return tuple(folder / f"{name}.tar" for name in names)
+
+
+def find_archive(name: str) -> Path:
+    """Where an image is once `ensure_archives` made it."""
+    return _find_folder(find_binaries(TEKTON)) / f"{name}.tar"
+
+
+def _find_folder(tekton: Path) -> Path:
+    recipe = hashlib.sha256(Path(__file__).read_bytes() + _BUSYBOX.read_bytes() + tekton.name.encode())
+    return find_cache_folder() / f"cluster-images-{recipe.hexdigest()[:16]}"
 
 
 def _write_archives(folder: Path, tekton: Path) -> None:

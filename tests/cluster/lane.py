@@ -20,8 +20,15 @@ from tests.cluster.commands import CommandFailed, run, succeeds
 from tests.cluster.configuration import write_configuration
 from tests.cluster.images import ensure_archives
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.machine import LeftBehind, remove_cgroups, remove_traces, restore_tunables, save_tunables
-from tests.cluster.network import connect_node, disconnect_node, find_mtu
+from tests.cluster.machine import (
+    LeftBehind,
+    find_mounts,
+    remove_cgroups,
+    remove_traces,
+    restore_tunables,
+    save_tunables,
+)
+from tests.cluster.network import connect_node, disconnect_node, find_mtu, find_network
 from tests.cluster.places import NODE_NAME, State
 from tests.cluster.tekton import install_tekton
 
@@ -119,6 +126,9 @@ def _remove(state: State) -> bool:
     remove_cgroups()
     restore_tunables(state)
     remove_traces(state)
+    remains = (*find_network(), *find_mounts(state))
+    if remains:
+        raise LeftBehind(f"still there after the cluster: {', '.join(remains)}")
     return there
 
 

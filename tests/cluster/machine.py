@@ -85,6 +85,12 @@ def restore_tunables(state: State) -> None:
             (Path("/proc/sys") / name).write_text(value)
 
 
+def find_mounts(state: State) -> tuple[str, ...]:
+    """Mount points below the state's folder that this machine sees; the node's own are in its namespace."""
+    points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return tuple(point for point in points if Path(point).is_relative_to(state.folder))
+
+
 def remove_traces(state: State) -> None:
     """Remove the state's folder, and what kubelet, the shims and the network plugins leave in fixed places."""
     for link in Path("/var/log/containers").glob("*"):

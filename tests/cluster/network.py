@@ -52,6 +52,15 @@ def disconnect_node() -> None:
             run("iptables", "--wait", "-t", table, "-D", chain, *rule)
 
 
+def find_network() -> tuple[str, ...]:
+    """What there is of the interface and the rules that `connect_node` makes, in words."""
+    found = [f"interface {HOST_INTERFACE}"] if succeeds("ip", "link", "show", HOST_INTERFACE) else []
+    for table, chain, rule in _RULES:
+        if succeeds("iptables", "--wait", "-t", table, "-C", chain, *rule):
+            found.append(f"iptables rule {' '.join(rule)} in {chain}")
+    return tuple(found)
+
+
 def configure_node() -> None:
     """Bring up the node's side; runs inside its namespace, once the interface is there."""
     run("ip", "link", "set", "lo", "up")
