@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
-from hublish.core.lockfile import IndexSource
+from hublish.core.lock import IndexSource
 from hublish.network import Network
 from tests.sandbox.base_image import make_debian_base, make_tiny_base
 from tests.sandbox.index import PackageIndexSandbox
