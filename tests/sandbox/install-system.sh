@@ -11,6 +11,7 @@ packages=(
   skopeo buildah runc   # read and run what was built: independent of the code under test
   uidmap                # user namespaces for mmdebstrap and buildah without root
   qemu-user             # other CPU models, on which the same layers must come out
+  postgresql            # the other database, for what replicas share
   docker.io containerd  # runtimes that load, pull and unpack what was built
 )
 # Tools that came in another way (a git or node of one's own) count as present.

@@ -16,6 +16,7 @@ from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
 from hublish.builders.layered import build_layered
+from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.sourcefiles import read_config
 from hublish.core.building import BuildSucceeded
@@ -102,6 +103,7 @@ class Workbench:
         network = find_network(options)
         self._registry = _make_registry(options, network)
         self._images = _Images(self._registry)
+        self._caches = OwnerCaches(options.cache / "layers")
         self._index_url, pip_ca = _find_pip_index(options.environ)
         self._index = _make_index(options, network, pip_index=self._index_url, pip_ca=pip_ca)
 
@@ -136,7 +138,8 @@ class Workbench:
             target_repository=image.reference.name,
             default_index=find_default_index(self._options, pip_index=self._index_url),
         )
-        return make_plan(inputs, images=self._images, facts_cache=self._cache / "layers" / "bases")
+        cache = self._caches.open(owner=OWN, trust=inputs.trust)
+        return make_plan(inputs, images=self._images, layers=cache.layers)
 
     def build(
         self,
