@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hublish.builders.disk import name_disk_errors
 from hublish.core.finding import Finding, Severity
-from hublish.core.lockfile import IndexSource, LockedPackage, PackageOrigin
+from hublish.core.lock import IndexSource, LockedPackage, PackageOrigin
 from hublish.core.ports import IndexFile, PackageIndex, Source
 from hublish.core.source import SourceTree
 from hublish.errors import WheelInvalid, clip
@@ -103,6 +103,9 @@ class _RepositoryWheels:
             with name_disk_errors("the wheels of the repository"):
                 self._copy(file, path)
         return path
+
+    def find_file(self, file: IndexFile) -> Path | None:
+        return self._index.find_file(file)
 
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         # A wheel of the repository is here already, so that its METADATA costs nothing more.

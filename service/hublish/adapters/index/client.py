@@ -23,7 +23,7 @@ from hublish.adapters.index.cache import (
 from hublish.adapters.index.pages import ACCEPT, parse_page
 from hublish.adapters.index.rules import LIST_IT, IndexBase, IndexRule, IndexRules, host_of, split_url
 from hublish.adapters.index.transport import Answer, IndexTiming, IndexTransport, Request
-from hublish.core.lockfile import IndexSource
+from hublish.core.lock import IndexSource
 from hublish.core.ports import IndexFile
 from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
 from hublish.network import Network, Pools
@@ -148,6 +148,17 @@ class HTTPPackageIndex:
         )
         self._transport.run(request, lambda answer: self._save_file(answer, file, path, base, progress))
         return path
+
+    def find_file(self, file: IndexFile) -> Path | None:
+        """Find a file that was fetched before.
+
+        Args:
+            file: its name and hash count, and its size where that is known; the URL does not.
+
+        Returns:
+            Its path, as `fetch_file` gives it; None when it is not in the cache.
+        """
+        return None if file.sha256 is None else find_file(self._cache, file, file.sha256)
 
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         """Fetch the METADATA of a wheel by itself, or find it in the cache.
