@@ -18,7 +18,7 @@ from hublish.core.ports import BlobPush, IndexFile, Manifest
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository, ResolvedRef
 from hublish.core.source import FileMode, SourceFile, SourceTree
-from hublish.errors import WheelMissing
+from hublish.errors import RegistryFailed, WheelMissing
 from hublish.oci.image import HistoryEntry, ImageSpec, render_spec
 from hublish.oci.manifest import (
     OCI_CONFIG,
@@ -78,7 +78,10 @@ class FakeImages:
 
     @contextmanager
     def open_blob(self, reference: Reference, digest: str) -> Iterator[BinaryIO]:
-        yield io.BytesIO(self.blobs[reference.name, digest])
+        body = self.blobs.get((reference.name, digest))
+        if body is None:
+            raise RegistryFailed(f"{reference.name} holds no blob {digest}", status=404)
+        yield io.BytesIO(body)
 
     def ensure_blob(
         self,
@@ -232,6 +235,10 @@ class FakeIndex:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.wheels[file.filename])
         return path
+
+    def find_file(self, file: IndexFile) -> Path | None:
+        path = self.folder / str(file.sha256) / file.filename
+        return path if path.is_file() else None
 
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         return self.metadata.get(file.filename)

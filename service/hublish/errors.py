@@ -143,6 +143,10 @@ class WheelMissing(HublishError):
     """No file of the index has a hash of the lock and fits the target; or the file is gone."""
 
 
+class LayerMissing(HublishError):
+    """A layer that an earlier build made lies nowhere any more; it has to be made anew."""
+
+
 class BaseUnsupported(HublishError):
     """The base image has no Python, or one that the layers cannot be made for."""
 

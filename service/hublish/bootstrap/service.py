@@ -28,6 +28,7 @@ from hublish.adapters.store import (
 )
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
 from hublish.bootstrap.hubs import make_hub
+from hublish.builders.ownercache import OwnerCaches
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -83,6 +84,7 @@ def make_services(settings: Settings) -> Services:
         limits=SourceLimits(total_bytes=settings.limits.source_bytes, files=settings.limits.source_files),
     )
     registry = make_registry(settings)
+    caches = OwnerCaches(data / "layers")
     return Services(
         reader=GitHubReader(github),
         conversation=GitHubConversation(github),
@@ -95,7 +97,7 @@ def make_services(settings: Settings) -> Services:
             images=registry,
             output=registry,
             index=make_index(settings, cache=data / "index"),
-            workspace=data / "layers",
+            caches=caches,
             workers=settings.engines.local.workers or os.cpu_count() or 1,
             slots=settings.engines.local.slots,
         ),
@@ -105,6 +107,7 @@ def make_services(settings: Settings) -> Services:
         steps=StepStore(engine),
         builds=BuildStore(engine),
         image_records=ImageStore(engine),
+        caches=caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),
         make_run_id=lambda: secrets.token_hex(RUN_ID_BYTES),
@@ -186,7 +189,6 @@ def _make_policy(settings: Settings) -> Policy:
         hubs={name: make_hub(name, hub) for name, hub in settings.hubs.items()},
         build_seconds=settings.limits.build_seconds,
         image_bytes=settings.limits.image_bytes,
-        facts_cache=settings.data / "layers" / "bases",
         default_index=(settings.default_index or "").rstrip("/"),
     )
 

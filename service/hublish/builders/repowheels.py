@@ -104,6 +104,9 @@ class _RepositoryWheels:
                 self._copy(file, path)
         return path
 
+    def find_file(self, file: IndexFile) -> Path | None:
+        return self._index.find_file(file)
+
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         # A wheel of the repository is here already, so that its METADATA costs nothing more.
         return None if file.url.startswith(_SCHEME) else self._index.fetch_metadata(source, file)

@@ -29,6 +29,7 @@ In a repository with a Pipfile.lock:
   hublish validate    what is wrong with config and lock
   hublish plan        what a build would do, and why
   hublish build       the image, pushed or as an OCI layout
+  hublish verify      whether an image is what lock and source give
 """
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {int(code):<3} {meaning}" for code, meaning in MEANINGS.items())
 
@@ -59,6 +60,7 @@ ROWS = (
     CommandRow(name="validate", short_help="Check config and lock."),
     CommandRow(name="plan", short_help="Show what a build would do, and why."),
     CommandRow(name="build", short_help="Build the image of a folder, with no daemon and no root."),
+    CommandRow(name="verify", short_help="Rebuild an image from its lock and compare it."),
     CommandRow(name="serve", short_help="Run the service."),
     CommandRow(name="doctor", short_help="Check this machine and the settings."),
     CommandRow(name="runs", short_help="Look at the runs of the service on this machine."),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from hublish.builders.planner import Planned
+    from hublish.builders.verification import OpenedImage, Verification
     from hublish.core.building import BuildSucceeded
     from hublish.core.config import Config, ImageConfig, ParsedConfig
     from hublish.core.plan import Plan
@@ -68,6 +69,21 @@ class Workbench(Protocol):
         cancelled: Callable[[], bool],
     ) -> BuildSucceeded:
         """Build a plan and push it, or write it as an OCI layout."""
+
+    def open_image(self, text: str) -> OpenedImage:
+        """Open an image that is to be verified."""
+
+    def verify(
+        self,
+        opened: OpenedImage,
+        plan: Plan,
+        source: Source,
+        *,
+        log: Callable[[str], None],
+        progress: ProgressSink,
+        cancelled: Callable[[], bool],
+    ) -> Verification:
+        """Rebuild it with nothing kept from earlier builds, and compare."""
 
     def check_environment(self) -> Sequence[Check]:
         """What this machine offers, and what is missing."""

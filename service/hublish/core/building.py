@@ -30,6 +30,7 @@ class BuildRequest:
         repository: where the source comes from; None on the command line.
         ref: which commit of it; None on the command line.
         target: where to push, with the tag `build-<key>`; None when the engine's own output is wanted.
+        siblings: other repositories of the same owner, whose layers may be mounted.
     """
 
     name: str
@@ -37,6 +38,7 @@ class BuildRequest:
     repository: Repository | None
     ref: ResolvedRef | None
     target: Reference | None
+    siblings: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,9 @@ class PackageIndex(Protocol):
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
         """Fetch a file into the cache, verified against `file.sha256`; returns its path, named `file.filename`."""
 
+    def find_file(self, file: IndexFile) -> Path | None:
+        """A file that was fetched before, by name, hash and size; None when it is not in the cache. Asks nobody."""
+
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         """The METADATA of a wheel that was not fetched; None when the index has none to give.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.builders.planner import PlanInputs, Planned, make_plan, select_packages
 from hublish.builders.targetcheck import check_selection, check_target, find_fitting_base
 from hublish.core.config import Config, PythonConfig
@@ -62,7 +63,7 @@ def plan(
         target_repository="registry.example.org/team/ts",
         default_index=default_index,
     )
-    return make_plan(inputs, images=images, facts_cache=cache)
+    return make_plan(inputs, images=images, layers=OwnerCaches(cache).open(owner=OWN, trust=Trust.OWNER).layers)
 
 
 def codes(planned: Planned) -> list[str]:

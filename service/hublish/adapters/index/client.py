@@ -149,6 +149,17 @@ class HTTPPackageIndex:
         self._transport.run(request, lambda answer: self._save_file(answer, file, path, base, progress))
         return path
 
+    def find_file(self, file: IndexFile) -> Path | None:
+        """Find a file that was fetched before.
+
+        Args:
+            file: its name and hash count, and its size where that is known; the URL does not.
+
+        Returns:
+            Its path, as `fetch_file` gives it; None when it is not in the cache.
+        """
+        return None if file.sha256 is None else find_file(self._cache, file, file.sha256)
+
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         """Fetch the METADATA of a wheel by itself, or find it in the cache.
 
