@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from hublish import __version__
 from hublish.cli.exit_codes import MEANINGS
-from hublish.cli.house import RealHouse
+from hublish.cli.house import RealHouse, uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,8 @@ class CommandRow:
 
     def load(self) -> Any:
         """Import the command, ready to be run or asked for its help."""
-        module = import_module(f"hublish.cli.{self.name}")
+        with uncollected():
+            module = import_module(f"hublish.cli.{self.name}")
         if hasattr(module, "commands"):
             return get_command(module.commands)
         single = typer.Typer(add_completion=False, rich_markup_mode=None)

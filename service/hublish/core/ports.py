@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from hublish.core.building import BuildRequest, EngineStatus, Progress
-from hublish.core.lockfile import IndexSource
+from hublish.core.lock import IndexSource
 from hublish.core.plan import Strategy
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository, ResolvedRef
@@ -33,7 +33,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobPush:
-    """How a blob got to where it is: `transfer` is "present", "mounted", "uploaded" or "written" (a layout); its bytes."""
+    """How a blob got to where it is: `transfer` is "present", "mounted", "uploaded" or "written" (no registry); its bytes."""
 
     transfer: str
     uploaded_bytes: int
