@@ -13,23 +13,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from hublish.core.lockfile import IndexSource
+from hublish.core.lock import IndexSource
 from hublish.core.ports import BlobPush, IndexFile, Manifest
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository, ResolvedRef
 from hublish.core.source import FileMode, SourceFile, SourceTree
-from hublish.errors import WheelMissing
+from hublish.errors import RegistryFailed, WheelMissing
 from hublish.oci.image import HistoryEntry, ImageSpec, render_spec
 from hublish.oci.manifest import (
     OCI_CONFIG,
     OCI_LAYER_GZIP,
+    OCI_LAYER_ZSTD,
     OCI_MANIFEST,
     ImageManifest,
     make_descriptor,
     make_digest,
     render_manifest,
 )
+from hublish.oci.zstd_stream import zstd
 
+COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
+    OCI_LAYER_GZIP: lambda layer: gzip.compress(layer, mtime=0),
+    OCI_LAYER_ZSTD: zstd.compress,
+}
 COMMITTED_AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 PYTHON_BODY = b"\x7fELF\0some text\x003.11.2\0more"
 LIBC_BODY = b"GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n"
@@ -72,7 +78,10 @@ class FakeImages:
 
     @contextmanager
     def open_blob(self, reference: Reference, digest: str) -> Iterator[BinaryIO]:
-        yield io.BytesIO(self.blobs[reference.name, digest])
+        body = self.blobs.get((reference.name, digest))
+        if body is None:
+            raise RegistryFailed(f"{reference.name} holds no blob {digest}", status=404)
+        yield io.BytesIO(body)
 
     def ensure_blob(
         self,
@@ -136,7 +145,7 @@ class FakeImages:
         self.blobs[reference.name, config.digest] = config_body
         descriptors = []
         for layer in layers:
-            blob = gzip.compress(layer, mtime=0) if media_type == OCI_LAYER_GZIP else layer
+            blob = COMPRESS.get(media_type, bytes)(layer)
             descriptor = make_descriptor(blob, media_type=media_type)
             self.blobs[reference.name, descriptor.digest] = blob
             descriptors.append(descriptor)
@@ -226,6 +235,10 @@ class FakeIndex:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.wheels[file.filename])
         return path
+
+    def find_file(self, file: IndexFile) -> Path | None:
+        path = self.folder / str(file.sha256) / file.filename
+        return path if path.is_file() else None
 
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         return self.metadata.get(file.filename)

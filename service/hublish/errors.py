@@ -143,6 +143,10 @@ class WheelMissing(HublishError):
     """No file of the index has a hash of the lock and fits the target; or the file is gone."""
 
 
+class LayerMissing(HublishError):
+    """A layer that an earlier build made lies nowhere any more; it has to be made anew."""
+
+
 class BaseUnsupported(HublishError):
     """The base image has no Python, or one that the layers cannot be made for."""
 
@@ -176,6 +180,10 @@ class RegistryFailed(ServerFailed):
 
 class IndexFailed(ServerFailed):
     """A package index refused, failed or answered other bytes."""
+
+
+class EngineFailed(ServerFailed):
+    """A container engine could not be reached, refused, or failed."""
 
 
 class GitHubFailed(ServerFailed):

@@ -63,6 +63,21 @@ class IndexSettings(_Section):
     plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as a lock's hashes hide nothing.")
 
 
+class ProxySettings(_Section):
+    """The way out, where there is no direct one; every client takes it."""
+
+    https: str | None = Field(
+        default=None, description="`http://host:port` for https URLs, by CONNECT; None: they are asked directly."
+    )
+    http: str | None = Field(default=None, description="The same for plain http URLs; None: they are asked directly.")
+    no_proxy: list[str] = Field(
+        default_factory=list,
+        description="What is asked directly: names (and all below them), addresses, networks as 10.0.0.0/8, each with "
+        "`:port` if need be; this machine always is.",
+    )
+    auth_file: Path | None = Field(default=None, description="One line `user:password` for both; None: no login.")
+
+
 class AcceptSettings(_Section):
     """What a hub takes from whom."""
 
@@ -143,7 +158,13 @@ class Settings(_Section):
     )
     engines: EngineSettings = Field(default_factory=EngineSettings, description="Choices per engine.")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="What a build and the service may use.")
-    ca_file: Path | None = Field(default=None, description="CA bundle for every client; None: the system's.")
+    ca_file: Path | None = Field(
+        default=None, description="CA bundle for every client, in place of the system's; None: the system's."
+    )
+    proxy: ProxySettings = Field(
+        default_factory=ProxySettings,
+        description="Proxies for every client; none, as the service reads no environment.",
+    )
     executor_id: str = Field(default="local", description="Stable name of this replica.")
 
 
@@ -210,6 +231,7 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "data": folder / settings.data,
             "database": _resolve_database(settings.database, folder),
             "ca_file": at(settings.ca_file),
+            "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),
             "registries": {
                 host: registry.model_copy(update={"auth_file": at(registry.auth_file)})
                 for host, registry in settings.registries.items()

@@ -304,7 +304,7 @@ def test_a_host_without_an_answer_says_so(scene: Scene) -> None:
         app.fetch_identity()
 
     assert failed.value.message == (
-        "GET /app at GitHub: expected an answer, but the connection failed (ConnectionError)."
+        "GET /app at GitHub: expected an answer, but the connection failed (NewConnectionError)."
     )
     assert (failed.value.status, failed.value.transient) == (None, True)
 

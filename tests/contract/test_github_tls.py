@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from hublish.adapters.github import GitHubApp, Patience
 from hublish.errors import GitHubFailed
+from hublish.network import Network
 
 
 class _App(http.server.BaseHTTPRequestHandler):
@@ -73,7 +74,7 @@ def make_app(enterprise: tuple[str, Path, bytes], *, trusted: bool) -> GitHubApp
         app_id=1,
         private_key_pem=private_key,
         patience=Patience(attempts=1),
-        ca_file=authority if trusted else None,
+        network=Network(ca_file=authority if trusted else None),
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hublish.bootstrap import make_service
+from hublish.bootstrap.service import make_service
 from hublish.settings import load_settings
 from hublish.telemetry import configure_logging
 from hublish.workflows.services import Services

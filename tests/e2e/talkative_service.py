@@ -8,7 +8,7 @@ import sys
 
 import uvicorn
 
-from hublish.bootstrap import make_service
+from hublish.bootstrap.service import make_service
 from hublish.settings import load_settings
 from hublish.telemetry import configure_logging
 

@@ -1,4 +1,4 @@
-"""Layered images by the command line: the same digest everywhere, and images that run when buildah starts them.
+"""Layered images by the command line that run when buildah starts them.
 
 `HUBLISH_ACCEPTANCE_FOLDER` names another repository folder for the large acceptance; the demo's is the default.
 """
@@ -9,108 +9,24 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
-from hublish.core.lockfile import IndexSource
-from tests.sandbox.base_image import make_debian_base, make_tiny_base
-from tests.sandbox.index import PackageIndexSandbox
+from hublish.core.lock import IndexSource
+from hublish.network import Network
+from tests.e2e.command_line import build, write_repository
+from tests.sandbox.base_image import make_debian_base
 from tests.sandbox.registry import Registry
 from tests.sandbox.wheels import PLACEHOLDER_HOST, PLACEHOLDER_SOURCE, make_lock
 
 DEMO = Path(__file__).parents[1] / "sandbox" / "demo" / "repository"
-HUBLISH = Path(sys.executable).parent / "hublish"
 # Real, small, and with a console script and a dependency: enough to show that an image works.
 SMALL_LOCK = {"python-dateutil": "2.9.0.post0", "six": "1.17.0", "pygments": "2.19.2"}
-BUILD_SECONDS = 300
-
-
-def build(folder: Path, *arguments: object, prefix: tuple[str, ...] = (), **environment: str) -> dict:
-    """Run `hublish build` on a folder and return its result."""
-    done = subprocess.run(
-        [*prefix, str(HUBLISH), "build", str(folder), "--json", *(str(argument) for argument in arguments)],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=BUILD_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)["result"]
-
-
-def write_repository(folder: Path, pipfile: str, lock: str) -> Path:
-    """Write a small notebook repository."""
-    folder.mkdir(parents=True)
-    (folder / "Pipfile").write_text(pipfile)
-    (folder / "Pipfile.lock").write_text(lock)
-    (folder / "notebook.ipynb").write_text('{"cells": []}\n')
-    (folder / "run.sh").write_text("#!/bin/sh\necho run\n")
-    (folder / "run.sh").chmod(0o755)
-    return folder
-
-
-# -- the same digest everywhere ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[PackageIndexSandbox]:
-    with PackageIndexSandbox.start(tmp_path / "index") as sandbox:
-        sandbox.add_notebook_packages()
-        # Bytes that do not shrink, so that the work is large enough for processes.
-        for name in ("one", "two"):
-            files = {f"{name}/data.bin": os.urandom(1 << 20), f"{name}/__init__.py": "x = {'b', 'a'}\n"}
-            sandbox.add_wheel(name, "1.0", files)
-        yield sandbox
-
-
-def test_digest_does_not_depend_on_the_machine(tmp_path, index):
-    """Cache folder, umask, time zone, locale, hash seed, user and number of processes leave no trace in the image."""
-    packages = {"jupyterhub": "5.3.0", "jupyterlab": "4.4.0", "pip": "25.2", "one": "1.0", "two": "1.0"}
-    folder = write_repository(tmp_path / "ts", *index.make_lock(packages))
-    base = make_tiny_base(tmp_path / "base")
-    (tmp_path / "elsewhere").mkdir()
-    variations: list[tuple[tuple[str, ...], Mapping[str, str], int]] = [
-        ((), {}, 2),
-        (("sh", "-c", 'umask 077; exec "$@"', "sh"), {"TZ": "Asia/Tokyo", "LC_ALL": "C"}, 1),
-        (
-            ("sh", "-c", 'umask 0; cd "$0"; exec "$@"', str(tmp_path / "elsewhere")),
-            {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "7", "TZ": "America/Caracas", "HOME": str(tmp_path)},
-            2,
-        ),
-        (("unshare", "--user", "--map-user=65534", "--map-group=65534"), {"PYTHONHASHSEED": "0"}, 1),
-    ]
-
-    digests = [
-        build(
-            folder,
-            "--base",
-            f"oci:{base}",
-            "--output",
-            tmp_path / f"image-{number}",
-            "--cache",
-            tmp_path / f"cache-{number}",
-            "--index-map",
-            f"{PLACEHOLDER_SOURCE}={index.url}",
-            "--plain-http",
-            index.host,
-            "--workers",
-            workers,
-            prefix=prefix,
-            **environment,
-        )["digest"]
-        for number, (prefix, environment, workers) in enumerate(variations)
-    ]
-
-    assert len(digests) == len(variations)
-    assert set(digests) == {digests[0]}
 
 
 # -- images that run --------------------------------------------------------------------------------------------------
@@ -194,7 +110,9 @@ def find_index() -> tuple[str, HTTPPackageIndex, list[str]]:
         pytest.skip("pip is configured for no index")
     rules = {PLACEHOLDER_HOST: IndexRule(mirror=configured.index_url)}
     cache = Path(os.environ.get("HUBLISH_TEST_CACHE", "~/.cache/hublish-test")).expanduser() / "index"
-    client = HTTPPackageIndex(rules=rules, allow_unlisted=True, cache=cache, ca_file=configured.ca_file)
+    client = HTTPPackageIndex(
+        rules=rules, allow_unlisted=True, cache=cache, network=Network(ca_file=configured.ca_file)
+    )
     return configured.index_url, client, ["--index-map", f"{PLACEHOLDER_SOURCE}={configured.index_url}"]
 
 

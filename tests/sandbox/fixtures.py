@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.sandbox.contract import check_calls
+from tests.sandbox.daemon import DaemonMissing
+from tests.sandbox.docker_engine import DockerEngine
 from tests.sandbox.github import SANDBOX_FOLDER, GitHubSandbox
 from tests.sandbox.receiver import WebhookReceiver
 
@@ -38,3 +40,14 @@ def receiver() -> Iterator[WebhookReceiver]:
     """A server on loopback that keeps the webhooks it gets."""
     with WebhookReceiver.start() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[DockerEngine]:
+    """A Docker Engine without a network, shared by the tests of a process: they use names of their own."""
+    try:
+        engine = DockerEngine.start()
+    except DaemonMissing as error:
+        pytest.skip(str(error))
+    with engine:
+        yield engine

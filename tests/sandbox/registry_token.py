@@ -30,8 +30,8 @@ ISSUER = "hublish sandbox"
 REFRESH_TOKEN = "refresh-only-for-tests"
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a self-signed certificate for 127.0.0.1 and its key; returns both PEM files."""
+def make_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
+    """Make a self-signed certificate for 127.0.0.1, localhost and `names`, and its key; returns both PEM files."""
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sandbox")])
@@ -46,7 +46,12 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
         .not_valid_after(now + timedelta(days=2))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]),
+            x509.SubjectAlternativeName(
+                [
+                    x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+                    *(x509.DNSName(name) for name in ("localhost", *names)),
+                ]
+            ),
             critical=False,
         )
         .sign(key, hashes.SHA256())

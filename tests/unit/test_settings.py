@@ -42,6 +42,7 @@ indexes:
 hubs:
   demo: {repo: org/apps, folder: images, accept: [{repo: octo/ts}]}
 ca_file: ca.pem
+proxy: {https: 'http://proxy.example.org:3128', no_proxy: [.lab.example.org], auth_file: proxy}
 """
 
 
@@ -86,6 +87,7 @@ def test_every_path_of_a_full_file_is_resolved_once() -> None:
     assert settings.registries["registry.example.org"].auth_file == folder / "auth.json"
     assert settings.indexes["index.example.invalid"].auth_file == folder / "login"
     assert settings.ca_file == folder / "ca.pem"
+    assert settings.proxy.auth_file == folder / "proxy"
     assert settings.hubs["demo"].accept[0].repo == "octo/ts"
 
 

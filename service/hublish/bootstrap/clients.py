@@ -3,16 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule
 from hublish.adapters.registry import RegistryClient, RegistryRule
-from hublish.core.consent import HubRule
 from hublish.core.namespaces import Namespaces
+from hublish.core.proxy import Proxies, Proxy, parse_proxy
 from hublish.core.reference import Reference, parse_reference
 from hublish.errors import ReferenceInvalid, SettingsInvalid
-from hublish.settings import HubSettings, Settings
-from hublish.workflows.services import Hub
+from hublish.network import Network
+
+if TYPE_CHECKING:
+    from hublish.settings import Settings
+
+
+def make_network(settings: Settings) -> Network:
+    """The way out that the operator names, the same for every client.
+
+    Raises:
+        SettingsInvalid: a proxy is no URL, holds a login, or its auth file is unusable; nothing of a login is shown.
+    """
+    named = settings.proxy
+    login = None if named.auth_file is None else _load_login(named.auth_file)
+    return Network(
+        ca_file=settings.ca_file,
+        proxies=Proxies(
+            https=_make_proxy(named.https, "proxy.https", login),
+            http=_make_proxy(named.http, "proxy.http", login),
+            direct=tuple(named.no_proxy),
+        ),
+    )
+
+
+def _make_proxy(text: str | None, name: str, login: str | None) -> Proxy | None:
+    if text is None:
+        return None
+    proxy = parse_proxy(text, name=name)
+    if proxy.login is not None:
+        raise SettingsInvalid(
+            f"{name} holds a login", hint="write `user:password` into a file, and name it proxy.auth_file"
+        )
+    return replace(proxy, login=login)
+
+
+def _load_login(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsInvalid(
+            f"proxy.auth_file: {path} cannot be read: {reason}", hint="check the path and its mode"
+        ) from error
+    if not text.partition(":")[2] or not text.isprintable():
+        raise SettingsInvalid(f"proxy.auth_file: expected one line `user:password` in {path}")
+    return text
 
 
 def make_registry_rules(settings: Settings) -> dict[str, RegistryRule]:
@@ -30,7 +76,7 @@ def make_registry_rules(settings: Settings) -> dict[str, RegistryRule]:
 def make_registry(settings: Settings) -> RegistryClient:
     """A client that speaks with the operator's registries and no others."""
     rules = make_registry_rules(settings)
-    return RegistryClient(rules=rules, allowed_hosts=frozenset(rules), ca_file=settings.ca_file)
+    return RegistryClient(rules=rules, allowed_hosts=frozenset(rules), network=make_network(settings))
 
 
 def make_index_rules(settings: Settings) -> dict[str, IndexRule]:
@@ -44,7 +90,7 @@ def make_index_rules(settings: Settings) -> dict[str, IndexRule]:
 def make_index(settings: Settings, *, cache: Path) -> HTTPPackageIndex:
     """A client that speaks with the operator's package indexes and no others; no variable is ever expanded."""
     return HTTPPackageIndex(
-        rules=make_index_rules(settings), allow_unlisted=False, cache=cache, ca_file=settings.ca_file
+        rules=make_index_rules(settings), allow_unlisted=False, cache=cache, network=make_network(settings)
     )
 
 
@@ -69,17 +115,3 @@ def make_namespaces(settings: Settings) -> Namespaces:
         host: {owner.lower(): tuple(prefixes) for owner, prefixes in registry.namespaces.items()}
         for host, registry in settings.registries.items()
     }
-
-
-def make_hub(name: str, hub: HubSettings) -> Hub:
-    """One hub of the settings."""
-    rules = tuple(HubRule(repo=rule.repo, images=tuple(rule.images), file=rule.file) for rule in hub.accept)
-    return Hub(
-        name=name,
-        repo=hub.repo,
-        branch=hub.branch,
-        folder=hub.folder.strip("/").removeprefix("./") if hub.folder != "." else "",
-        jupyterhub=hub.jupyterhub,
-        pin=hub.pin,
-        accept=rules,
-    )

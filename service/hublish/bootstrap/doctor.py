@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from hublish.adapters.github import GitHubApp, Patience
 from hublish.adapters.registry import RegistryClient
 from hublish.adapters.store import ensure_schema, open_database
-from hublish.bootstrap.clients import make_bases
+from hublish.bootstrap.clients import make_bases, make_network
 from hublish.core.measures import render_bytes
 from hublish.errors import HublishError, SettingsInvalid
 from hublish.settings import Settings
@@ -73,6 +73,7 @@ def check_settings(settings: Settings) -> tuple[Check, ...]:
         **{f"registries.{host}.auth_file": item.auth_file for host, item in settings.registries.items()},
         **{f"indexes.{host}.auth_file": item.auth_file for host, item in settings.indexes.items()},
         "ca_file": settings.ca_file,
+        "proxy.auth_file": settings.proxy.auth_file,
     }
     read = tuple(_check_file(key, path) for key, path in files.items() if path is not None)
     return (
@@ -115,7 +116,7 @@ def _ask_github(settings: Settings) -> str:
         app_id=settings.github.app_id,
         private_key_pem=key,
         patience=patience,
-        ca_file=settings.ca_file,
+        network=make_network(settings),
     )
     return f"{settings.github.api} knows it as {app.fetch_identity().slug}"
 

@@ -26,7 +26,9 @@ from hublish.adapters.store import (
     ensure_schema,
     open_database,
 )
-from hublish.bootstrap.clients import make_bases, make_hub, make_index, make_namespaces, make_registry
+from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
+from hublish.bootstrap.hubs import make_hub
+from hublish.builders.ownercache import OwnerCaches
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -72,7 +74,7 @@ def make_services(settings: Settings) -> Services:
         app_id=settings.github.app_id,
         private_key_pem=_load_file(settings.github.private_key_file),
         patience=Patience(seconds_between_writes=settings.github.seconds_between_writes),
-        ca_file=settings.ca_file,
+        network=make_network(settings),
     )
     doors = GitHubSources(github)
     sources = ArchiveSourceFetcher(
@@ -82,6 +84,7 @@ def make_services(settings: Settings) -> Services:
         limits=SourceLimits(total_bytes=settings.limits.source_bytes, files=settings.limits.source_files),
     )
     registry = make_registry(settings)
+    caches = OwnerCaches(data / "layers")
     return Services(
         reader=GitHubReader(github),
         conversation=GitHubConversation(github),
@@ -94,7 +97,7 @@ def make_services(settings: Settings) -> Services:
             images=registry,
             output=registry,
             index=make_index(settings, cache=data / "index"),
-            workspace=data / "layers",
+            caches=caches,
             workers=settings.engines.local.workers or os.cpu_count() or 1,
             slots=settings.engines.local.slots,
         ),
@@ -104,6 +107,7 @@ def make_services(settings: Settings) -> Services:
         steps=StepStore(engine),
         builds=BuildStore(engine),
         image_records=ImageStore(engine),
+        caches=caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),
         make_run_id=lambda: secrets.token_hex(RUN_ID_BYTES),
@@ -185,7 +189,6 @@ def _make_policy(settings: Settings) -> Policy:
         hubs={name: make_hub(name, hub) for name, hub in settings.hubs.items()},
         build_seconds=settings.limits.build_seconds,
         image_bytes=settings.limits.image_bytes,
-        facts_cache=settings.data / "layers" / "bases",
         default_index=(settings.default_index or "").rstrip("/"),
     )
 

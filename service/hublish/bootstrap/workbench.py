@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
 from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
-from hublish.bootstrap.clients import make_bases, make_index_rules, make_registry_rules
-from hublish.bootstrap.doctor import Check, check_environment, check_settings
+from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
+from hublish.bootstrap.images import Images
+from hublish.bootstrap.outputs import make_writer
 from hublish.builders.layered import build_layered
+from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.builders.planner import PlanInputs, Planned, make_plan
+from hublish.builders.rebuild import RebuildTools, verify_by_rebuild
 from hublish.builders.sourcefiles import read_config
+from hublish.builders.verification import OpenedImage, Verification, open_image
 from hublish.core.building import BuildSucceeded
 from hublish.core.config import Config, ImageConfig, ParsedConfig
+from hublish.core.output import Output
 from hublish.core.plan import Plan, Strategy, Trust
-from hublish.core.ports import ImageReader, ImageWriter, Manifest, ProgressSink, Source
+from hublish.core.ports import ProgressSink, Source
+from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
-from hublish.errors import BuildFailed, StrategyUnavailable
-from hublish.settings import Settings
+from hublish.errors import StrategyUnavailable
+from hublish.network import Network, read_network
+
+if TYPE_CHECKING:
+    from hublish.bootstrap.doctor import Check
+    from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
-_LAYOUT_HOST = "oci-layout.invalid"
-"""Registry name of a base that lies in a layout on disk; .invalid can never be a host's name (RFC 6761)."""
+PLATFORM = "linux/amd64"
 PLACEHOLDER_URL = "https://index.example.invalid/simple"
 
 
@@ -56,49 +65,19 @@ class WorkbenchOptions:
     workers: int | None
 
 
-class _Images:
-    """Images of registries and of one layout, behind one port: a base may lie in either."""
-
-    def __init__(self, registry: ImageReader) -> None:
-        self._registry = registry
-        self._layouts: dict[str, OCILayout] = {}
-
-    def add_layout(self, folder: Path) -> Reference:
-        """Make the only image of a layout readable; returns its reference.
-
-        Raises:
-            BuildFailed: the layout holds no image, or several.
-        """
-        layout = OCILayout(folder)
-        anywhere = Reference(registry=_LAYOUT_HOST, repository=f"layout-{len(self._layouts) + 1}")
-        manifest = layout.fetch_manifest(anywhere)
-        if manifest is None:
-            raise BuildFailed(f"{folder} does not hold exactly one image", hint="give a layout with one image as base")
-        self._layouts[anywhere.repository] = layout
-        return anywhere.with_digest(manifest.digest)
-
-    def fetch_manifest(self, reference: Reference) -> Manifest | None:
-        return self._find(reference).fetch_manifest(reference)
-
-    @contextmanager
-    def open_blob(self, reference: Reference, digest: str) -> Iterator[BinaryIO]:
-        with self._find(reference).open_blob(reference, digest) as body:
-            yield body
-
-    def _find(self, reference: Reference) -> ImageReader:
-        return self._layouts[reference.repository] if reference.registry == _LAYOUT_HOST else self._registry
-
-
 class Workbench:
     """Plans and builds folders."""
 
     def __init__(self, options: WorkbenchOptions) -> None:
         self._options = options
         self._cache = options.cache
-        self._registry = _make_registry(options)
-        self._images = _Images(self._registry)
+        self._workers = options.workers or os.cpu_count() or 1
+        network = find_network(options)
+        self._registry = _make_registry(options, network)
+        self._images = Images(self._registry)
+        self._caches = OwnerCaches(options.cache / "layers")
         self._index_url, pip_ca = _find_pip_index(options.environ)
-        self._index = _make_index(options, pip_index=self._index_url, pip_ca=pip_ca)
+        self._index = _make_index(options, network, pip_index=self._index_url, pip_ca=pip_ca)
 
     def open_folder(self, path: Path) -> Source:
         """Open a folder as a source tree."""
@@ -131,20 +110,20 @@ class Workbench:
             target_repository=image.reference.name,
             default_index=find_default_index(self._options, pip_index=self._index_url),
         )
-        return make_plan(inputs, images=self._images, facts_cache=self._cache / "layers" / "bases")
+        cache = self._caches.open(owner=OWN, trust=inputs.trust)
+        return make_plan(inputs, images=self._images, layers=cache.layers)
 
     def build(
         self,
         plan: Plan,
         source: Source,
         *,
-        push: Reference | None,
-        output: Path | None,
+        output: Output,
         log: Callable[[str], None],
         progress: ProgressSink,
         cancelled: Callable[[], bool],
     ) -> BuildSucceeded:
-        """Build a plan and push it, or write it as an OCI layout.
+        """Build a plan and put the image where `output` says.
 
         Raises:
             StrategyUnavailable: the plan needs a container engine.
@@ -155,26 +134,66 @@ class Workbench:
                 f"the strategy {plan.strategy.value} ({plan.reason}) needs a container engine, and hublish has none here",
                 hint="`hublish doctor` says what is missing; or set `strategy: layered` in the config",
             )
-        if (push is None) == (output is None):
-            raise BuildFailed("either a reference to push to or a folder to write to is expected")
-        writer: ImageWriter = self._registry if output is None else OCILayout(output)
-        target = push or Reference(registry=_LAYOUT_HOST, repository="output", tag="latest")
+        writer = make_writer(
+            output, registry=self._registry, environ=self._options.environ, progress=progress, cancelled=cancelled
+        )
         return build_layered(
             plan,
             source=source,
             images=self._images,
             output=writer,
-            target=target,
+            target=output.reference,
             index=self._index,
             workspace=self._cache / "layers",
-            workers=self._options.workers or os.cpu_count() or 1,
+            workers=self._workers,
             log=log,
             progress=progress,
             cancelled=cancelled,
         )
 
+    def open_image(self, text: str) -> OpenedImage:
+        """Open an image that is to be verified: a reference, or `oci:FOLDER`.
+
+        Raises:
+            ReferenceInvalid: `text` is no reference.
+            HublishError: there is no such image, or it does not say what it was made from.
+        """
+        return open_image(self._images, self._find_base(text), platform=PLATFORM)
+
+    def verify(
+        self,
+        opened: OpenedImage,
+        plan: Plan,
+        source: Source,
+        *,
+        log: Callable[[str], None],
+        progress: ProgressSink,
+        cancelled: Callable[[], bool],
+    ) -> Verification:
+        """Rebuild an image in a folder of its own, which is gone afterwards, and compare.
+
+        Raises:
+            HublishError: what the builder raises.
+        """
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-") as scratch:
+            tools = RebuildTools(
+                images=self._images,
+                index=self._index,
+                output=OCILayout(Path(scratch) / "image"),
+                workspace=Path(scratch) / "workspace",
+                workers=self._workers,
+                log=log,
+                progress=progress,
+                cancelled=cancelled,
+            )
+            return verify_by_rebuild(opened, plan, source, tools=tools)
+
     def check_environment(self) -> tuple[Check, ...]:
         """Look at what this machine offers a build."""
+        # Here, because a build must not wait for the clients of GitHub and of the database.
+        from hublish.bootstrap.doctor import check_environment, check_settings  # noqa: PLC0415  # start-up time
+
         settings = self._options.settings
         here = check_environment(
             cache=self._cache,
@@ -212,7 +231,7 @@ def _find_pip_index(environ: Mapping[str, str]) -> tuple[str | None, Path | None
     return (None, None) if pip is None else (pip.index_url, pip.ca_file)
 
 
-def _make_registry(options: WorkbenchOptions) -> RegistryClient:
+def _make_registry(options: WorkbenchOptions, network: Network) -> RegistryClient:
     rules = make_registry_rules(options.settings) if options.settings else {}
     for host in options.plain_http:
         rules[host] = replace(rules.get(host, RegistryRule()), plain_http=True)
@@ -224,11 +243,13 @@ def _make_registry(options: WorkbenchOptions) -> RegistryClient:
         # A person at their own machine may name any registry and has set up their own credential helpers.
         allow_private=True,
         allow_helpers=True,
-        ca_file=_find_ca(options),
+        network=network,
     )
 
 
-def _make_index(options: WorkbenchOptions, *, pip_index: str | None, pip_ca: Path | None) -> HTTPPackageIndex:
+def _make_index(
+    options: WorkbenchOptions, network: Network, *, pip_index: str | None, pip_ca: Path | None
+) -> HTTPPackageIndex:
     rules = make_index_rules(options.settings) if options.settings else {}
     mirrors = dict(options.index_map)
     if pip_index is not None:
@@ -244,17 +265,24 @@ def _make_index(options: WorkbenchOptions, *, pip_index: str | None, pip_ca: Pat
         allow_unlisted=True,
         cache=options.cache / "index",
         environ=options.environ,
-        ca_file=_find_ca(options) or pip_ca,
-        proxy=options.environ.get("HTTPS_PROXY") or options.environ.get("https_proxy"),
-        no_proxy=tuple(filter(None, options.environ.get("NO_PROXY", options.environ.get("no_proxy", "")).split(","))),
+        network=network if network.ca_file is not None else replace(network, ca_file=pip_ca),
     )
 
 
-def _find_ca(options: WorkbenchOptions) -> Path | None:
-    if options.settings is not None and options.settings.ca_file is not None:
-        return options.settings.ca_file
-    named = options.environ.get("SSL_CERT_FILE") or options.environ.get("REQUESTS_CA_BUNDLE")
-    return Path(named) if named else None
+def find_network(options: WorkbenchOptions) -> Network:
+    """Find the way out: what the settings name, and for the rest the user's environment.
+
+    Raises:
+        SettingsInvalid: a proxy of either is unusable.
+    """
+    own = read_network(options.environ)
+    if options.settings is None:
+        return own
+    named = make_network(options.settings)
+    return Network(
+        ca_file=named.ca_file or own.ca_file,
+        proxies=own.proxies if named.proxies == Proxies() else named.proxies,
+    )
 
 
 def open_workbench(options: WorkbenchOptions) -> Workbench:

@@ -12,6 +12,7 @@ from hublish.builders.bytecode import name_compiler
 from hublish.builders.entrypoint import COMMAND, find_home, find_user, make_entrypoint
 from hublish.builders.environment import VENV_FOLDER
 from hublish.core.plan import Environment, Plan
+from hublish.core.reference import Reference
 from hublish.errors import BuildFailed
 from hublish.oci.image import HistoryEntry, ImageSpec, render_spec
 from hublish.oci.layers import LayerBlob
@@ -29,12 +30,23 @@ _SHOWN_LAYERS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltLayer:
-    """A layer on this machine's disk: its short title, the line for the image's history, its blob and where it lies."""
+    """A layer of the image.
+
+    Attributes:
+        title: short, for people.
+        history: its line in the image's history.
+        blob: its digests and sizes.
+        path: where it lies on this machine; one that is kept may be missing or damaged there.
+        kept: an earlier build made it.
+        places: repositories that may hold it.
+    """
 
     title: str
     history: str
     blob: LayerBlob
     path: Path
+    kept: bool = False
+    places: tuple[Reference, ...] = ()
 
     @property
     def descriptor(self) -> Descriptor:

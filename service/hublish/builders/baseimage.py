@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from hublish.core.ports import ImageReader
+from hublish.core.ports import ImageReader, Manifest
 from hublish.core.reference import Reference
 from hublish.errors import BaseUnsupported, ImageInvalid, clip
 from hublish.oci.image import ImageSpec, parse_spec
@@ -34,12 +34,16 @@ class BaseImage:
         named_digest: what the tag or digest that was asked for led to: an index or the manifest itself.
         manifest: layers and config.
         spec: the config as a value.
+        manifest_body: the manifest's bytes.
+        config_body: the config's bytes.
     """
 
     reference: Reference
     named_digest: str
     manifest: ImageManifest
     spec: ImageSpec
+    manifest_body: bytes
+    config_body: bytes
 
     @property
     def size_bytes(self) -> int:
@@ -47,12 +51,11 @@ class BaseImage:
         return sum(layer.size_bytes for layer in self.manifest.layers)
 
 
-def read_base_image(images: ImageReader, reference: Reference, *, platform: str) -> BaseImage:
-    """Read manifest and config of a base image.
+def fetch_named(images: ImageReader, reference: Reference) -> Manifest:
+    """Fetch what a base's reference leads to: a manifest, or an index of several.
 
     Raises:
-        BaseUnsupported: there is no such image, or it is no image for `platform`.
-        ImageInvalid: its bytes break the specification.
+        BaseUnsupported: there is no such image.
     """
     named = images.fetch_manifest(reference)
     if named is None:
@@ -60,6 +63,26 @@ def read_base_image(images: ImageReader, reference: Reference, *, platform: str)
             f"the base image {reference} does not exist",
             hint="Check `base` in the config file, or the operator's `bases`.",
         )
+    return named
+
+
+def read_base_image(
+    images: ImageReader, reference: Reference, *, platform: str, named: Manifest | None = None
+) -> BaseImage:
+    """Read manifest and config of a base image.
+
+    Args:
+        images: where it lies.
+        reference: of the base.
+        platform: `os/architecture`.
+        named: what the reference leads to, where that was fetched already.
+
+    Raises:
+        BaseUnsupported: there is no such image, or it is no image for `platform`.
+        ImageInvalid: its bytes break the specification.
+    """
+    if named is None:
+        named = fetch_named(images, reference)
     manifest, pinned = named, reference.with_digest(named.digest)
     if named.media_type in INDEX_TYPES:
         pinned = reference.with_digest(parse_index(named.body, platform=platform))
@@ -70,9 +93,17 @@ def read_base_image(images: ImageReader, reference: Reference, *, platform: str)
     if manifest.media_type not in MANIFEST_TYPES:
         raise BaseUnsupported(f"{reference}: expected an image, got media type {clip(manifest.media_type)!r}")
     parsed = parse_manifest(manifest.body)
-    spec = parse_spec(read_blob(images, pinned, parsed.config))
+    config_body = read_blob(images, pinned, parsed.config)
+    spec = parse_spec(config_body)
     _verify_platform(spec, parsed, reference=reference, platform=platform)
-    return BaseImage(reference=pinned, named_digest=named.digest, manifest=parsed, spec=spec)
+    return BaseImage(
+        reference=pinned,
+        named_digest=named.digest,
+        manifest=parsed,
+        spec=spec,
+        manifest_body=manifest.body,
+        config_body=config_body,
+    )
 
 
 def _verify_platform(spec: ImageSpec, manifest: ImageManifest, *, reference: Reference, platform: str) -> None:

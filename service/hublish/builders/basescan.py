@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import tarfile
-import zlib
 from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any, BinaryIO, cast
@@ -19,11 +18,12 @@ from hublish.builders.basefacts import Directory
 from hublish.builders.baseimage import BaseImage, open_base_layer
 from hublish.core.ports import ImageReader
 from hublish.errors import BaseUnsupported, ImageInvalid, clip
-from hublish.oci.layers import WHITEOUT_PREFIX
+from hublish.oci.layers import STREAM_ERRORS, WHITEOUT_PREFIX
 
 ENTRY_LIMIT = 3_000_000
 STREAM_LIMIT_BYTES = 64 << 30
 _KEPT_FILE_LIMIT_BYTES = 96 << 20
+_BROKEN: tuple[type[Exception], ...] = (tarfile.TarError, *STREAM_ERRORS)
 _OPAQUE = ".wh..wh..opq"
 _KEPT = re.compile(
     r"(/pyvenv\.cfg|/bin/python3\.\d+|/libpython3\.\d+\.so[.\d]*|/libc\.so\.6|/libc-2\.\d+\.so|/ld-musl-[^/]+"
@@ -79,7 +79,7 @@ def scan_base(images: ImageReader, base: BaseImage) -> Scan:
     """Read all layers of a base, lowest first.
 
     Raises:
-        BaseUnsupported: a layer in a compression that is not read here, or one beyond the bounds of this module.
+        BaseUnsupported: a layer beyond the bounds of this module.
         ImageInvalid: a layer that is no tar stream.
     """
     scan = Scan()
@@ -90,7 +90,7 @@ def scan_base(images: ImageReader, base: BaseImage) -> Scan:
                 bounded = _Bounded(stream)
                 seen += _scan_layer(bounded, scan, allowed=ENTRY_LIMIT - seen)
                 bounded.drain()
-            except (tarfile.TarError, EOFError, zlib.error, OSError) as exc:
+            except _BROKEN as exc:
                 message = f"{base.reference}: layer {layer.digest} is no tar stream ({clip(str(exc))})"
                 raise ImageInvalid(message) from exc
     return scan

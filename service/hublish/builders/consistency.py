@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from posixpath import dirname
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -10,39 +11,64 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
 from hublish.builders.basefacts import BaseFacts
-from hublish.builders.wheelfile import read_requirements
+from hublish.builders.contents import WheelContents
 from hublish.builders.wheelinstall import make_conflict
-from hublish.builders.wheellayer import WheelContents
-from hublish.builders.wheels import FetchedWheel, map_in_threads
+from hublish.core.lock import LockedPackage
+from hublish.core.plan import Environment
 from hublish.errors import BuildFailed, clip
 
 _SHOWN = 20
 
 
-def verify_requirements(wheels: Sequence[FetchedWheel], *, facts: BaseFacts, present: Mapping[str, str]) -> None:
-    """Verify that every wheel's requirements are met for the target Python.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmetRequirement:
+    """A requirement that is not met: of which package, the requirement as written, what is there instead."""
+
+    package: LockedPackage
+    text: str
+    fault: str
+
+    def __str__(self) -> str:
+        return f"{self.package.name} {self.package.version} requires {clip(self.text)}, but {self.fault}"
+
+
+def list_present(packages: Sequence[LockedPackage], *, facts: BaseFacts, environment: Environment) -> Mapping[str, str]:
+    """Name -> version of everything the environment of the image will hold."""
+    present = {package.name: package.version for package in packages}
+    if environment is Environment.BASE:
+        present = {**{known.name: known.version for known in facts.installed}, **present}
+    return present
+
+
+def find_unmet(
+    wheels: Sequence[tuple[LockedPackage, Sequence[str]]], *, facts: BaseFacts, present: Mapping[str, str]
+) -> tuple[UnmetRequirement, ...]:
+    """Find the requirements that are not met for the target Python.
 
     Args:
-        wheels: what is installed.
+        wheels: what is installed, each with its `Requires-Dist` as written.
         facts: of the base; markers are evaluated for its Python.
         present: name -> version of everything the environment will hold.
-
-    Raises:
-        BuildFailed: at least one is not; all of them are listed.
-        WheelInvalid: a wheel without METADATA.
     """
     environment = facts.marker_environment
-    lists = map_in_threads(lambda wheel: read_requirements(wheel.path), wheels)
-    faults = [
-        f"{wheel.chosen.title} requires {clip(text)}, but {fault}"
-        for wheel, texts in zip(wheels, lists, strict=True)
+    return tuple(
+        UnmetRequirement(package=package, text=text, fault=fault)
+        for package, texts in wheels
         for text in texts
         if (fault := _find_fault(text, environment=environment, present=present)) is not None
-    ]
-    if faults:
-        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    )
+
+
+def verify_requirements(unmet: Sequence[UnmetRequirement], *, facts: BaseFacts) -> None:
+    """Verify that there is no unmet requirement.
+
+    Raises:
+        BuildFailed: at least one is not met; all of them are listed.
+    """
+    if unmet:
+        more = f"; and {len(unmet) - _SHOWN} more" if len(unmet) > _SHOWN else ""
         raise BuildFailed(
-            "the locked packages do not fit together: " + "; ".join(faults[:_SHOWN]) + more,
+            "the locked packages do not fit together: " + "; ".join(map(str, unmet[:_SHOWN])) + more,
             hint=f"Run `pipenv lock` with Python {facts.python_full_version}, which the base holds: a lock made with "
             "another one can leave packages out by their markers.",
         )

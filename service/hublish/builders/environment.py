@@ -5,6 +5,7 @@ Modes and owners come from the rules here and from the base, never from the umas
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -74,6 +75,12 @@ class TargetEnvironment:
             "data": self.prefix,
             "headers": f"{self.prefix}/include/site/python{version}/{distribution}",
         }
+
+
+def describe_environment(environment: TargetEnvironment) -> list[object]:
+    """List everything of an environment that the bytes of a layer depend on, as plain values."""
+    plain = dataclasses.asdict(environment)
+    return [[name, sorted(value) if isinstance(value, frozenset) else value] for name, value in sorted(plain.items())]
 
 
 def make_environment(facts: BaseFacts, environment: Environment) -> TargetEnvironment:

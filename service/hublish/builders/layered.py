@@ -1,36 +1,35 @@
 """The layered strategy: a base, locked wheels and a source tree become an image; nothing of it is ever run.
 
 The bytes of the image depend on the plan alone: neither on this machine, its user, clock and locale, nor on what was
-built before. What can be slow is spread over processes, and layers that were made before are taken from the memo.
+built before. What can be slow is spread over processes, and what earlier builds found out or made is not done again.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hublish.builders.assembly import BuiltLayer, make_image
+from hublish.builders.assembly import BuiltLayer, Image, make_image
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.baseimage import BaseImage
+from hublish.builders.baserecord import load_base
 from hublish.builders.bytecode import can_compile_for
-from hublish.builders.bytecodecache import BytecodeCache
-from hublish.builders.consistency import verify_no_conflicts, verify_requirements
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.entrypoint import write_environment_layer, write_home_layer
 from hublish.builders.environment import TargetEnvironment, make_environment
-from hublish.builders.layering import ExpectedGroups, LayerGroup, group_wheels
+from hublish.builders.layering import LayerGroup
 from hublish.builders.layertree import LayerTree, open_layer_file
-from hublish.builders.memo import LayerMemo
-from hublish.builders.planner import load_base
+from hublish.builders.ownercache import OWN, OwnerCache, OwnerCaches
+from hublish.builders.packagelayers import PackageLayers
 from hublish.builders.push import PushAhead, Pushed, push_image
 from hublish.builders.repowheels import add_repository_wheels
 from hublish.builders.sourcelayer import write_source_layer
-from hublish.builders.wheels import FetchedWheel, choose_wheels, fetch_wheels
-from hublish.builders.workshop import MadeLayer, Workshop
+from hublish.builders.wheelhouse import Wheelhouse
+from hublish.builders.workshop import Workshop
 from hublish.core.building import BuildSucceeded, Progress, Step
-from hublish.core.plan import Environment, Plan, Trust
+from hublish.core.plan import Environment, Plan
 from hublish.core.ports import ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
 from hublish.core.reference import Reference
 from hublish.errors import BuildCancelled, BuildFailed
@@ -49,7 +48,7 @@ def build_layered(
     log: Callable[[str], None],
     progress: ProgressSink,
     cancelled: Callable[[], bool],
-    memo_name: str = "own",
+    cache: OwnerCache | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> BuildSucceeded:
     """Build an image by the layered strategy and put it where it shall stand.
@@ -66,7 +65,7 @@ def build_layered(
         log: told what happens, line by line, from several threads.
         progress: told how far it is, from several threads.
         cancelled: True once the build is to stop; asked between units of work.
-        memo_name: name of the memo of finished layers in the workspace; each owner's builds have one of their own.
+        cache: what the owner's builds share; None opens the one of this machine's user.
         clock: seconds that only go up, for the times in the outcome.
 
     Raises:
@@ -79,7 +78,7 @@ def build_layered(
     index = add_repository_wheels(index, plan.packages, source=source, folder=workspace / "wheels")
     build = _Build(
         plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
-        cancelled=cancelled, memo_name=memo_name, clock=clock,
+        cancelled=cancelled, cache=cache or OwnerCaches(workspace).open(owner=OWN, trust=plan.trust), clock=clock,
     )  # fmt: skip
     with name_disk_errors("the build"):
         return build.run(output, target, workers=workers)
@@ -97,7 +96,7 @@ class _Build:
     log: Callable[[str], None]
     progress: ProgressSink
     cancelled: Callable[[], bool]
-    memo_name: str
+    cache: OwnerCache
     clock: Callable[[], float]
     step: Step = Step.BASE
     times: dict[str, float] = field(default_factory=dict)
@@ -107,20 +106,25 @@ class _Build:
         """Go through all steps."""
         self.started = self.clock()
         base, facts = self._open_base()
-        base_layers = len(base.manifest.layers)
         self._enter(Step.PACKAGES)
         ahead = PushAhead(
+            images=self.images,
             output=output,
             target=target,
             limit_bytes=self.plan.size_bytes - base.size_bytes,
             verify_running=self._verify_running,
         )
-        with self._open_workshop(facts, workers=workers) as workshop, ahead:
-            wheels = self._fetch_packages(facts, workshop, base_layers=base_layers)
+        wheels = Wheelhouse(
+            self.index, sources=self.plan.indexes, layers=self.cache.layers, verify_running=self._verify_running
+        )
+        with self._open_workshop(facts, wheels, workers=workers) as workshop, ahead:
+            packages = PackageLayers(
+                plan=self.plan, facts=facts, layers=self.cache.layers, index=self.index, wheels=wheels,
+                workshop=workshop, ahead=ahead, log=self.log, progress=self.progress,
+            )  # fmt: skip
+            groups = packages.gather(base_layers=len(base.manifest.layers))
             self._enter(Step.LAYERS)
-            groups = group_wheels(wheels, base_layers=base_layers)
-            layers = self._make_layers(groups, facts, workshop, ahead)
-            image = make_image(self.plan, base=base, facts=facts, layers=layers)
+            image = self._make_image(base, facts, packages, groups, workshop)
             self._enter(Step.PUSH)
             pushed = push_image(
                 image,
@@ -131,10 +135,39 @@ class _Build:
                 progress=self.progress,
                 verify_running=self._verify_running,
             )
+        self._remember(image, target, output)
         self._enter(Step.PUSH)
         return self._report(pushed, size_bytes=image.size_bytes)
 
-    def _open_workshop(self, facts: BaseFacts, *, workers: int) -> Workshop:
+    def _make_image(
+        self,
+        base: BaseImage,
+        facts: BaseFacts,
+        packages: PackageLayers,
+        groups: tuple[LayerGroup, ...],
+        workshop: Workshop,
+    ) -> Image:
+        made = packages.make(groups)
+        first, last = self._write_own_layers(workshop.environment, facts, workshop.blobs)
+        image = make_image(self.plan, base=base, facts=facts, layers=(*first, *made, last))
+        # Only an image that is small enough may bring all of its layers to the target.
+        anew = packages.settle(groups)
+        if anew is None:
+            return image
+        return make_image(self.plan, base=base, facts=facts, layers=(*first, *anew, last))
+
+    def _remember(self, image: Image, target: Reference, output: ImageWriter) -> None:
+        repository = replace(target, tag=None, digest=None)
+        for layer in image.layers:
+            self.cache.layers.store_place(layer.blob.digest, repository)
+        self.cache.publish(target=repository, output=output, builder=self.plan.builder, log=self.log)
+        self._show_remarks()
+
+    def _show_remarks(self) -> None:
+        for remark in self.cache.layers.take_remarks():
+            self.log(remark)
+
+    def _open_workshop(self, facts: BaseFacts, wheels: Wheelhouse, *, workers: int) -> Workshop:
         if self.plan.bytecode and not can_compile_for(facts.python_version):
             raise BuildFailed(
                 f"the plan wants byte-code for Python {facts.python_full_version}, which this builder cannot compile",
@@ -142,15 +175,15 @@ class _Build:
             )
         if not self.plan.bytecode:
             self.log("byte-code is not compiled: the builder's Python is not the base's, so first imports are slower")
-        blobs = self.workspace / "blobs"
-        writable = self.plan.trust is Trust.OWNER
-        memo = LayerMemo(self.workspace / "layers" / self.memo_name, blobs=blobs, writable=writable)
-        cache = BytecodeCache(folder=self.workspace / "bytecode" / self.memo_name, writable=writable)
-        environment = make_environment(facts, self.plan.environment)
         return Workshop(
-            plan=self.plan, environment=environment, memo=memo, cache=cache, blobs=blobs, workers=workers, log=self.log,
-            progress=self.progress, verify_running=self._verify_running,
-        )  # fmt: skip
+            environment=make_environment(facts, self.plan.environment),
+            bytecode=self.plan.bytecode,
+            cache=self.cache.bytecode,
+            wheels=wheels,
+            blobs=self.workspace / "blobs",
+            workers=workers,
+            verify_running=self._verify_running,
+        )
 
     def _report(self, pushed: Pushed, *, size_bytes: int) -> BuildSucceeded:
         self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} of them new here")
@@ -178,9 +211,8 @@ class _Build:
             raise BuildFailed("a layered plan without a base cannot be built")
         self.log(f"base {self.plan.base}")
         self.progress(Progress(step=Step.BASE, done=0, total=1, label=str(self.plan.base)))
-        base, facts = load_base(
-            self.images, self.plan.base, platform=self.plan.platform, facts_cache=self.workspace / "bases"
-        )
+        base, facts = load_base(self.images, self.plan.base, platform=self.plan.platform, layers=self.cache.layers)
+        self._show_remarks()
         kind, minor = facts.libc
         self.log(
             f"Python {facts.python_full_version} at {facts.executable}, {kind} minor {minor}, {facts.architecture}"
@@ -188,49 +220,10 @@ class _Build:
         self.progress(Progress(step=Step.BASE, done=1, total=1))
         return base, facts
 
-    def _fetch_packages(self, facts: BaseFacts, workshop: Workshop, *, base_layers: int) -> tuple[FetchedWheel, ...]:
-        total = len(self.plan.packages)
-        chosen = choose_wheels(
-            self.plan.packages, sources=self.plan.indexes, facts=facts, index=self.index, log=self.log
-        )
-        fetched: list[str] = []
-        expected = ExpectedGroups(chosen, base_layers=base_layers)
-
-        def done(wheel: FetchedWheel) -> None:
-            fetched.append(wheel.chosen.title)
-            self.progress(Progress(step=Step.PACKAGES, done=len(fetched), total=total, label=wheel.chosen.title))
-            group = expected.add(wheel)
-            if group is not None:
-                workshop.begin(group)
-
-        wheels = fetch_wheels(chosen, index=self.index, done=done, cancelled=self._verify_running)
-        self.log(f"{total} packages, {sum(wheel.size_bytes for wheel in wheels)} bytes of wheels")
-        present = {package.name: package.version for package in self.plan.packages}
-        if self.plan.environment is Environment.BASE:
-            present = {**{known.name: known.version for known in facts.installed}, **present}
-        verify_requirements(wheels, facts=facts, present=present)
-        return wheels
-
-    def _make_layers(
-        self, groups: Sequence[LayerGroup], facts: BaseFacts, workshop: Workshop, ahead: PushAhead
-    ) -> tuple[BuiltLayer, ...]:
-        environment, blobs = workshop.environment, workshop.blobs
-
-        def finished(layer: MadeLayer) -> None:
-            ahead.begin(layer.built)
-
-        first = self._write_own_layers(environment, facts, blobs)
-        made = workshop.make_layers(groups, finished=finished)
-        verify_no_conflicts(contents for layer in made for contents in layer.contents)
-        last = _write_layer(
-            blobs,
-            environment,
-            title="source",
-            write=lambda tree: write_source_layer(tree, self.source, path=self.plan.source_path),
-        )
-        return (*first, *(layer.built for layer in made), last)
-
-    def _write_own_layers(self, environment: TargetEnvironment, facts: BaseFacts, blobs: Path) -> list[BuiltLayer]:
+    def _write_own_layers(
+        self, environment: TargetEnvironment, facts: BaseFacts, blobs: Path
+    ) -> tuple[list[BuiltLayer], BuiltLayer]:
+        """Write what stands below the packages, and the source that stands above them."""
         layers: list[BuiltLayer] = []
         if self.plan.environment is Environment.VENV:
             write = lambda tree: write_environment_layer(tree, environment, facts)  # noqa: E731 -- a line, used once
@@ -248,7 +241,13 @@ class _Build:
                     tree.add_whiteout(path)
 
             layers.append(_write_layer(blobs, environment, title="replaced in the base", write=hide))
-        return layers
+        source = _write_layer(
+            blobs,
+            environment,
+            title="source",
+            write=lambda tree: write_source_layer(tree, self.source, path=self.plan.source_path),
+        )
+        return layers, source
 
 
 def _write_layer(

@@ -10,9 +10,8 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from hublish.builders.wheels import ChosenWheel, FetchedWheel
+from hublish.builders.wheels import ChosenWheel, SizedWheel
 from hublish.errors import BaseUnsupported
 
 OWN_LAYER_FROM_BYTES = 1 << 20
@@ -29,7 +28,7 @@ ADDED_LAYER_LIMIT = 60
 class LayerGroup:
     """Wheels of one layer, sorted by name."""
 
-    wheels: tuple[FetchedWheel, ...]
+    wheels: tuple[SizedWheel, ...]
 
     @property
     def title(self) -> str:
@@ -37,12 +36,17 @@ class LayerGroup:
         return self.wheels[0].chosen.title if len(self.wheels) == 1 else f"{len(self.wheels)} small packages"
 
     @property
+    def history(self) -> str:
+        """What is in it, for the image's history."""
+        return ", ".join(wheel.chosen.title for wheel in self.wheels)
+
+    @property
     def size_bytes(self) -> int:
         """Size of the archives."""
         return sum(wheel.size_bytes for wheel in self.wheels)
 
 
-def group_wheels(wheels: Sequence[FetchedWheel], *, base_layers: int) -> tuple[LayerGroup, ...]:
+def group_wheels(wheels: Sequence[SizedWheel], *, base_layers: int) -> tuple[LayerGroup, ...]:
     """Group wheels into layers: big ones by name, then the buckets.
 
     Where there is no room for all big ones, the largest get it: with a threshold that grew instead, one package more
@@ -69,7 +73,7 @@ def group_wheels(wheels: Sequence[FetchedWheel], *, base_layers: int) -> tuple[L
     own = {wheel.chosen.package.name for wheel in large[:room]}
     ordered = sorted(wheels, key=lambda wheel: wheel.chosen.package.name)
     big = [LayerGroup(wheels=(wheel,)) for wheel in ordered if wheel.chosen.package.name in own]
-    buckets: dict[int, list[FetchedWheel]] = {}
+    buckets: dict[int, list[SizedWheel]] = {}
     for wheel in ordered:
         if wheel.chosen.package.name not in own:
             buckets.setdefault(_find_bucket(wheel.chosen.package.name), []).append(wheel)
@@ -83,36 +87,29 @@ def _find_bucket(name: str) -> int:
 class ExpectedGroups:
     """Tells of each group when its last wheel has come, so that its layer can be begun while others are fetched.
 
-    It goes by the sizes the index states; where it states none, a big wheel is a group as soon as it has come. Which
-    groups there are in the end is decided by the real sizes.
+    It goes by the sizes that are known or stated by the index; where one is missing, a big wheel is a group as soon as
+    it has come. Which groups there are in the end is decided by the real sizes.
 
     Args:
-        chosen: all wheels of the image.
+        wheels: all wheels of the image, each with its expected size or None.
         base_layers: how many layers the base has.
     """
 
-    def __init__(self, chosen: Sequence[ChosenWheel], *, base_layers: int) -> None:
+    def __init__(self, wheels: Sequence[tuple[ChosenWheel, int | None]], *, base_layers: int) -> None:
         self._lock = threading.Lock()
-        self._come: dict[str, FetchedWheel] = {}
-        self._groups: dict[str, LayerGroup] = {}
-        expected = [
-            FetchedWheel(chosen=choice, path=Path(), size_bytes=choice.file.size_bytes)
-            for choice in chosen
-            if choice.file.size_bytes is not None
-        ]
-        if len(expected) == len(chosen):
-            for group in group_wheels(expected, base_layers=base_layers):
-                self._groups.update({wheel.chosen.package.name: group for wheel in group.wheels})
+        self._come: dict[str, SizedWheel] = {}
+        sized = [SizedWheel(chosen=chosen, size_bytes=size) for chosen, size in wheels if size is not None]
+        self.groups = group_wheels(sized, base_layers=base_layers) if len(sized) == len(wheels) else ()
+        self._group_of = {wheel.chosen.package.name: group for group in self.groups for wheel in group.wheels}
 
-    def add(self, wheel: FetchedWheel) -> LayerGroup | None:
+    def add(self, wheel: SizedWheel) -> LayerGroup | None:
         """Note a wheel that has come; returns its group if that is complete now. May be called from several threads."""
         name = wheel.chosen.package.name
         with self._lock:
             self._come[name] = wheel
-            if not self._groups:
+            if not self.groups:
                 return LayerGroup(wheels=(wheel,)) if wheel.size_bytes >= OWN_LAYER_FROM_BYTES else None
-            group = self._groups[name]
-            names = [expected.chosen.package.name for expected in group.wheels]
+            names = [expected.chosen.package.name for expected in self._group_of[name].wheels]
             if not all(name in self._come for name in names):
                 return None
             return LayerGroup(wheels=tuple(self._come[name] for name in names))

@@ -10,14 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import partial
-from pathlib import Path
 
-from hublish.builders.basefacts import BaseFacts, parse_base_facts, render_base_facts
-from hublish.builders.baseimage import BaseImage, read_base_image
-from hublish.builders.basepython import make_base_facts
+from hublish.builders.basefacts import BaseFacts
+from hublish.builders.baserecord import load_base
 from hublish.builders.bytecode import can_compile_for
-from hublish.builders.disk import name_disk_errors
-from hublish.builders.memo import write_atomically
+from hublish.builders.layerindex import LayerIndex
 from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, check_system, find_base
 from hublish.builders.repowheels import locate_wheels
 from hublish.builders.sourcefiles import read_source_file
@@ -25,8 +22,8 @@ from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dock
 from hublish.builders.targetcheck import check_selection, check_target, holds, make_marker_environment
 from hublish.core.config import Config, ImageConfig
 from hublish.core.finding import Finding, has_error
+from hublish.core.lock import Lock, LockedPackage
 from hublish.core.lock_choice import LockChoice, choose_lock, read_lock
-from hublish.core.lockfile import Lock, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference
@@ -85,13 +82,13 @@ class Planned:
     locked: Lock | None
 
 
-def make_plan(inputs: PlanInputs, *, images: ImageReader, facts_cache: Path) -> Planned:
+def make_plan(inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex) -> Planned:
     """Plan one image.
 
     Args:
         inputs: what the plan is made from.
         images: where the base lies.
-        facts_cache: folder that keeps the facts of bases by digest.
+        layers: what earlier builds found out, the facts of bases among it.
 
     Raises:
         BaseUnsupported, ImageInvalid: the base cannot be used.
@@ -99,34 +96,13 @@ def make_plan(inputs: PlanInputs, *, images: ImageReader, facts_cache: Path) -> 
     """
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
     if choice.strategy is Strategy.LAYERED:
-        return _plan_layered(inputs, choice, images=images, facts_cache=facts_cache)
+        return _plan_layered(inputs, choice, images=images, layers=layers)
     findings = inputs.source.tree.findings
     plan = None if has_error(findings) else _make_plan(inputs, choice)
     return Planned(plan=plan, findings=findings, base_size_bytes=None, locked=None)
 
 
-def load_base(
-    images: ImageReader, reference: Reference, *, platform: str, facts_cache: Path
-) -> tuple[BaseImage, BaseFacts]:
-    """Resolve a base and get its facts, from the cache where they are known.
-
-    Raises:
-        BaseUnsupported, ImageInvalid: the base cannot be used.
-        RegistryFailed: the base cannot be read.
-        DiskFull, BuildFailed: the cache cannot be read or written.
-    """
-    base = read_base_image(images, reference, platform=platform)
-    path = facts_cache / f"{(base.reference.digest or '').removeprefix('sha256:')}.json"
-    with name_disk_errors("the facts of the base"):
-        facts = parse_base_facts(path.read_text()) if path.is_file() else None
-    if facts is None:
-        facts = make_base_facts(base, images)
-        with name_disk_errors("the facts of the base"):
-            write_atomically(path, render_base_facts(facts).encode())
-    return base, facts
-
-
-def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader, facts_cache: Path) -> Planned:
+def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader, layers: LayerIndex) -> Planned:
     found = choose_lock(
         inputs.config.python.lock, paths=inputs.source.tree.paths, read=partial(_read_file, inputs.source)
     )
@@ -137,7 +113,7 @@ def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageRe
     findings += base_findings
     if lock is None or reference is None:
         return Planned(plan=None, findings=findings, base_size_bytes=None, locked=lock)
-    base, facts = load_base(images, reference, platform=inputs.platform, facts_cache=facts_cache)
+    base, facts = load_base(images, reference, platform=inputs.platform, layers=layers)
     packages = select_packages(lock, dev=inputs.config.python.dev, facts=facts)
     packages, more = locate_wheels(packages, inputs.source.tree, lock_path=lock.path)
     findings += more + check_target(lock, facts) + check_selection(packages, lock)

@@ -6,11 +6,12 @@ registries collect; never more of them than the plan allows the image to be.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self, cast
@@ -20,11 +21,12 @@ from hublish.builders.wheels import map_in_threads
 from hublish.core.building import LayerSummary, Progress, Step
 from hublish.core.ports import BlobPush, ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
-from hublish.errors import ImageInvalid
+from hublish.errors import ImageInvalid, LayerMissing, RegistryFailed
+from hublish.oci.layers import LayerBlob
 from hublish.oci.manifest import OCI_MANIFEST, Descriptor, make_digest
 
-# Few: the processors are busy with other layers meanwhile.
-_CONNECTIONS_AHEAD = 3
+# Layers that stand there already only wait for an answer; of those that are sent, a few keep the processors busy enough.
+_CONNECTIONS_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +47,10 @@ class _Blob:
 
 
 class PushAhead:
-    """Pushes layers as they are finished, before the image is whole.
+    """Pushes layers as they are finished or found, before the image is whole.
 
     Args:
+        images: where layers of earlier builds are copied from, if they can be mounted nowhere.
         output: where they are written to.
         target: the repository.
         limit_bytes: what is pushed ahead at most.
@@ -55,8 +58,15 @@ class PushAhead:
     """
 
     def __init__(
-        self, *, output: ImageWriter, target: Reference, limit_bytes: int, verify_running: Callable[[], None]
+        self,
+        *,
+        images: ImageReader,
+        output: ImageWriter,
+        target: Reference,
+        limit_bytes: int,
+        verify_running: Callable[[], None],
     ) -> None:
+        self._images = images
         self._output = output
         self._target = target
         self._left_bytes = limit_bytes
@@ -77,6 +87,24 @@ class PushAhead:
             self._left_bytes -= size_bytes
             self._begun[digest] = self._pool.submit(self._push, layer)
 
+    def settle(self, layers: Sequence[BuiltLayer]) -> frozenset[str]:
+        """Wait until layers of earlier builds stand at the target.
+
+        Returns:
+            Digests of those that lie nowhere any more, which may then be begun anew.
+        """
+        for layer in layers:
+            if layer.blob.digest not in self._begun:
+                self._begun[layer.blob.digest] = self._pool.submit(self._push, layer)
+        lost: set[str] = set()
+        for digest in {layer.blob.digest for layer in layers}:
+            try:
+                self._begun[digest].result()
+            except LayerMissing:
+                del self._begun[digest]
+                lost.add(digest)
+        return frozenset(lost)
+
     def find(self, digest: str) -> Future[BlobPush] | None:
         """What became of a layer, or None when it was not begun."""
         return self._begun.get(digest)
@@ -87,8 +115,35 @@ class PushAhead:
             self._target,
             digest=layer.blob.digest,
             size_bytes=layer.blob.size_bytes,
-            open_body=lambda: layer.path.open("rb"),
+            open_body=lambda: open_layer_body(layer, self._images),
+            mount_from=layer.places,
         )
+
+
+def open_layer_body(layer: BuiltLayer, images: ImageReader) -> BinaryIO:
+    """Open the bytes of a layer: this machine's, which count if they are what they were, else those of another place.
+
+    Raises:
+        LayerMissing: it lies nowhere any more.
+    """
+    if not layer.kept:
+        return layer.path.open("rb")
+    if _is_whole(layer.path, layer.blob):
+        return layer.path.open("rb")
+    for place in layer.places:
+        with suppress(RegistryFailed):
+            return open_until_closed(images.open_blob(place, layer.blob.digest))
+    raise LayerMissing(f"the layer {layer.title} of an earlier build lies nowhere any more", hint="Build again.")
+
+
+def _is_whole(path: Path, blob: LayerBlob) -> bool:
+    try:
+        if path.stat().st_size != blob.size_bytes:
+            return False
+        with path.open("rb") as stream:
+            return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest() == blob.digest
+    except OSError:
+        return False
 
 
 def push_image(
@@ -163,8 +218,8 @@ def _list_blobs(image: Image, images: ImageReader) -> list[_Blob]:
     def open_base(descriptor: Descriptor) -> Callable[[], BinaryIO]:
         return lambda: open_until_closed(images.open_blob(base.reference, descriptor.digest))
 
-    def open_file(path: Path) -> Callable[[], BinaryIO]:
-        return lambda: path.open("rb")
+    def open_one(layer: BuiltLayer) -> Callable[[], BinaryIO]:
+        return lambda: open_layer_body(layer, images)
 
     return [
         *(
@@ -172,7 +227,7 @@ def _list_blobs(image: Image, images: ImageReader) -> list[_Blob]:
             for layer in base.manifest.layers
         ),
         *(
-            _Blob(title=layer.title, descriptor=layer.descriptor, open_body=open_file(layer.path))
+            _Blob(title=layer.title, descriptor=layer.descriptor, open_body=open_one(layer), mount_from=layer.places)
             for layer in image.layers
         ),
         _Blob(title="config", descriptor=image.config, open_body=lambda: io.BytesIO(image.config_body)),

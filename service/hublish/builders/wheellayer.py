@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hublish.builders.bytecodecache import BytecodeCache, make_bytecode_key
+from hublish.builders.contents import WheelContents
 from hublish.builders.environment import TargetEnvironment
 from hublish.builders.layertree import LayerTree, open_layer_file
 from hublish.builders.wheelfile import CheckedWheel, open_wheel
@@ -32,14 +33,6 @@ class WheelLayerJob:
     folder: Path
     hashes: tuple[str, ...] = ()
     cache: BytecodeCache | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelContents:
-    """What one wheel brought: its file name, and `(absolute path, short hash)` of each file."""
-
-    wheel: str
-    files: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

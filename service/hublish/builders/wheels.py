@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -18,8 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.targettags import make_tag_ranks
-from hublish.core.lock import ANY_SOURCE
-from hublish.core.lockfile import IndexSource, LockedPackage
+from hublish.core.lock import ANY_SOURCE, IndexSource, LockedPackage
 from hublish.core.ports import IndexFile, PackageIndex
 from hublish.errors import WheelMissing, clip
 
@@ -28,14 +26,23 @@ _Result = TypeVar("_Result")
 # Index and file requests wait for the network nearly all of their time.
 CONNECTIONS = 8
 _UNKNOWN = "the index does not know it"
+MISSING_HINT = (
+    "Pin a version that has a wheel for the base's Python and platform, or publish a wheel to an index and lock again."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenWheel:
-    """The file that is installed for a package."""
+    """The file that is installed for a package.
+
+    Attributes:
+        package: as locked.
+        source: the index that lists the file; None for one that an earlier build chose, which no index was asked for.
+        file: as the index lists it; of an earlier build's, only name and hash are known.
+    """
 
     package: LockedPackage
-    source: IndexSource
+    source: IndexSource | None
     file: IndexFile
 
     @property
@@ -50,11 +57,10 @@ class ChosenWheel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedWheel:
-    """A chosen wheel that lies on this machine."""
+class SizedWheel:
+    """A chosen wheel and the size of the archive."""
 
     chosen: ChosenWheel
-    path: Path
     size_bytes: int
 
 
@@ -82,12 +88,35 @@ def choose_wheels(
         WheelMissing: at least one package has no file that fits; the message lists all of them with the reason.
         IndexFailed: an index could not be asked.
     """
+    choices = list_choices(packages, sources=sources, facts=facts, index=index)
+    missing = [f"{package.name} {package.version}: {choice}" for package, choice in choices if isinstance(choice, str)]
+    if missing:
+        raise WheelMissing(
+            f"no wheel fits {len(missing)} of {len(packages)} packages: " + "; ".join(missing), hint=MISSING_HINT
+        )
+    chosen = tuple(choice for _, choice in choices if isinstance(choice, ChosenWheel))
+    for choice in chosen:
+        if choice.file.yanked is not None:
+            reason = clip(choice.file.yanked) or "no reason given"
+            log(f"warning: {choice.title} was yanked from the index ({reason}); the lock pins it, so it is used")
+    return chosen
+
+
+def list_choices(
+    packages: Sequence[LockedPackage], *, sources: Sequence[IndexSource], facts: BaseFacts, index: PackageIndex
+) -> list[tuple[LockedPackage, ChosenWheel | str]]:
+    """Choose the file of every package, or say why none can be used; as `choose_wheels`.
+
+    Raises:
+        IndexFailed: an index could not be asked.
+    """
+    if not packages:
+        return []
     ranks = make_tag_ranks(facts)
-    by_name = {source.name: source for source in sources}
 
     def choose(package: LockedPackage) -> ChosenWheel | str:
         reasons: list[str] = []
-        for source in sources if package.source == ANY_SOURCE else filter(None, [by_name.get(package.source)]):
+        for source in find_sources(package, sources):
             files = index.list_files(source, package.name)
             choice = choose_file(package, source, files, ranks=ranks, python=facts.python_full_version)
             if isinstance(choice, ChosenWheel):
@@ -98,24 +127,14 @@ def choose_wheels(
             return f"its index {clip(package.source)!r} is not in the lock"
         return next((reason for reason in reasons if reason != _UNKNOWN), _UNKNOWN)
 
-    choices = map_in_threads(choose, packages)
-    missing = [
-        f"{package.name} {package.version}: {choice}"
-        for package, choice in zip(packages, choices, strict=True)
-        if isinstance(choice, str)
-    ]
-    if missing:
-        raise WheelMissing(
-            f"no wheel fits {len(missing)} of {len(packages)} packages: " + "; ".join(missing),
-            hint="Pin a version that has a wheel for the base's Python and platform, or publish a wheel to an index "
-            "and lock again.",
-        )
-    chosen = tuple(choice for choice in choices if isinstance(choice, ChosenWheel))
-    for choice in chosen:
-        if choice.file.yanked is not None:
-            reason = clip(choice.file.yanked) or "no reason given"
-            log(f"warning: {choice.title} was yanked from the index ({reason}); the lock pins it, so it is used")
-    return chosen
+    return list(zip(packages, map_in_threads(choose, packages), strict=True))
+
+
+def find_sources(package: LockedPackage, sources: Sequence[IndexSource]) -> tuple[IndexSource, ...]:
+    """The indexes that a package may come from, in the order they are asked."""
+    if package.source == ANY_SOURCE:
+        return tuple(sources)
+    return tuple(source for source in sources if source.name == package.source)[:1]
 
 
 def choose_file(
@@ -171,39 +190,6 @@ def _allows_python(file: IndexFile, python: str) -> bool:
         return SpecifierSet(file.requires_python).contains(python, prereleases=True)
     except InvalidSpecifier:
         return True
-
-
-def fetch_wheels(
-    chosen: Sequence[ChosenWheel],
-    *,
-    index: PackageIndex,
-    done: Callable[[FetchedWheel], None],
-    cancelled: Callable[[], None],
-) -> tuple[FetchedWheel, ...]:
-    """Fetch all chosen files, several at once, the largest first: their layers take longest.
-
-    Args:
-        chosen: from `choose_wheels`.
-        index: verifies each file against its hash.
-        done: told after each file, from several threads.
-        cancelled: raises when the build is to stop; asked before each file.
-
-    Raises:
-        WheelInvalid: other bytes than the lock's hash says.
-        WheelMissing: a file is gone.
-        IndexFailed: the index could not be asked.
-    """
-
-    def fetch(choice: ChosenWheel) -> FetchedWheel:
-        cancelled()
-        path = index.fetch_file(choice.source, choice.file)
-        wheel = FetchedWheel(chosen=choice, path=path, size_bytes=path.stat().st_size)
-        done(wheel)
-        return wheel
-
-    largest_first = sorted(range(len(chosen)), key=lambda number: -(chosen[number].file.size_bytes or 0))
-    fetched = dict(zip(largest_first, map_in_threads(fetch, [chosen[number] for number in largest_first]), strict=True))
-    return tuple(fetched[number] for number in range(len(chosen)))
 
 
 def map_in_threads(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:

@@ -7,16 +7,19 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hublish.builders.planner import Planned
-from hublish.cli.house import House, Workbench, WorkbenchChoice
-from hublish.cli.screen import Screen
+from hublish.cli.house import WorkbenchChoice
 from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
-from hublish.core.ports import Source
 from hublish.errors import clip
+
+if TYPE_CHECKING:
+    from hublish.builders.planner import Planned
+    from hublish.cli.house import House, Workbench
+    from hublish.cli.screen import Screen
+    from hublish.core.ports import Source
 
 DEFAULT_REGISTRY = "localhost"
 FALLBACK_NAME = "image"

@@ -10,9 +10,8 @@ from typing import Any
 
 import typer
 import typer.core
-import typer.main
 
-from hublish.cli.app import app
+from hublish.cli.app import TABLE
 from hublish.cli.exit_codes import MEANINGS
 
 INTRODUCTION = """# Command line
@@ -45,14 +44,13 @@ A wrong command line (exit code 2 from the parser) prints its usage on stderr an
 def render_reference() -> str:
     """Render the whole page as Markdown."""
     codes = "".join(f"| {int(code)} | {meaning} |\n" for code, meaning in MEANINGS.items())
-    root = typer.main.get_command(app)
-    sections = "".join(_render_command(names, command) for names, command in _walk(("hublish",), root))
+    walked = (found for name, row in TABLE.items() for found in _walk(("hublish", name), row.load()))
+    sections = "".join(_render_command(names, command) for names, command in walked)
     return f"{INTRODUCTION}{codes}{sections}"
 
 
 def _walk(names: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    if len(names) > 1:
-        yield names, command
+    yield names, command
     for name, child in getattr(command, "commands", {}).items():
         yield from _walk((*names, name), child)
 

@@ -35,9 +35,11 @@ Examples:
   hublish runs show 5f7c0d1f9b3a4e6d8c2b7a90e1d3f542 --log
 """
 DEFAULT_LIMIT = 20
+commands = typer.Typer(name="runs", help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 _STYLES = {RunState.DELIVERED: "green", RunState.FAILED: "red", RunState.DENIED: "yellow"}
 
 
+@commands.command("list", help=LIST_HELP)
 def list_runs(
     context: typer.Context,
     *,
@@ -75,6 +77,7 @@ def make_table(runs: Sequence[Run]) -> Table:
     return table
 
 
+@commands.command("show", help=SHOW_HELP)
 def show_run(
     context: typer.Context,
     run_id: Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `runs list` prints it.")],

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from hublish.core.building import BuildRequest, EngineStatus, Progress
-from hublish.core.lockfile import IndexSource
+from hublish.core.lock import IndexSource
 from hublish.core.plan import Strategy
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository, ResolvedRef
@@ -33,7 +33,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobPush:
-    """How a blob got to where it is: `transfer` is "present", "mounted", "uploaded" or "written" (a layout); its bytes."""
+    """How a blob got to where it is: `transfer` is "present", "mounted", "uploaded" or "written" (no registry); its bytes."""
 
     transfer: str
     uploaded_bytes: int
@@ -108,6 +108,9 @@ class PackageIndex(Protocol):
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
         """Fetch a file into the cache, verified against `file.sha256`; returns its path, named `file.filename`."""
+
+    def find_file(self, file: IndexFile) -> Path | None:
+        """A file that was fetched before, by name, hash and size; None when it is not in the cache. Asks nobody."""
 
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         """The METADATA of a wheel that was not fetched; None when the index has none to give.

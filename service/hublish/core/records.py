@@ -6,6 +6,7 @@ the archive, and neither is ever asked for the other's part.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -228,6 +229,9 @@ class ImageRecords(Protocol):
 
     def find_image(self, name: str, digest: str) -> ImageRecord | None:
         """A delivered image by its digest."""
+
+    def hold_repository(self, name: str) -> AbstractContextManager[None]:
+        """Keep every other run from moving tags of a repository of images; DatabaseFailed, transient, after minutes."""
 
     def find_release(self, name: str, tag: str) -> str | None:
         """The release a floating tag was last moved to by us."""

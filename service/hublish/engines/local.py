@@ -1,12 +1,11 @@
 """The engine inside the service: layered builds in threads of this process. It never runs anything of a repository.
 
-What it knows is gone when the process ends; whoever asks for a run it never heard of starts it anew, and the memo of
-finished layers makes that cheap.
+What it knows is gone when the process ends; whoever asks for a run it never heard of starts it anew, and what builds leave
+in their cache makes that cheap.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 import traceback
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hublish.builders.layered import build_layered
+from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Progress, Step
 from hublish.core.plan import Plan, Strategy, make_build_key
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, PackageIndex, Source, SourceFetcher
@@ -28,7 +28,6 @@ from hublish.errors import BuildCancelled, BuildFailed, HublishError, SourceInva
 LAST_LINES = 20
 MESSAGE_LIMIT = 4000
 ENDED_RUNS_KEPT = 500
-MEMO_NAME_DIGITS = 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +67,7 @@ class LocalEngine:
         images: where bases are read from.
         output: where images are pushed to.
         index: where wheels come from.
-        workspace: folder for finished layers and facts of bases.
+        caches: what builds share, and the folder where it lies.
         workers: processes of one build.
         slots: builds at the same time; more wait in the order they came.
         clock: seconds that only go up.
@@ -81,7 +80,7 @@ class LocalEngine:
         images: ImageReader,
         output: ImageWriter,
         index: PackageIndex,
-        workspace: Path,
+        caches: OwnerCaches,
         workers: int,
         slots: int,
         clock: Callable[[], float] = time.monotonic,
@@ -90,7 +89,7 @@ class LocalEngine:
         self._images = images
         self._output = output
         self._index = index
-        self._workspace = workspace
+        self._caches = caches
         self._workers = workers
         self._clock = clock
         self._pool = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="build")
@@ -175,7 +174,7 @@ class LocalEngine:
 
     def _build(self, run: _Run) -> BuildSucceeded:
         plan = run.request.plan
-        started = self._clock()
+        started, target = self._clock(), _find_target(run.request)
         if self._should_stop(run):
             raise BuildCancelled("the build was stopped before it began")
         source = self._fetch_source(run)
@@ -185,14 +184,16 @@ class LocalEngine:
             source=source,
             images=self._images,
             output=self._output,
-            target=_find_target(run.request),
+            target=target,
             index=self._index,
-            workspace=self._workspace,
+            workspace=self._caches.workspace,
             workers=self._workers,
             log=run.tell,
             progress=run.advance,
             cancelled=lambda: self._should_stop(run),
-            memo_name=_make_memo_name(run.request),
+            cache=self._caches.open(
+                owner=_find_owner(run.request), trust=plan.trust, repositories=(target, *run.request.siblings)
+            ),
             clock=self._clock,
         )
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
@@ -239,10 +240,9 @@ def _verify_source(source: Source, plan: Plan) -> None:
         )
 
 
-def _make_memo_name(request: BuildRequest) -> str:
-    """The owner, as a name of a folder: what one owner's builds left is never taken for another's."""
-    owner = "" if request.repository is None else request.repository.owner.lower()
-    return hashlib.sha256(owner.encode()).hexdigest()[:MEMO_NAME_DIGITS]
+def _find_owner(request: BuildRequest) -> str:
+    """Whose builds share a cache: GitHub does not tell names by their case."""
+    return OWN if request.repository is None else request.repository.owner.lower()
 
 
 def _find_target(request: BuildRequest) -> Reference:

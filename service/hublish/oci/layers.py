@@ -13,17 +13,21 @@ import gzip
 import hashlib
 import io
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from posixpath import dirname
 from typing import BinaryIO, cast
 
-from hublish.errors import BaseUnsupported, ImageInvalid, clip
+from hublish.errors import ImageInvalid, clip
 from hublish.oci.gzip_members import GzipMembers
 from hublish.oci.manifest import Compression
 from hublish.oci.tar_header import render_tar_header
+from hublish.oci.zstd_stream import STREAM_BROKEN, open_zstd
 
 WHITEOUT_PREFIX = ".wh."
+# What reading a layer raises where its blob cannot be unpacked.
+STREAM_ERRORS: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, STREAM_BROKEN)
 _BLOCK_BYTES = 512
 _READ_BYTES = 1 << 20
 
@@ -190,16 +194,9 @@ class LayerWriter:
 
 
 def open_layer(blob: BinaryIO, compression: Compression) -> BinaryIO:
-    """Open the tar stream of a layer's blob.
-
-    Raises:
-        BaseUnsupported: the layer is compressed by zstd, which this builder does not read.
-    """
+    """Open the tar stream of a layer's blob; reading it raises one of `STREAM_ERRORS` where the blob is broken."""
     if compression is Compression.ZSTD:
-        raise BaseUnsupported(
-            "the base has a layer compressed by zstd; this builder reads gzip and plain tar",
-            hint="Push the base with gzip layers, for example by `skopeo copy --dest-compress-format gzip`.",
-        )
+        return open_zstd(blob)
     if compression is Compression.NONE:
         return blob
     return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=blob)), _READ_BYTES))

@@ -156,20 +156,21 @@ class Preparation:
     ) -> tuple[PreparedImage, tuple[Finding, ...]]:
         services, policy = self._services, self._services.policy
         self._verify_target(trigger, image.reference)
+        trust = Trust.PULL_REQUEST if ref.kind is RefKind.PULL_REQUEST else Trust.OWNER
         planned = make_plan(
             PlanInputs(
                 source=source,
                 config=config,
                 image=image,
                 bases=policy.bases,
-                trust=Trust.PULL_REQUEST if ref.kind is RefKind.PULL_REQUEST else Trust.OWNER,
+                trust=trust,
                 source_repo_id=trigger.repository.id,
                 target_repository=image.reference.name,
                 hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
                 default_index=policy.default_index,
             ),
             images=services.images,
-            facts_cache=policy.facts_cache,
+            layers=services.caches.open(owner=trigger.repository.owner.lower(), trust=trust).layers,
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)

@@ -48,6 +48,7 @@ def publish_image(services: Services, run: Run, ref: ResolvedRef, image: Prepare
     Raises:
         NotAllowed: the image's repository belongs to another source repository.
         RegistryFailed: the registry refused, or holds another digest than the build reported.
+        DatabaseFailed: another run is still setting tags of the same repository.
     """
     trigger = parse_value(Trigger, run.trigger)
     record = services.builds.read_build(build)
@@ -56,7 +57,11 @@ def publish_image(services: Services, run: Run, ref: ResolvedRef, image: Prepare
     outcome = record.outcome
     repository = parse_reference(image.name)
     verify_owner(services, repository, trigger, claim=True)
-    tags, kept = _set_tags(services, repository, image, outcome.digest, release=ref.name, prerelease=trigger.prerelease)
+    # Between the look at a floating tag and its move no other release may do the same: the older one would win.
+    with services.image_records.hold_repository(image.name):
+        tags, kept = _set_tags(
+            services, repository, image, outcome.digest, release=ref.name, prerelease=trigger.prerelease
+        )
     services.image_records.record_image(
         image.name,
         ImageRecord(digest=outcome.digest, size_bytes=outcome.size_bytes, packages=outcome.packages, commit=ref.sha),

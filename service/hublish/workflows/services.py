@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
+from hublish.builders.ownercache import OwnerCaches
 from hublish.core.consent import HubRule
 from hublish.core.github_ports import Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
@@ -51,7 +51,6 @@ class Policy:
         hubs: by name.
         build_seconds: ceiling over a config's time limit.
         image_bytes: ceiling over a config's size limit.
-        facts_cache: folder of what was read from base images.
         default_index: simple API for locks that name no index; "" for none.
     """
 
@@ -62,7 +61,6 @@ class Policy:
     hubs: Mapping[str, Hub]
     build_seconds: int
     image_bytes: int
-    facts_cache: Path
     default_index: str = ""
 
 
@@ -83,6 +81,7 @@ class Services:
     steps: StepRecords
     builds: BuildRecords
     image_records: ImageRecords
+    caches: OwnerCaches
     policy: Policy
     now: Callable[[], datetime]
     make_run_id: Callable[[], str]

@@ -12,6 +12,7 @@ import pytest
 
 from hublish.adapters.index import IndexRule, IndexTiming, read_pip_configuration
 from hublish.core.ports import IndexFile, PackageIndex
+from hublish.network import Network
 from tests.contract.index.parts import SOURCE, MakeIndex, list_cached
 from tests.sandbox.index import PackageIndexSandbox
 from tests.sandbox.wheels import PLACEHOLDER_HOST
@@ -120,7 +121,7 @@ def test_index_of_this_machine_is_read(make_index: MakeIndex) -> None:
     assert pip is not None, "pip is configured for no index"
     index = make_index(
         rules={PLACEHOLDER_HOST: IndexRule(mirror=pip.index_url, plain_http=True)},
-        ca_file=pip.ca_file,
+        network=Network(ca_file=pip.ca_file),
         timing=IndexTiming(page_seconds=60, file_seconds=60),
     )
     wheels = [file for file in index.list_files(SOURCE, "six") if file.filename == "six-1.16.0-py2.py3-none-any.whl"]

@@ -9,7 +9,9 @@ import pytest
 
 from hublish.adapters.index import IndexRule
 from hublish.core.ports import IndexFile
+from hublish.core.proxy import Proxies, Proxy
 from hublish.errors import IndexFailed, NotAllowed
+from hublish.network import Network
 from tests.contract.index.parts import SOURCE, MakeIndex
 from tests.sandbox.index import PackageIndexSandbox
 from tests.sandbox.index_faults import Fault
@@ -139,8 +141,10 @@ def test_proxy_is_asked(sandbox: PackageIndexSandbox, make_index: MakeIndex) -> 
     """With a proxy the whole URL goes there; hosts of `no_proxy` are asked directly."""
     sandbox.add_wheel("demo", "1.0")
     rules = {PLACEHOLDER_HOST: IndexRule(mirror="http://far.example.com/simple", plain_http=True)}
-    make_index(rules=rules, proxy=f"http://{sandbox.host}").list_files(SOURCE, "demo")
-    make_index(proxy="http://127.0.0.1:9", no_proxy=("127.0.0.1",)).list_files(SOURCE, "demo")
+    through = Proxies(http=Proxy(url=f"http://{sandbox.host}"))
+    nowhere = Proxies(http=Proxy(url="http://127.0.0.1:9"), direct=("127.0.0.1",))
+    make_index(rules=rules, network=Network(proxies=through)).list_files(SOURCE, "demo")
+    make_index(network=Network(proxies=nowhere)).list_files(SOURCE, "demo")
 
     assert [call.path for call in sandbox.calls] == ["http://far.example.com/simple/demo/", "/simple/demo/"]
 
@@ -148,8 +152,9 @@ def test_proxy_is_asked(sandbox: PackageIndexSandbox, make_index: MakeIndex) -> 
 def test_proxy_is_no_way_to_private_addresses(make_index: MakeIndex) -> None:
     """An address written as such is refused although the proxy would connect."""
     file = IndexFile(filename="a.whl", url="https://169.254.169.254/a.whl", sha256="0" * 64, size_bytes=None)
+    nowhere = Proxies(https=Proxy(url="http://127.0.0.1:9"))
     with pytest.raises(NotAllowed) as caught:
-        make_index(proxy="http://127.0.0.1:9").fetch_file(SOURCE, file)
+        make_index(network=Network(proxies=nowhere)).fetch_file(SOURCE, file)
 
     assert caught.value.message.startswith("169.254.169.254 has a private address")
 
@@ -160,7 +165,7 @@ def test_own_certificate_authority_is_trusted_when_named(tmp_path: Path, make_in
     with PackageIndexSandbox.start(tmp_path / "tls", tls=(certificate, key)) as secure:
         secure.add_wheel("demo", "1.0")
         rules = {PLACEHOLDER_HOST: IndexRule(mirror=secure.url)}
-        files = make_index(rules=rules, ca_file=certificate).list_files(SOURCE, "demo")
+        files = make_index(rules=rules, network=Network(ca_file=certificate)).list_files(SOURCE, "demo")
         with pytest.raises(IndexFailed) as caught:
             make_index(rules=rules).list_files(SOURCE, "demo")
 

@@ -20,7 +20,8 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.syntax import Syntax
 
-from hublish import bootstrap, settings
+from hublish import settings
+from hublish.bootstrap.records import open_records
 from hublish.core.measures import render_bytes
 from hublish.core.records import Run
 from hublish.core.status import RunState
@@ -111,7 +112,7 @@ def _publish(console: Console, github: GitHubSandbox, service: Service) -> Run:
         raise DemoFailed(f"the release made no tag {RELEASE}")
     road = Road(
         github=github,
-        records=bootstrap.open_records(loaded),
+        records=open_records(loaded),
         console=console,
         release_id=release_id,
         sha=sha,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import requests
+import urllib3.exceptions
 from github import GithubException
 
 from hublish.adapters.github.failures import make_failure
@@ -92,8 +92,8 @@ def test_a_refusal_without_a_reason_says_what_to_check(status: int) -> None:
 @pytest.mark.parametrize(
     ("cause", "kind"),
     [
-        (requests.ConnectTimeout("x"), "no answer in time (ConnectTimeout)"),
-        (requests.ConnectionError("secret-in-url"), "the connection failed (ConnectionError)"),
+        (urllib3.exceptions.ConnectTimeoutError("x"), "no answer in time (ConnectTimeoutError)"),
+        (urllib3.exceptions.ProtocolError("secret-in-url"), "the connection failed (ProtocolError)"),
     ],
 )
 def test_no_answer_may_pass(cause: Exception, kind: str) -> None:

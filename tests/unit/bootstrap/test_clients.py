@@ -8,11 +8,20 @@ import pytest
 
 from hublish.adapters.index import IndexRule
 from hublish.adapters.registry import RegistryRule
-from hublish.bootstrap.clients import make_bases, make_hub, make_index_rules, make_namespaces, make_registry_rules
+from hublish.bootstrap.clients import (
+    make_bases,
+    make_index_rules,
+    make_namespaces,
+    make_network,
+    make_registry_rules,
+)
+from hublish.bootstrap.hubs import make_hub
 from hublish.core.consent import HubRule
+from hublish.core.proxy import Proxies, Proxy
 from hublish.core.reference import parse_reference
 from hublish.errors import SettingsInvalid
-from hublish.settings import Settings, parse_settings
+from hublish.network import Network
+from hublish.settings import ProxySettings, Settings, parse_settings
 from hublish.workflows.services import Hub
 
 SETTINGS = b"""\
@@ -99,3 +108,57 @@ def test_base_that_is_no_reference_names_its_key() -> None:
     """The operator finds the place."""
     with pytest.raises(SettingsInvalid, match=r"^bases\.3\.11: "):
         make_bases({"3.11": "registry.example.org/Base"})
+
+
+def test_way_out_is_what_the_settings_say(settings: Settings, tmp_path: Path) -> None:
+    """One for every client; the login comes from its file and is no part of a URL."""
+    login = tmp_path / "login"
+    login.write_text("robot:hunter2\n")
+    proxy = ProxySettings(https="http://a.example.org:3128", http="b.example.org", no_proxy=["c"], auth_file=login)
+    behind = settings.model_copy(update={"ca_file": tmp_path / "ca.pem", "proxy": proxy})
+    expected = Network(
+        ca_file=tmp_path / "ca.pem",
+        proxies=Proxies(
+            https=Proxy(url="http://a.example.org:3128", login="robot:hunter2"),
+            http=Proxy(url="http://b.example.org", login="robot:hunter2"),
+            direct=("c",),
+        ),
+    )
+
+    assert make_network(behind) == expected
+    assert make_network(settings) == Network()
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message"),
+    [
+        (ProxySettings(https="http://robot:hunter2@a.example.org"), "proxy.https holds a login"),
+        (ProxySettings(http="socks5://a"), "proxy.http: expected the URL of an HTTP proxy, got 'socks5://a'"),
+        (
+            ProxySettings(auth_file=Path("/nowhere")),
+            "proxy.auth_file: /nowhere cannot be read: No such file or directory",
+        ),
+        (ProxySettings(auth_file=Path("{tmp}/bytes")), "proxy.auth_file: {tmp}/bytes cannot be read: it is not UTF-8"),
+        (
+            ProxySettings(auth_file=Path("{tmp}/lines")),
+            "proxy.auth_file: expected one line `user:password` in {tmp}/lines",
+        ),
+        (
+            ProxySettings(auth_file=Path("{tmp}/user")),
+            "proxy.auth_file: expected one line `user:password` in {tmp}/user",
+        ),
+    ],
+)
+def test_unusable_proxy_is_refused_with_its_key(
+    settings: Settings, tmp_path: Path, proxy: ProxySettings, message: str
+) -> None:
+    """And without its login."""
+    for name, body in (("bytes", b"\xff"), ("lines", b"robot:hunter2\nX-Evil: 1"), ("user", b"hunter2")):
+        (tmp_path / name).write_bytes(body)
+    if proxy.auth_file is not None:
+        proxy = proxy.model_copy(update={"auth_file": Path(str(proxy.auth_file).replace("{tmp}", str(tmp_path)))})
+    with pytest.raises(SettingsInvalid) as caught:
+        make_network(settings.model_copy(update={"proxy": proxy}))
+
+    assert caught.value.message == message.replace("{tmp}", str(tmp_path))
+    assert "hunter2" not in caught.value.message

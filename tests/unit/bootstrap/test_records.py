@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hublish.bootstrap import open_records
+from hublish.bootstrap.records import open_records
 from hublish.errors import DatabaseFailed
 from hublish.settings import Settings, parse_settings
 from tests.unit.workflows.parts import AT, RUN_ID, make_run

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hublish.adapters.layout import OCILayout
-from hublish.bootstrap import Workbench, WorkbenchOptions, open_workbench
+from hublish.bootstrap.workbench import Workbench, WorkbenchOptions, find_network, open_workbench
 from hublish.builders.planner import Planned
 from hublish.core.config import Config
+from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Strategy, Trust
-from hublish.core.reference import Reference, parse_reference
+from hublish.core.proxy import Proxies, Proxy
+from hublish.core.reference import Reference
 from hublish.errors import BuildFailed, ReferenceInvalid, SettingsInvalid, StrategyUnavailable
-from hublish.oci.manifest import parse_manifest
-from tests.fakes import TINY_BASE, FakeImages, make_tar
+from hublish.network import Network
+from hublish.settings import parse_settings
+from tests.base_layout import write_base_layout
 from tests.sandbox.wheels import make_lock
 
+NAME = Reference(registry="registry.example.org", repository="team/ts", tag="v1")
 CONFIG = "version: 1\nimage: {name: registry.example.org/team/ts}\n"
-ANYWHERE = Reference(registry="registry.example.org", repository="base")
+SETTINGS = """\
+github: {app_id: 1, private_key_file: key.pem, webhook_secret_files: [secret]}
+public_url: https://hublish.example.com
+data: data
+database: sqlite:///hublish.sqlite
+"""
 
 
 def open_bench(tmp_path: Path, *, bases: Mapping[str, str] | None = None) -> Workbench:
@@ -41,19 +49,7 @@ def open_bench(tmp_path: Path, *, bases: Mapping[str, str] | None = None) -> Wor
 @pytest.fixture
 def layout(tmp_path: Path) -> Path:
     """A layout that holds the tiny base and nothing else."""
-    images, folder = FakeImages(), tmp_path / "base"
-    digest = images.add_image(ANYWHERE.with_tag("3.11"), [make_tar(TINY_BASE)])
-    manifest = images.fetch_manifest(ANYWHERE.with_digest(digest))
-    assert manifest is not None
-    writer = OCILayout(folder)
-    parsed = parse_manifest(manifest.body)
-    for descriptor in (parsed.config, *parsed.layers):
-        body = images.blobs[ANYWHERE.name, descriptor.digest]
-        writer.ensure_blob(
-            ANYWHERE, digest=descriptor.digest, size_bytes=len(body), open_body=lambda body=body: io.BytesIO(body)
-        )
-    writer.ensure_manifest(ANYWHERE.with_tag("latest"), body=manifest.body, media_type=manifest.media_type)
-    return folder
+    return write_base_layout(tmp_path / "base")
 
 
 @pytest.fixture
@@ -128,7 +124,8 @@ def test_dockerfile_is_not_built_here(tmp_path: Path, repository: Path, layout: 
     assert made is not None
     with pytest.raises(StrategyUnavailable) as caught:
         bench.build(
-            made, bench.open_folder(repository), push=None, output=tmp_path / "out", log=print,
+            made, bench.open_folder(repository), log=print,
+            output=Output(kind=OutputKind.LAYOUT, reference=NAME, path=tmp_path / "out"),
             progress=lambda _progress: None, cancelled=lambda: False,
         )  # fmt: skip
 
@@ -136,15 +133,19 @@ def test_dockerfile_is_not_built_here(tmp_path: Path, repository: Path, layout: 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("both", [True, False])
-def test_build_goes_to_one_place(tmp_path: Path, repository: Path, layout: Path, *, both: bool) -> None:
-    """Neither to none nor to two."""
-    bench = open_bench(tmp_path)
-    made = plan(bench, repository, f"oci:{layout}").plan
-    assert made is not None
-    push = parse_reference("registry.example.org/team/ts:v1") if both else None
-    with pytest.raises(BuildFailed, match="either a reference to push to or a folder"):
-        bench.build(
-            made, bench.open_folder(repository), push=push, output=tmp_path / "out" if both else None, log=print,
-            progress=lambda _progress: None, cancelled=lambda: False,
-        )  # fmt: skip
+@pytest.mark.parametrize("named", [True, False])
+def test_way_out_is_the_settings_and_for_the_rest_the_environments(tmp_path: Path, *, named: bool) -> None:
+    """A user's variables count where the settings file says nothing."""
+    lines = "ca_file: /etc/ca.pem\nproxy: {https: 'http://named.example.org'}\n" if named else ""
+    environ = {"HTTPS_PROXY": "http://own.example.org", "HTTP_PROXY": "", "REQUESTS_CA_BUNDLE": "/home/ca.pem"}
+    options = WorkbenchOptions(
+        environ=environ, cache=tmp_path, plain_http=frozenset(), index_map={}, bases={}, workers=1,
+        settings=parse_settings(f"{SETTINGS}{lines}".encode(), path=tmp_path / "settings.yaml"),
+    )  # fmt: skip
+    expected = Network(
+        ca_file=Path("/etc/ca.pem" if named else "/home/ca.pem"),
+        proxies=Proxies(https=Proxy(url=f"http://{'named' if named else 'own'}.example.org")),
+    )
+
+    assert find_network(options) == expected
+    assert find_network(replace(options, settings=None)).ca_file == Path("/home/ca.pem")

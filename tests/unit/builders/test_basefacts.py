@@ -24,7 +24,7 @@ from hublish.builders.basepython import read_base_facts
 from hublish.core.reference import Reference
 from hublish.errors import BaseUnsupported, ImageInvalid
 from hublish.oci.manifest import OCI_INDEX, OCI_LAYER_GZIP, OCI_LAYER_PLAIN, OCI_LAYER_ZSTD, make_digest
-from tests.fakes import LIBC_BODY, PYTHON_BODY, TINY_BASE, FakeImages, make_tar
+from tests.fakes import COMPRESS, LIBC_BODY, PYTHON_BODY, TINY_BASE, FakeImages, make_tar
 from tests.unit.builders.samples import BASE
 
 PLATFORM = "linux/amd64"
@@ -232,11 +232,21 @@ def test_unknown_architecture_is_refused():
         read_base_facts(images, BASE, platform="linux/s390x")
 
 
-def test_plain_layers_are_read_and_zstd_is_refused():
-    """Plain tar is fine; zstd is named with a way out."""
-    assert read(TINY_BASE, media_type=OCI_LAYER_PLAIN).python_full_version == "3.11.2"
-    with pytest.raises(BaseUnsupported, match="zstd"):
-        read(TINY_BASE, media_type=OCI_LAYER_ZSTD)
+@pytest.mark.parametrize("media_type", [OCI_LAYER_GZIP, OCI_LAYER_PLAIN, OCI_LAYER_ZSTD])
+def test_layers_are_read_however_they_are_stored(media_type):
+    """gzip, plain tar and zstd give the same facts."""
+    expected = read(TINY_BASE)
+
+    assert read(TINY_BASE, media_type=media_type) == expected
+
+
+def test_zstd_bomb_is_refused(monkeypatch):
+    """A few bytes that unpack to more than a base may hold end the walk; they are never held in memory as a whole."""
+    monkeypatch.setattr(basescan, "STREAM_LIMIT_BYTES", 8 << 20)
+    bomb = {"/bomb": bytes(64 << 20)}
+
+    with pytest.raises(BaseUnsupported, match="unpacks to more than 8388608 bytes"):
+        read({**TINY_BASE, **bomb}, media_type=OCI_LAYER_ZSTD)
 
 
 def test_layer_that_is_no_tar_is_refused():
@@ -246,6 +256,14 @@ def test_layer_that_is_no_tar_is_refused():
 
     with pytest.raises(ImageInvalid, match="is no tar stream"):
         read_base_facts(images, BASE, platform=PLATFORM)
+
+
+def test_layer_that_is_no_zstd_is_refused(monkeypatch):
+    """The media type says zstd, the bytes are gzip."""
+    monkeypatch.setitem(COMPRESS, OCI_LAYER_ZSTD, COMPRESS[OCI_LAYER_GZIP])
+
+    with pytest.raises(ImageInvalid, match="is no tar stream"):
+        read(TINY_BASE, media_type=OCI_LAYER_ZSTD)
 
 
 @pytest.mark.parametrize(

@@ -152,40 +152,6 @@ def test_progress_ends_each_step_with_all_units(bench):
     assert last[Step.PUSH][0] == last[Step.PUSH][1]
 
 
-def test_second_build_takes_layers_from_the_memo(bench):
-    """Unchanged layers are neither made nor uploaded again."""
-    first = bench.build()
-    bench.source = FakeSource({"README.md": b"changed\n"})
-    bench.log.clear()
-
-    second = bench.build()
-
-    assert "2 layers of packages: 0 made, 2 kept from earlier builds" in bench.log
-    assert [layer.transfer for layer in second.layers] == ["present"] * 5 + ["uploaded"]
-    assert [layer.digest for layer in second.layers[:5]] == [layer.digest for layer in first.layers[:5]]
-
-
-def test_memo_that_lost_or_changed_its_blob_is_not_trusted(bench):
-    """A blob that is not what it was is made anew, with the same bytes."""
-    first = bench.build()
-    blobs = bench.folder / "workspace" / "blobs"
-    (blobs / first.layers[3].digest.removeprefix("sha256:")).write_bytes(b"other")
-    (blobs / first.layers[4].digest.removeprefix("sha256:")).unlink()
-    bench.log.clear()
-
-    second = bench.build()
-
-    assert second.digest == first.digest
-    assert "2 layers of packages: 2 made, 0 kept from earlier builds" in bench.log
-
-
-def test_pull_request_never_writes_the_memo(bench):
-    """Code that is not the owner's reads what is there and leaves nothing."""
-    bench.build(bench.plan(trust=Trust.PULL_REQUEST))
-
-    assert not (bench.folder / "workspace" / "layers").exists()
-
-
 def test_bytes_do_not_depend_on_target_owner_or_trust(bench):
     """The last three fields of a plan name the build and never change the image."""
     first = bench.build()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from hublish.builders.layering import (
@@ -15,8 +13,8 @@ from hublish.builders.layering import (
     LayerGroup,
     group_wheels,
 )
-from hublish.builders.wheels import ChosenWheel, FetchedWheel
-from hublish.core.lockfile import LockedPackage
+from hublish.builders.wheels import ChosenWheel, SizedWheel
+from hublish.core.lock import LockedPackage
 from hublish.core.ports import IndexFile
 from hublish.errors import BaseUnsupported
 from tests.unit.builders.samples import INDEX
@@ -24,11 +22,11 @@ from tests.unit.builders.samples import INDEX
 MEBIBYTE = 1 << 20
 
 
-def wheel(name: str, size_bytes: int) -> FetchedWheel:
+def wheel(name: str, size_bytes: int) -> SizedWheel:
     package = LockedPackage(name=name, version="1", hashes=(), source="index")
     file = IndexFile(filename=f"{name}.whl", url="", sha256=None, size_bytes=size_bytes)
     chosen = ChosenWheel(package=package, source=INDEX, file=file)
-    return FetchedWheel(chosen=chosen, path=Path(f"/{name}.whl"), size_bytes=size_bytes)
+    return SizedWheel(chosen=chosen, size_bytes=size_bytes)
 
 
 def test_big_wheels_stand_alone_and_buckets_come_last():
@@ -62,7 +60,7 @@ def test_order_of_the_input_does_not_matter():
     assert group_wheels(wheels, base_layers=1) == group_wheels(wheels[::-1], base_layers=1)
 
 
-def make_many(count: int) -> list[FetchedWheel]:
+def make_many(count: int) -> list[SizedWheel]:
     """Big wheels of many sizes, and enough small ones to fill every bucket."""
     big = [wheel(f"w{number}", MEBIBYTE * (1 + number % 9)) for number in range(count)]
     return [*big, *(wheel(f"small{number}", 1000) for number in range(100))]
@@ -122,19 +120,10 @@ def test_buckets_come_last_however_many_big_wheels_there_are():
     assert names == sorted(names)
 
 
-def stated(name: str, size_bytes: int | None) -> ChosenWheel:
-    package = LockedPackage(name=name, version="1", hashes=(), source="index")
-    return ChosenWheel(
-        package=package,
-        source=INDEX,
-        file=IndexFile(filename=f"{name}.whl", url="", sha256=None, size_bytes=size_bytes),
-    )
-
-
 def test_group_is_told_when_its_last_wheel_has_come():
     """A big wheel at once, a bucket when it is full."""
     wheels = [wheel("big", MEBIBYTE), *(wheel(name, 1000) for name in "abcdefghij")]
-    expected = ExpectedGroups([one.chosen for one in wheels], base_layers=1)
+    expected = ExpectedGroups([(one.chosen, one.size_bytes) for one in wheels], base_layers=1)
 
     told = [expected.add(one) for one in wheels]
 
@@ -145,7 +134,7 @@ def test_group_is_told_when_its_last_wheel_has_come():
 
 def test_index_that_states_no_sizes_leaves_the_big_ones_to_begin():
     """One unknown size could change every bucket, but hardly the layer of a big wheel."""
-    expected = ExpectedGroups([stated("a", None), stated("big", 2 * MEBIBYTE)], base_layers=1)
+    expected = ExpectedGroups([(wheel("a", 0).chosen, None), (wheel("big", 0).chosen, 2 * MEBIBYTE)], base_layers=1)
     big = wheel("big", 2 * MEBIBYTE)
 
     assert expected.add(wheel("a", 1000)) is None

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.builders.plancheck import check_hub_majors
 from hublish.builders.planner import PIP_HASH, PIP_VERSION, PlanInputs, make_plan, select_packages
 from hublish.builders.strategy import choose_strategy
 from hublish.core.config import Config, ImageConfig, PythonConfig
 from hublish.core.config_values import DockerfileConfig
 from hublish.core.finding import Severity
-from hublish.core.lockfile import Lock, LockedPackage
+from hublish.core.lock import Lock, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.reference import Reference
 from hublish.errors import BuildFailed
@@ -51,7 +52,7 @@ def plan(images: FakeImages, source: FakeSource, config: Config = CONFIG, *, cac
         source_repo_id=7,
         target_repository="registry.example.org/team/ts",
     )
-    return make_plan(inputs, images=images, facts_cache=cache)
+    return make_plan(inputs, images=images, layers=OwnerCaches(cache).open(owner=OWN, trust=Trust.OWNER).layers)
 
 
 def summarise(findings: tuple) -> list[tuple[str, str]]:
@@ -235,7 +236,7 @@ def test_facts_of_a_base_are_kept_by_digest(images, tmp_path):
 def test_damaged_facts_are_read_again(images, tmp_path):
     """A cache is never a reason to fail."""
     plan(images, make_source(NOTEBOOK), cache=tmp_path)
-    for path in tmp_path.iterdir():
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
         path.write_text("{")
 
     assert plan(images, make_source(NOTEBOOK), cache=tmp_path).plan is not None
@@ -345,7 +346,7 @@ def test_locked_jupyterhub_must_have_the_hubs_major(images, tmp_path, hubs, majo
         hub_majors=majors,
     )
 
-    planned = make_plan(inputs, images=images, facts_cache=tmp_path)
+    planned = make_plan(inputs, images=images, layers=OwnerCaches(tmp_path).open(owner=OWN, trust=Trust.OWNER).layers)
 
     assert summarise(planned.findings) == expected
 

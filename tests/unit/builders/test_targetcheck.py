@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.builders.planner import PlanInputs, Planned, make_plan, select_packages
 from hublish.builders.targetcheck import check_selection, check_target, find_fitting_base
 from hublish.core.config import Config, PythonConfig
-from hublish.core.lock import DEFAULT_SOURCE, IndexSource, LockKind
-from hublish.core.lockfile import Lock, LockedPackage
+from hublish.core.lock import DEFAULT_SOURCE, IndexSource, Lock, LockedPackage, LockKind
 from hublish.core.plan import Trust
 from hublish.core.reference import Reference
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
@@ -62,7 +62,7 @@ def plan(
         target_repository="registry.example.org/team/ts",
         default_index=default_index,
     )
-    return make_plan(inputs, images=images, facts_cache=cache)
+    return make_plan(inputs, images=images, layers=OwnerCaches(cache).open(owner=OWN, trust=Trust.OWNER).layers)
 
 
 def codes(planned: Planned) -> list[str]:

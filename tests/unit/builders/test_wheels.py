@@ -10,11 +10,10 @@ import pytest
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.basepython import read_base_facts
 from hublish.builders.targettags import make_tag_ranks
-from hublish.builders.wheels import choose_file, choose_wheels, fetch_wheels, map_in_threads
-from hublish.core.lock import ANY_SOURCE
-from hublish.core.lockfile import IndexSource, LockedPackage
+from hublish.builders.wheels import choose_file, choose_wheels, map_in_threads
+from hublish.core.lock import ANY_SOURCE, IndexSource, LockedPackage
 from hublish.core.ports import IndexFile
-from hublish.errors import BuildCancelled, WheelMissing
+from hublish.errors import WheelMissing
 from tests.fakes import FakeIndex
 from tests.unit.builders.samples import BASE, INDEX, Bench
 
@@ -208,34 +207,6 @@ def test_yanked_wheel_is_used_and_said(bench, facts):
     assert bench.log == [
         "warning: alpha 1.0 was yanked from the index (broken on Tuesdays); the lock pins it, so it is used"
     ]
-
-
-def test_wheels_are_fetched_in_the_order_of_the_choice(bench, facts):
-    """Several at once, but told and returned for each."""
-    for name in ("alpha", "beta", "gamma"):
-        bench.add_package(name)
-    chosen = choose_wheels(bench.packages, sources=(INDEX,), facts=facts, index=bench.index, log=bench.log.append)
-    told: list[str] = []
-
-    fetched = fetch_wheels(
-        chosen, index=bench.index, done=lambda wheel: told.append(wheel.chosen.title), cancelled=lambda: None
-    )
-
-    assert [wheel.path.name for wheel in fetched] == [f"{n}-1.0-py3-none-any.whl" for n in ("alpha", "beta", "gamma")]
-    assert sorted(told) == ["alpha 1.0", "beta 1.0", "gamma 1.0"]
-    assert all(wheel.size_bytes == wheel.path.stat().st_size for wheel in fetched)
-
-
-def test_cancel_stops_fetching(bench, facts):
-    """The question is asked before each file."""
-    bench.add_package("alpha")
-    chosen = choose_wheels(bench.packages, sources=(INDEX,), facts=facts, index=bench.index, log=bench.log.append)
-
-    def stop() -> None:
-        raise BuildCancelled("stopped")
-
-    with pytest.raises(BuildCancelled):
-        fetch_wheels(chosen, index=bench.index, done=lambda _: None, cancelled=stop)
 
 
 def test_first_error_of_many_is_raised():

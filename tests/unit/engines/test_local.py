@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hublish.builders.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest, BuildStopped, BuildSucceeded, Step
 from hublish.core.plan import Strategy, Trust
 from hublish.core.repository import RefKind, Repository, ResolvedRef
@@ -52,7 +53,7 @@ def engine(bench: Bench, clock: Clock) -> Iterator[LocalEngine]:
         images=bench.images,
         output=bench.images,
         index=bench.index,
-        workspace=bench.folder / "workspace",
+        caches=OwnerCaches(bench.folder / "workspace"),
         workers=1,
         slots=1,
         clock=clock,
@@ -235,7 +236,7 @@ def test_changed_source_is_refused(bench, engine, clock):
         images=bench.images,
         output=bench.images,
         index=bench.index,
-        workspace=bench.folder / "workspace",
+        caches=OwnerCaches(bench.folder / "workspace"),
         workers=1,
         slots=1,
         clock=clock,

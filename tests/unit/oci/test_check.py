@@ -66,7 +66,7 @@ def test_truncated_layer_is_told(images):
     found = check(images)
 
     assert len(found) == 1
-    assert found[0].startswith("layers[1]: the blob is no whole gzip stream")
+    assert found[0].startswith("layers[1]: the blob cannot be unpacked")
 
 
 def test_config_that_is_no_config_is_told(images):

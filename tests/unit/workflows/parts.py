@@ -18,6 +18,7 @@ from hublish.adapters.store import (
     ensure_schema,
     open_database,
 )
+from hublish.builders.ownercache import OwnerCaches
 from hublish.core.codec import render_value
 from hublish.core.consent import HubRule
 from hublish.core.events import Trigger, TriggerKind
@@ -124,7 +125,6 @@ class Stage:
             hubs={"demo": HUB},
             build_seconds=600,
             image_bytes=1 << 30,
-            facts_cache=folder / "facts",
         )
         self.services = Services(
             reader=self.reader,
@@ -140,6 +140,7 @@ class Stage:
             steps=StepStore(self.database),
             builds=self.builds,
             image_records=self.image_records,
+            caches=OwnerCaches(folder / "layers"),
             policy=policy,
             now=lambda: AT,
             make_run_id=lambda: RUN_ID,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -186,3 +189,30 @@ def test_only_a_tag_must_stand_still(stage: Stage, kind: RefKind) -> None:
     verify_ref_unmoved(stage.services, RELEASE, ResolvedRef(name="x", kind=kind, sha="a" * 40))
 
     assert stage.reader.calls == []
+
+
+def test_two_releases_at_once_leave_the_newer_one(stage: Stage) -> None:
+    """The older release looks at `latest` first and is slow to move it: the newer one waits, and `latest` ends with it."""
+    succeed(stage)
+    looked, waited = threading.Event(), threading.Event()
+    records = stage.image_records
+
+    class Slow:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(records, name)
+
+        def find_release(self, name: str, tag: str) -> str | None:
+            current = records.find_release(name, tag)
+            looked.set()
+            waited.wait(0.5)
+            return current
+
+    slow = dataclasses.replace(stage.services, image_records=Slow())
+    with ThreadPoolExecutor(2) as pool:
+        older = pool.submit(publish_image, slow, make_run(), dataclasses.replace(TAG, name="v1"), IMAGE, build=BUILD)
+        looked.wait(5)
+        newer = pool.submit(publish, stage, release="v2")
+        newer.add_done_callback(lambda _: waited.set())
+
+    assert (older.result().tags, newer.result().tags) == (("v1", "latest"), ("v1", "latest"))
+    assert records.find_release(NAME, "latest") == "v2"

@@ -16,22 +16,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from pathlib import Path
 from typing import TypeVar
 
 from github import Auth, GithubException
-from github.Requester import Requester
 from jwt import PyJWTError
 
+from hublish.adapters.github.connection import make_requester_class
 from hublish.adapters.github.failures import explain_refused_token, is_suspended, make_suspended
 from hublish.adapters.github.permissions import Scope
 from hublish.adapters.github.session import Reply, Session, make_path
 from hublish.core.repository import Repository
 from hublish.errors import GitHubFailed, SettingsInvalid
+from hublish.network import Network, Pools
 
 ResultT = TypeVar("ResultT")
 
 _TOKEN_MARGIN = timedelta(minutes=5)
+# Minting one more costs one request; a service of thousands of repositories must not keep them all.
+_MOST_TOKENS = 1024
 _JWT_SECONDS = 300
 _JWT_MARGIN = timedelta(minutes=1)
 _TALKATIVE_LOGGERS = ("github.Requester", "urllib3.connectionpool")
@@ -66,6 +68,7 @@ class Patience:
         attempts: tries of one operation.
         backoff_seconds: first pause between tries; doubled each time.
         deadline_seconds: limit of one operation over all tries and pauses.
+        download_seconds: limit of one tarball's download; large repositories over slow lines need minutes.
     """
 
     timeout_seconds: int = 15
@@ -73,6 +76,7 @@ class Patience:
     attempts: int = 5
     backoff_seconds: float = 1.0
     deadline_seconds: float = 120.0
+    download_seconds: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ class GitHubApp:
         app_id: int,
         private_key_pem: bytes,
         patience: Patience | None = None,
-        ca_file: Path | None = None,
+        network: Network | None = None,
         user_agent: str = "hublish",
         clock: Callable[[], datetime] = _now,
         sleep: Callable[[float], None] = time.sleep,
@@ -113,7 +117,9 @@ class GitHubApp:
         self.api_url = api_url.rstrip("/")
         self.user_agent = user_agent
         self.patience = patience or Patience()
-        self.verify: bool | str = True if ca_file is None else str(ca_file)
+        # The operator names GitHub's address, and GitHub its own others: none of them is refused for being private.
+        self.pools = Pools(network or Network(), hint="")
+        self._make_requester = make_requester_class(self.pools)
         self._app_id = app_id
         self._private_key_pem = private_key_pem
         self._clock = clock
@@ -199,16 +205,17 @@ class GitHubApp:
 
     def _run_once(self, auth: Auth.Auth, operation: Callable[[Session], ResultT]) -> ResultT:
         _silence_client_logs()
-        requester = Requester(
+        requester = self._make_requester(
             auth=auth,
             base_url=self.api_url,
             timeout=self.patience.timeout_seconds,
             user_agent=self.user_agent,
             per_page=100,
-            verify=self.verify,
+            # Neither has a say: certificates and connections are the pools'.
+            verify=True,
+            pool_size=None,
             # Retries are made by `_repeat`, for whole operations; PyGithub would repeat a POST without a look-up.
             retry=None,
-            pool_size=1,
             seconds_between_requests=None,
             seconds_between_writes=self.patience.seconds_between_writes,
         )
@@ -260,8 +267,15 @@ class GitHubApp:
         except GitHubFailed as failed:
             raise explain_refused_token(failed, key.scope) from failed
         with self._lock:
-            self._tokens[key] = _Token(reply.token, reply.expires_at)
+            self._keep_token(key, _Token(reply.token, reply.expires_at))
         return reply.token
+
+    def _keep_token(self, key: _TokenKey, token: _Token) -> None:
+        now = self._clock()
+        self._tokens = {kept: known for kept, known in self._tokens.items() if known.expires_at - _TOKEN_MARGIN > now}
+        while len(self._tokens) >= _MOST_TOKENS:
+            del self._tokens[next(iter(self._tokens))]
+        self._tokens[key] = token
 
 
 def _silence_client_logs() -> None:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-import requests
+import urllib3
 from github import GithubException
 
 from hublish.adapters.github.permissions import Scope
 from hublish.errors import GitHubFailed, NotAllowed, SourceMissing, clip
+from hublish.network import find_proxy_refusal
 
 _TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _LIMIT_WORDS = ("rate limit", "abuse detection", "please wait a few minutes", "retry your request again later")
@@ -26,7 +27,7 @@ DEFAULT_LIMIT_WAIT_SECONDS = 60.0
 
 
 def make_failure(cause: Exception, *, call: str, now: datetime) -> GitHubFailed:
-    """Translate what PyGithub or requests raised.
+    """Translate what PyGithub or urllib3 raised.
 
     Args:
         cause: the exception.
@@ -38,14 +39,28 @@ def make_failure(cause: Exception, *, call: str, now: datetime) -> GitHubFailed:
     """
     if isinstance(cause, GithubException):
         return _from_answer(cause, call=call, now=now)
-    if isinstance(cause, requests.RequestException):
-        kind = "no answer in time" if isinstance(cause, requests.Timeout) else "the connection failed"
-        message = f"{call} at GitHub: expected an answer, but {kind} ({type(cause).__name__})."
-        return GitHubFailed(message, hint="Check that the API can be reached.", transient=True)
+    if isinstance(cause, urllib3.exceptions.HTTPError):
+        return _from_connection(cause, call=call)
     # PyGithub asserts and raises plain errors for answers that break the protocol (a URL of another host, no JSON).
     message = f"{call} at GitHub: the answer breaks the protocol: {clip(str(cause), limit=120)}"
     hint = "Check `github.api` in the settings: it must be the API's own address."
     return GitHubFailed(message, hint=hint, transient=False)
+
+
+def _from_connection(cause: urllib3.exceptions.HTTPError, *, call: str) -> GitHubFailed:
+    refused = find_proxy_refusal(cause)
+    kind, hint = "the connection failed", "Check that the API can be reached."
+    if refused is not None:
+        kind, hint = f"the proxy refused with {refused}", "Check `proxy` in the settings."
+    elif isinstance(cause, urllib3.exceptions.SSLError):
+        hint = "Name the file of GitHub's certificate authority as `ca_file` in the settings."
+    # urllib3 counts a refused connection among its time-outs.
+    elif isinstance(cause, urllib3.exceptions.TimeoutError | TimeoutError) and not isinstance(
+        cause, urllib3.exceptions.NewConnectionError
+    ):
+        kind = "no answer in time"
+    message = f"{call} at GitHub: expected an answer, but {kind} ({type(cause).__name__})."
+    return GitHubFailed(message, hint=hint, transient=True)
 
 
 def _from_answer(cause: GithubException, *, call: str, now: datetime) -> GitHubFailed:

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote
 
-import requests
+import urllib3
 from github import GithubException
 from github.Requester import Requester
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -82,7 +82,7 @@ class Session:
         """
         try:
             headers, value = self._requester.requestJsonAndCheck(verb, path, parameters=dict(query or {}), input=body)
-        except (GithubException, requests.RequestException, AssertionError, RuntimeError, ValueError) as exc:
+        except (GithubException, urllib3.exceptions.HTTPError, AssertionError, RuntimeError, ValueError) as exc:
             raise make_failure(exc, call=f"{verb} {path}", now=self._clock()) from exc
         if verb != "GET" and isinstance(value, dict) and "documentation_url" in value:
             # PyGithub takes a redirect of a write for a success; only refusals and redirects have this field.

@@ -9,13 +9,14 @@ Source: GitHub REST API, "Download a repository archive (tar)", "Get a tree".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
-import requests
 import urllib3
 
 from hublish.adapters.github.app import GitHubApp
@@ -36,11 +37,32 @@ class _TreeReply(Reply):
     truncated: bool = False
 
 
+class _Download(io.RawIOBase):
+    """The bytes of an answer, as long as the whole comes in time: a server that drips would outlast any read's limit."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, *, ends_at: float, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._response = response
+        self._ends_at = ends_at
+        self._clock = clock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._clock() > self._ends_at:
+            raise GitHubFailed("The download of the tarball took too long.", transient=True)
+        piece = self._response.read1(len(buffer), decode_content=False)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
 class GitHubSources:
     """The doors that the source adapter is given."""
 
-    def __init__(self, app: GitHubApp) -> None:
+    def __init__(self, app: GitHubApp, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
+        self._clock = clock
 
     @contextmanager
     def open_tarball(self, repository: Repository, sha: str) -> Iterator[BinaryIO]:
@@ -55,30 +77,39 @@ class GitHubSources:
 
         Raises:
             SourceMissing: there is no such commit.
-            GitHubFailed: GitHub failed, or redirects to an address that is not allowed.
+            GitHubFailed: GitHub failed, took longer than `Patience.download_seconds`, or redirects to an address that
+                is not allowed.
         """
         location = self._app.run(
             repository, Scope.CONTENTS_READ, lambda session: _find_location(session, repository, sha)
         )
         self._require_allowed(location)
+        ends_at = self._clock() + self._app.patience.download_seconds
         try:
-            with requests.Session() as client:
-                # Without this, credentials of a .netrc file would be sent along.
-                client.auth = _add_nothing
-                with client.get(
-                    location,
-                    headers={"User-Agent": self._app.user_agent},
-                    stream=True,
-                    allow_redirects=False,
-                    timeout=self._app.patience.timeout_seconds,
-                    verify=self._app.verify,
-                ) as response:
-                    _require_ok(response.status_code, sha)
-                    yield cast("BinaryIO", response.raw)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
+            response = self._ask(location)
+            try:
+                _require_ok(response.status, sha)
+                # BufferedReader is a BinaryIO in all but its declared type.
+                yield cast("BinaryIO", io.BufferedReader(_Download(response, ends_at=ends_at, clock=self._clock)))
+            finally:
+                # What was not read to its end has no use for the next request.
+                response.close()
+        except urllib3.exceptions.HTTPError as exc:
             raise GitHubFailed(
                 f"The download of the tarball of {sha} broke off ({type(exc).__name__}).", transient=True
             ) from exc
+
+    def _ask(self, location: str) -> urllib3.BaseHTTPResponse:
+        seconds = self._app.patience.timeout_seconds
+        return self._app.pools.find(location, public_only=False).request(
+            "GET",
+            location,
+            headers={"User-Agent": self._app.user_agent, "Accept-Encoding": "identity"},
+            timeout=urllib3.Timeout(connect=seconds, read=seconds),
+            redirect=False,
+            retries=False,
+            preload_content=False,
+        )
 
     def list_tree(self, repository: Repository, sha: str) -> tuple[tuple[str, str, str], ...]:
         """All entries of a commit's tree, sorted by path.
@@ -122,7 +153,3 @@ def _require_ok(status: int, sha: str) -> None:
     raise GitHubFailed(
         f"Expected the tarball of {sha} with status 200, but got {status}.", status=status, transient=transient
     )
-
-
-def _add_nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request

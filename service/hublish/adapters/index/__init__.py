@@ -1,8 +1,7 @@
 """The package index client: pages and files of a simple API, by the operator's map and nobody else's word.
 
-`rules` decides which host may be asked and with what credentials, `addresses` keeps connections off private networks,
-`transport` sends, follows and retries, `pages` reads what came, `cache` keeps it on disk, `client` is the port.
-Nothing here chooses a wheel: that is the builder's.
+`rules` decides which host may be asked and with what credentials, `transport` sends, follows and retries, `pages`
+reads what came, `cache` keeps it on disk, `client` is the port. Nothing here chooses a wheel: that is the builder's.
 
 Source: the simple repository API (PEP 503, 592, 658, 691, 700).
 """

@@ -18,14 +18,15 @@ from hublish.adapters.index.cache import (
     find_file,
     load_metadata,
     load_page,
-    replace_file,
 )
 from hublish.adapters.index.pages import ACCEPT, parse_page
-from hublish.adapters.index.rules import IndexBase, IndexRule, IndexRules, host_of, split_url
+from hublish.adapters.index.rules import LIST_IT, IndexBase, IndexRule, IndexRules, host_of, split_url
 from hublish.adapters.index.transport import Answer, IndexTiming, IndexTransport, Request
-from hublish.core.lockfile import IndexSource
+from hublish.builders.disk import replace_file
+from hublish.core.lock import IndexSource
 from hublish.core.ports import IndexFile
 from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
+from hublish.network import Network, Pools
 
 _LARGEST_PAGE_BYTES = 64 * 2**20
 _LARGEST_FILE_BYTES = 4 * 2**30
@@ -43,9 +44,7 @@ class HTTPPackageIndex:
         allow_unlisted: bool,
         cache: Path,
         environ: Mapping[str, str] | None = None,
-        ca_file: Path | None = None,
-        proxy: str | None = None,
-        no_proxy: tuple[str, ...] = (),
+        network: Network | None = None,
         timing: IndexTiming | None = None,
         largest_page_bytes: int = _LARGEST_PAGE_BYTES,
         largest_file_bytes: int = _LARGEST_FILE_BYTES,
@@ -58,9 +57,7 @@ class HTTPPackageIndex:
             allow_unlisted: True on a user's own machine only; see IndexRules.
             cache: folder for pages and files; created when needed.
             environ: values for `${VAR}` in source URLs, on a user's own machine only; None expands nothing.
-            ca_file: PEM file of certificate authorities; None takes the system's.
-            proxy: URL of an HTTP proxy; None for none.
-            no_proxy: host names, or endings of them, that are asked directly.
+            network: proxies and certificate authorities; None is the system's, without a proxy.
             timing: how patient each call is; None takes the defaults.
             largest_page_bytes: a page above it is refused. 64 MiB: the largest real pages have about 40.
             largest_file_bytes: a file above it is refused. 4 GiB: the largest real wheels have about 3.
@@ -68,9 +65,8 @@ class HTTPPackageIndex:
         """
         self._rules = IndexRules(rules=rules, allow_unlisted=allow_unlisted, environ=environ)
         self._timing = IndexTiming() if timing is None else timing
-        self._transport = IndexTransport(
-            rules=self._rules, timing=self._timing, ca_file=ca_file, proxy=proxy, no_proxy=no_proxy
-        )
+        pools = Pools(network or Network(), hint=LIST_IT)
+        self._transport = IndexTransport(rules=self._rules, timing=self._timing, pools=pools)
         self._cache = cache
         self._largest_page_bytes = largest_page_bytes
         self._largest_file_bytes = largest_file_bytes
@@ -152,6 +148,17 @@ class HTTPPackageIndex:
         )
         self._transport.run(request, lambda answer: self._save_file(answer, file, path, base, progress))
         return path
+
+    def find_file(self, file: IndexFile) -> Path | None:
+        """Find a file that was fetched before.
+
+        Args:
+            file: its name and hash count, and its size where that is known; the URL does not.
+
+        Returns:
+            Its path, as `fetch_file` gives it; None when it is not in the cache.
+        """
+        return None if file.sha256 is None else find_file(self._cache, file, file.sha256)
 
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         """Fetch the METADATA of a wheel by itself, or find it in the cache.

@@ -14,11 +14,11 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from urllib3.util import make_headers
 
-from hublish.core.lockfile import IndexSource
+from hublish.core.lock import IndexSource
 from hublish.errors import NotAllowed, SettingsInvalid, clip
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_LIST_IT = "Ask the operator to list the host under `indexes` in the settings; on the command line use --index-map."
+LIST_IT = "Ask the operator to list the host under `indexes` in the settings; on the command line use --index-map."
 _PLAIN_HTTP = "Use https, or set `plain_http: true` for the host under `indexes` (on the command line: --plain-http)."
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -108,7 +108,7 @@ class IndexRules:
             return True
         asked = host_of(split_url(base.url))
         if not hashed:
-            raise NotAllowed(f"the index {asked} redirects to another host, {clip(host_of(parts))}", hint=_LIST_IT)
+            raise NotAllowed(f"the index {asked} redirects to another host, {clip(host_of(parts))}", hint=LIST_IT)
         if parts.scheme != "https":
             raise NotAllowed(
                 f"the index {asked} points to {show_url(parts)} over plain http on another host", hint=_PLAIN_HTTP
@@ -153,7 +153,7 @@ class IndexRules:
 
     def _verify_unlisted(self, source: IndexSource, parts: SplitResult) -> None:
         if not self.allow_unlisted:
-            raise NotAllowed(f"the index host {clip(host_of(parts))} is not listed", hint=_LIST_IT)
+            raise NotAllowed(f"the index host {clip(host_of(parts))} is not listed", hint=LIST_IT)
         if not source.verify_ssl:
             raise NotAllowed(
                 f"the source {clip(source.name)} says verify_ssl = false, and {clip(host_of(parts))} is not listed",

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urljoin
 
@@ -18,9 +17,9 @@ import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError, SSLError
 from urllib3.response import BaseHTTPResponse
 
-from hublish.adapters.index.addresses import PublicHTTPSConnectionPool, is_ip_literal, verify_public
-from hublish.adapters.index.rules import IndexBase, IndexRules, host_of, origin_of, show_url, split_url
+from hublish.adapters.index.rules import LIST_IT, IndexBase, IndexRules, host_of, origin_of, show_url, split_url
 from hublish.errors import HublishError, IndexFailed, clip
+from hublish.network import Network, Pools, find_proxy_refusal
 
 T = TypeVar("T")
 _CHUNK_BYTES = 1 << 16
@@ -100,22 +99,16 @@ class IndexTransport:
     Attributes:
         rules: who may be asked.
         timing: how long.
-        ca_file: PEM file of certificate authorities; None takes the system's.
-        proxy: URL of an HTTP proxy for every host but those of `no_proxy`; None for none. Behind a proxy names are
-            resolved by it, so that only addresses written as such can be checked here.
-        no_proxy: host names, or endings of them, that are asked directly.
+        pools: connections, by proxy and guard.
         clock, sleep, jitter: monotonic seconds, waiting, and a number in [0, 1).
     """
 
     rules: IndexRules
     timing: IndexTiming = IndexTiming()
-    ca_file: Path | None = None
-    proxy: str | None = None
-    no_proxy: tuple[str, ...] = ()
+    pools: Pools = field(default_factory=lambda: Pools(Network(), hint=LIST_IT), repr=False)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
-    _pools: dict[str, urllib3.PoolManager] = field(default_factory=dict, repr=False)
 
     def run(self, request: Request, use: Callable[[Answer], T]) -> T:
         """Send a request and give its answer to `use`; again while the failure is transient and time is left.
@@ -175,7 +168,7 @@ class IndexTransport:
         timeout = urllib3.Timeout(connect=self.timing.connect_seconds, read=self.timing.read_seconds)
         self._verify_time(deadline, show_url(split_url(url)))
         try:
-            return self._pool(split_url(url).hostname or "", guarded=guarded).request(
+            return self.pools.find(url, public_only=guarded).request(
                 "GET", url, headers=headers, redirect=False, retries=False, preload_content=False, timeout=timeout
             )
         except (HTTPError, OSError) as exc:
@@ -193,26 +186,6 @@ class IndexTransport:
     def _verify_time(self, deadline: float, where: str) -> None:
         if self.clock() > deadline:
             raise IndexFailed(f"{where} took too long", hint="The index is slow; try again later.", transient=True)
-
-    def _pool(self, host: str, *, guarded: bool) -> urllib3.PoolManager:
-        direct = any(host == ending or host.endswith("." + ending.lstrip(".")) for ending in self.no_proxy)
-        if self.proxy is not None and not direct:
-            if guarded and is_ip_literal(host):
-                verify_public(host, [host.strip("[]")])
-            return self._pools.setdefault("proxy", self._make_pool(self.proxy))
-        pool = self._pools.get("guarded" if guarded else "open")
-        if pool is not None:
-            return pool
-        pool = self._make_pool(None)
-        if guarded:
-            pool.pool_classes_by_scheme = {"https": PublicHTTPSConnectionPool}
-        return self._pools.setdefault("guarded" if guarded else "open", pool)
-
-    def _make_pool(self, proxy: str | None) -> urllib3.PoolManager:
-        ca_certs = None if self.ca_file is None else str(self.ca_file)
-        if proxy is not None:
-            return urllib3.ProxyManager(proxy, maxsize=16, cert_reqs="CERT_REQUIRED", ca_certs=ca_certs)
-        return urllib3.PoolManager(maxsize=16, cert_reqs="CERT_REQUIRED", ca_certs=ca_certs)
 
 
 class _Postponed(HublishError):
@@ -247,6 +220,10 @@ def _wrap(exc: HTTPError | OSError, where: str) -> IndexFailed:
             f"{where} has a certificate that is not trusted: {clip(str(exc))}",
             hint="Name your certificate authority's file (PIP_CERT or SSL_CERT_FILE).",
         )
+    refused = find_proxy_refusal(exc)
+    if refused is not None:
+        hint = "Check `proxy` in the settings; on the command line HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
+        return IndexFailed(f"{where} was refused by the proxy with {refused}", hint=hint, transient=True)
     # urllib3 counts a refused connection among its time-outs, so that it is asked for first.
     if isinstance(exc, NewConnectionError | ProxyError):
         return IndexFailed(f"{where} could not be reached", transient=True)

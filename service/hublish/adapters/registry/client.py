@@ -25,6 +25,7 @@ from hublish.adapters.registry.upload import BlobBody, BlobUpload
 from hublish.core.ports import BlobPush, Manifest
 from hublish.core.reference import Reference, is_digest
 from hublish.errors import ReferenceInvalid, RegistryFailed, clip
+from hublish.network import Network
 
 MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024
 _FOUND = frozenset({200})
@@ -43,7 +44,7 @@ class RegistryClient:
         allowed_hosts: frozenset[str] | None,
         allow_private: bool = False,
         allow_helpers: bool = False,
-        ca_file: Path | None = None,
+        network: Network | None = None,
         user_agent: str = "hublish",
         patience: Patience | None = None,
         sizes: TransferSizes | None = None,
@@ -56,7 +57,7 @@ class RegistryClient:
             allowed_hosts: registries that references may name; None allows any, for the command line.
             allow_private: private addresses also for hosts without a rule; only where a user's own machine asks.
             allow_helpers: run the credential helpers that auth files name; only on a user's own machine.
-            ca_file: PEM file of CAs in place of the system's; None uses the system's.
+            network: proxies and certificate authorities; None is the system's, without a proxy.
             user_agent: what registries log.
             patience: time-outs and repetitions; None is the default.
             sizes: chunk sizes; None is the default.
@@ -67,7 +68,7 @@ class RegistryClient:
             policy=self._policy,
             files=CredentialFiles(default_files=default_auth_files, allow_helpers=allow_helpers),
             patience=patience or Patience(),
-            ca_file=ca_file,
+            network=network or Network(),
             user_agent=user_agent,
         )
 

@@ -19,6 +19,7 @@ import urllib3
 import urllib3.exceptions
 
 from hublish.errors import RegistryFailed, clip
+from hublish.network import find_proxy_refusal
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 RETRY_AFTER_LIMIT_SECONDS = 3600.0
@@ -40,6 +41,7 @@ _HINT_TLS = (
     "The certificate of {host} is not trusted here. Name the CA's file. If the host speaks HTTP only, say so: `--plain-http "
     "{host}` on the command line, `plain_http: true` in the operator's settings."
 )
+_HINT_PROXY = "Check `proxy` in the operator's settings; on the command line HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
 _HINT_REACH = "Check the host's name and that it can be reached from here."
 
 
@@ -132,6 +134,11 @@ def make_breakdown(purpose: Purpose, error: Exception) -> RegistryFailed:
             f"{purpose.subject}: expected a trusted TLS connection, got: {clip(str(error))}.",
             hint=_HINT_TLS.format(host=purpose.host),
             transient=False,
+        )
+    refused = find_proxy_refusal(error)
+    if refused is not None:
+        return RegistryFailed(
+            f"{purpose.subject}: expected an answer, got {refused} from the proxy.", hint=_HINT_PROXY, transient=True
         )
     if isinstance(error, urllib3.exceptions.NameResolutionError | urllib3.exceptions.LocationValueError):
         return RegistryFailed(

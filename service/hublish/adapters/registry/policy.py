@@ -1,4 +1,4 @@
-"""Where requests may go: listed hosts, TLS, public addresses, redirects. It decides and refuses; it sends nothing.
+"""Where requests may go: listed hosts, TLS, redirects, who may be private. It decides and refuses; it sends nothing.
 
 A repository's config, a registry's redirect and a registry's token realm all choose hosts, and none is trusted: a
 service that follows them reads its own cluster's metadata for a stranger.
@@ -6,15 +6,9 @@ service that follows them reads its own cluster's metadata for a stranger.
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from hublish.adapters.registry.rule import RegistryRule
 from hublish.errors import NotAllowed, clip
@@ -22,7 +16,7 @@ from hublish.errors import NotAllowed, clip
 DEFAULT_PORTS = {"https": 443, "http": 80}
 # Docker Hub's references say docker.io, its API answers elsewhere.
 API_HOSTS = {"docker.io": "registry-1.docker.io"}
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+LIST_IT = "List the host in the operator's `registries` map if it is meant to be asked."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,74 +89,3 @@ def host_of(parts: SplitResult) -> str:
         return ""
     host = f"[{host}]" if ":" in host else host
     return host if port is None or port == DEFAULT_PORTS.get(parts.scheme) else f"{host}:{port}"
-
-
-def is_public(address: str) -> bool:
-    """Tell whether an IP address is public; IPv4 inside IPv6 (mapped, 6to4, NAT64) counts as the IPv4 it is."""
-    value = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(value, ipaddress.IPv6Address):
-        inner = value.ipv4_mapped or value.sixtofour
-        if inner is None and value in _NAT64:
-            inner = ipaddress.IPv4Address(int(value) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return value.is_global and not value.is_multicast
-
-
-def make_pool(*, public_only: bool, **options: Any) -> urllib3.PoolManager:
-    """Make an HTTP connection pool; with `public_only`, one whose connections refuse private addresses.
-
-    The address is checked where the connection is made, before and after, so that a name that resolves differently
-    the second time gains nothing.
-    """
-    pool = urllib3.PoolManager(**options)
-    if public_only:
-        pool.pool_classes_by_scheme = {"http": _PublicHTTPPool, "https": _PublicHTTPSPool}
-    return pool
-
-
-def _connect(host: str, port: int | None, connect: Callable[[], socket.socket]) -> socket.socket:
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        found = []  # The connection itself reports a name that does not resolve, or is too long for one.
-    for entry in found:
-        _verify_public(host, str(entry[4][0]))
-    connection = connect()
-    verify_connection(host, connection)
-    return connection
-
-
-def verify_connection(host: str, connection: socket.socket) -> None:
-    """Close a connection to a private address, and raise NotAllowed for it."""
-    try:
-        _verify_public(host, str(connection.getpeername()[0]))
-    except NotAllowed:
-        connection.close()
-        raise
-
-
-def _verify_public(host: str, address: str) -> None:
-    if not is_public(address):
-        raise NotAllowed(
-            f"Expected a public address behind {clip(host)!r}, got the private address {address}.",
-            hint="List the host in the operator's `registries` map if it is meant to be asked.",
-        )
-
-
-class _PublicHTTPConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self.host, self.port, super()._new_conn)
-
-
-class _PublicHTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self.host, self.port, super()._new_conn)
-
-
-class _PublicHTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _PublicHTTPConnection
-
-
-class _PublicHTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _PublicHTTPSConnection

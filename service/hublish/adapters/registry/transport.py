@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -26,13 +25,13 @@ from hublish.adapters.registry.failure import (
     parse_error_codes,
     parse_retry_after,
 )
-from hublish.adapters.registry.policy import HostPolicy, host_of, make_pool
+from hublish.adapters.registry.policy import LIST_IT, HostPolicy, host_of
 from hublish.adapters.registry.rule import Patience
 from hublish.errors import HublishError, NotAllowed, RegistryFailed, clip
+from hublish.network import Network, Pools
 
 BODY_LIMIT_BYTES = 64 * 1024
 REDIRECT_LIMIT = 5
-CONNECTIONS_PER_HOST = 16
 UNAUTHORIZED = 401
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -75,25 +74,18 @@ class Transport:
     """The way to all registries. Safe to share between threads."""
 
     def __init__(
-        self, *, policy: HostPolicy, files: CredentialFiles, patience: Patience, ca_file: Path | None, user_agent: str
+        self, *, policy: HostPolicy, files: CredentialFiles, patience: Patience, network: Network, user_agent: str
     ) -> None:
-        options = {
-            "num_pools": 32,
-            "maxsize": CONNECTIONS_PER_HOST,
-            "ca_certs": None if ca_file is None else str(ca_file),
-        }
         self.policy = policy
         self.patience = patience
         self._user_agent = user_agent
         self._timeout = urllib3.Timeout(connect=patience.connect_seconds, read=patience.read_seconds)
-        self._listed_pool = make_pool(public_only=False, **options)
-        self._public_pool = make_pool(public_only=True, **options)
+        self._pools = Pools(network, hint=LIST_IT)
         self.authorization = Authorization(policy=policy, files=files, ask=self._ask_token, clock=patience.clock)
 
     def close(self) -> None:
         """Close idle connections."""
-        self._listed_pool.clear()
-        self._public_pool.clear()
+        self._pools.close()
 
     def open(self, request: Request) -> urllib3.BaseHTTPResponse:
         """Send a request once: a challenge is answered once, redirects are followed; any status is returned.
@@ -104,15 +96,14 @@ class Transport:
             RegistryFailed: no answer came, or the token service failed.
             NotAllowed: the URL, or where it leads, is a place where requests may not go.
         """
-        header = self.authorization.header(request.purpose, request.scopes)
+        header = self.authorization.prepare(request.purpose, request.scopes)
         response, url = self._follow(request, header)
         # A blob store elsewhere that asks for credentials is no registry: it gets none.
         if response.status != UNAUTHORIZED or not self._is_own(request.purpose, url):
             return response
         challenges = parse_challenges(response.headers.getlist("www-authenticate"))
-        self.authorization.forget(request.purpose, request.scopes)
         try:
-            again = self.authorization.answer(request.purpose, request.scopes, challenges)
+            again = self.authorization.answer(request.purpose, request.scopes, challenges, refused=header)
         except HublishError:
             response.close()
             raise
@@ -214,7 +205,7 @@ class Transport:
         if request.make_body is not None or request.method in ("POST", "PUT", "PATCH"):
             headers["Content-Length"] = str(request.body_bytes)
             body = None if request.make_body is None else request.make_body()
-        pool = self._listed_pool if self.policy.may_be_private(request.url) else self._public_pool
+        pool = self._pools.find(request.url, public_only=not self.policy.may_be_private(request.url))
         send = partial(pool.urlopen, request.method, request.url, headers=headers, body=body, timeout=self._timeout)
         try:
             return send(retries=False, redirect=False, preload_content=False)
@@ -224,7 +215,7 @@ class Transport:
     def _ask_token(
         self, purpose: Purpose, *, method: str, url: str, headers: Mapping[str, str], body: bytes | None, private: bool
     ) -> Answer:
-        pool = self._listed_pool if private or self.policy.may_be_private(url) else self._public_pool
+        pool = self._pools.find(url, public_only=not (private or self.policy.may_be_private(url)))
         sent = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **headers}
         send = partial(pool.urlopen, method, url, headers=sent, body=body, timeout=self._timeout)
         try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from hublish.adapters.store.lock import hold
 from hublish.adapters.store.schema import floating_tags, image_owners, images, insert_ignore, render_time
 from hublish.core.codec import parse_value, render_value
 from hublish.core.records import ImageRecord
@@ -51,6 +54,12 @@ class ImageStore:
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else parse_value(ImageRecord, row.record)
+
+    @contextmanager
+    def hold_repository(self, name: str) -> Iterator[None]:
+        """Keep every other run that shares the database from moving tags of a repository of images meanwhile."""
+        with hold(self._engine, f"tags of {name}"):
+            yield
 
     def find_release(self, name: str, tag: str) -> str | None:
         """The release a floating tag was last moved to by us."""

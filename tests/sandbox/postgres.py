@@ -1,0 +1,49 @@
+"""A PostgreSQL of its own on loopback: Debian's server, data in a temporary folder, run as the user `postgres`."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+SECONDS = 60
+
+
+class Postgres:
+    """A running server with the empty database `postgres`; a context manager."""
+
+    def __init__(self) -> None:
+        # Not in pytest's folder: that one is closed to other users.
+        self.folder = Path(tempfile.mkdtemp(prefix="hublish-postgres-"))
+        self.url = ""
+
+    @staticmethod
+    def find() -> Path | None:
+        """The folder of the newest server's programs; None when none is installed."""
+        return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: float(path.parent.name))
+
+    def __enter__(self) -> Self:
+        shutil.chown(self.folder, "postgres")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self._run("initdb", "-D", "data", "-A", "trust", "-U", "hublish", "--no-sync")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
+        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+        self.url = f"postgresql://hublish@127.0.0.1:{port}/postgres"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop")
+        shutil.rmtree(self.folder)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            ["runuser", "-u", "postgres", "--", str((self.find() or Path()) / program), *arguments],
+            cwd=self.folder, check=True, timeout=SECONDS, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
