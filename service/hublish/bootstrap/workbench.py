@@ -16,7 +16,7 @@ from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
 from hublish.bootstrap.images import Images
-from hublish.bootstrap.outputs import make_writer
+from hublish.bootstrap.outputs import find_target, make_writer
 from hublish.builders.layered import build_layered
 from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.builders.planner import PlanInputs, Planned, make_plan
@@ -142,7 +142,7 @@ class Workbench:
             source=source,
             images=self._images,
             output=writer,
-            target=output.reference,
+            target=find_target(output),
             index=self._index,
             workspace=self._cache / "layers",
             workers=self._workers,

@@ -21,12 +21,13 @@ class DockerArchive:
 
     Args:
         path: the file; one that is there is replaced when the image is whole.
+        name: name and tag that the image gets, whatever it is called on the way.
         progress: told of bytes written, of all bytes; what it raises ends the writing.
     """
 
-    def __init__(self, path: Path, *, progress: ByteCount) -> None:
+    def __init__(self, path: Path, *, name: Reference, progress: ByteCount) -> None:
         self._path = path
-        self._stream = ArchiveStream(progress=progress)
+        self._stream = ArchiveStream(name, progress=progress)
 
     def ensure_blob(
         self,
@@ -53,7 +54,7 @@ class DockerArchive:
             BuildFailed: the file cannot be written for another reason.
         """
         with self._replace() as file:
-            for piece in self._stream.render(body, reference=reference):
+            for piece in self._stream.render(body):
                 file.write(piece)
         return make_digest(body)
 
