@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hublish.adapters.layout import OCILayout
+from hublish.adapters.registry import RegistryClient
 from hublish.bootstrap.images import LAYOUT_HOST
-from hublish.core.building import Progress, Step
+from hublish.builders.attachment import attach_document
+from hublish.core.building import BuildSucceeded, Progress, Step
 from hublish.core.output import Output, OutputKind
+from hublish.core.plan import Plan
 from hublish.core.ports import ImageWriter, ProgressSink
 from hublish.core.reference import Reference
+from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
 from hublish.errors import BuildCancelled, BuildFailed, StrategyUnavailable
 
 
@@ -69,3 +73,18 @@ def _make_engine(environ: Mapping[str, str], name: Reference, tell: Callable[[in
             hint="Install hublish[docker], or write a file: `--output docker-archive:FILE` and `docker load -i FILE`.",
         ) from exc
     return DockerEngine(environ, name=name, progress=tell)
+
+
+def attach_sbom(
+    plan: Plan, outcome: BuildSucceeded, *, output: Output, registry: RegistryClient, log: Callable[[str], None]
+) -> None:
+    """Put the bill of materials beside an image that was pushed; other places have none to be beside of."""
+    if output.kind is OutputKind.REGISTRY:
+        attach_document(
+            render_sbom(plan, outcome),
+            media_type=SBOM_MEDIA_TYPE,
+            image=output.reference.with_digest(outcome.digest),
+            images=registry,
+            output=registry,
+            log=log,
+        )
