@@ -88,7 +88,9 @@ class Yard:
             source_repo_id=7,
             target_repository=image.reference.name,
         )
-        planned = make_plan(inputs, images=self.images, layers=OwnerCaches(self.folder).open(owner=OWN, trust=Trust.OWNER).layers)
+        planned = make_plan(
+            inputs, images=self.images, layers=OwnerCaches(self.folder).open(owner=OWN, trust=Trust.OWNER).layers
+        )
         assert planned.plan is not None, planned.findings
         return planned.plan
 
