@@ -5,6 +5,6 @@ Its own storage, its own process, network and mount namespaces; nothing of the h
 
 from hublish.engines.buildah.backend import BuildahBackend, BuildahChoices, find_buildah
 from hublish.engines.buildah.confinement import NetworkMode, find_network_mode
-from hublish.engines.buildah.controlgroup import Limits
+from hublish.engines.controlgroup import Limits
 
 __all__ = ["BuildahBackend", "BuildahChoices", "Limits", "NetworkMode", "find_buildah", "find_network_mode"]

@@ -26,7 +26,7 @@ from hublish.builders.localbase import LOCAL_HOST, LocalBase, copy_base
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.engines.buildah.confinement import DNS_ADDRESS, Confinement, Ended, NetworkMode, run_confined
-from hublish.engines.buildah.controlgroup import Limits
+from hublish.engines.controlgroup import Limits
 from hublish.errors import BuildFailed, EngineFailed, clip
 
 _STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP (?P<done>\d+)/(?P<total>\d+): (?P<text>.*)")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from hublish.engines.buildah.controlgroup import ControlGroup, Limits, make_group
+from hublish.engines.controlgroup import ControlGroup, Limits, make_group
 from hublish.errors import BuildFailed, EngineFailed, clip
 
 DNS_ADDRESS = "10.0.2.3"
