@@ -13,7 +13,8 @@ INSTALLED := $(VENV)/.hublish-installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install install-system install-sandbox lint format test demo bench-webhook schema docs clean
+.PHONY: help install install-system install-sandbox lint format test demo cluster-up test-cluster cluster-down \
+	bench-webhook schema docs clean
 
 help: ## print this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,16 @@ test: install ## all tests and the coverage gates (under 10 minutes on 2 cores)
 
 demo: install ## release -> image -> pull request on this machine (KEEP=1: leave it running)
 	KEEP=$(KEEP) $(BIN)/python -m tests.sandbox.demo
+
+cluster-up: install ## Kubernetes with Tekton on this machine (root), or the cluster that KUBECONFIG names
+	test -n "$(KUBECONFIG)" || bash tests/sandbox/install-system.sh cluster
+	$(BIN)/python -m tests.cluster up
+
+test-cluster: cluster-up ## the tests that need a cluster
+	$(BIN)/python -m pytest tests/cluster
+
+cluster-down: ## stop that Kubernetes and remove every trace of it; a cluster of KUBECONFIG stays as it is
+	$(BIN)/python -m tests.cluster down
 
 bench-webhook: ## 200 signed deliveries a second for 60 s; writes bench/out/webhook.json
 	$(BIN)/python -m bench.webhook

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,44 +17,17 @@ from pathlib import Path
 import pytest
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
-from hublish.core.lockfile import IndexSource
+from hublish.core.lock import IndexSource
 from hublish.network import Network
+from tests.e2e.command_line import build, write_repository
 from tests.sandbox.base_image import make_debian_base, make_tiny_base
 from tests.sandbox.index import PackageIndexSandbox
 from tests.sandbox.registry import Registry
 from tests.sandbox.wheels import PLACEHOLDER_HOST, PLACEHOLDER_SOURCE, make_lock
 
 DEMO = Path(__file__).parents[1] / "sandbox" / "demo" / "repository"
-HUBLISH = Path(sys.executable).parent / "hublish"
 # Real, small, and with a console script and a dependency: enough to show that an image works.
 SMALL_LOCK = {"python-dateutil": "2.9.0.post0", "six": "1.17.0", "pygments": "2.19.2"}
-BUILD_SECONDS = 300
-
-
-def build(folder: Path, *arguments: object, prefix: tuple[str, ...] = (), **environment: str) -> dict:
-    """Run `hublish build` on a folder and return its result."""
-    done = subprocess.run(
-        [*prefix, str(HUBLISH), "build", str(folder), "--json", *(str(argument) for argument in arguments)],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=BUILD_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)["result"]
-
-
-def write_repository(folder: Path, pipfile: str, lock: str) -> Path:
-    """Write a small notebook repository."""
-    folder.mkdir(parents=True)
-    (folder / "Pipfile").write_text(pipfile)
-    (folder / "Pipfile.lock").write_text(lock)
-    (folder / "notebook.ipynb").write_text('{"cells": []}\n')
-    (folder / "run.sh").write_text("#!/bin/sh\necho run\n")
-    (folder / "run.sh").chmod(0o755)
-    return folder
 
 
 # -- the same digest everywhere ---------------------------------------------------------------------------------------

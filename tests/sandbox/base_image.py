@@ -16,6 +16,7 @@ import subprocess
 import tarfile
 import tempfile
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def make_debian_base(folder: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (cached / "index.json").is_file():
             with tempfile.TemporaryDirectory(dir=cache) as staging:
-                _write_layout(Path(staging) / "layout", _bootstrap(Path(staging)))
+                write_layout(Path(staging) / "layout", _bootstrap(Path(staging)))
                 shutil.rmtree(cached, ignore_errors=True)
                 (Path(staging) / "layout").rename(cached)
     shutil.copytree(cached, folder, dirs_exist_ok=True)
@@ -117,7 +118,7 @@ def make_tiny_base(folder: Path, *, python: str = TINY_PYTHON, extra: tuple[Tiny
         TinyFile(path="usr/local/bin"),
     )
     entries = {entry.path: entry for entry in (*usual, *extra)}
-    _write_layout(folder, _make_tar([entries[path] for path in sorted(entries)]))
+    write_layout(folder, _make_tar([entries[path] for path in sorted(entries)]))
     return folder
 
 
@@ -138,6 +139,48 @@ def push_layout(layout: Path, registry_host: str, repository: str, tag: str) -> 
     if stored != digest:
         raise RuntimeError(f"Expected the registry to store {digest}, got {stored}.")
     return str(digest)
+
+
+def write_layout(
+    folder: Path,
+    tar: bytes,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> None:
+    """Write an image of one layer as an OCI layout into `folder`, under the name `base`.
+
+    Args:
+        folder: made if missing.
+        tar: the layer, uncompressed.
+        settings: the `config` of the image's config; None starts a shell.
+        annotations: further ones of its entry in the index.
+    """
+    layer = gzip.compress(tar, compresslevel=6, mtime=0)
+    config = {
+        "architecture": "amd64",
+        "config": {"Cmd": ["bash"], "Env": [PATH], **(settings or {})},
+        "created": "1970-01-01T00:00:00Z",
+        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "hublish test base"}],
+        "os": "linux",
+        "rootfs": {"diff_ids": [_digest(tar)], "type": "layers"},
+    }
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True, exist_ok=True)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST_TYPE,
+        "config": _store(blobs, _dump(config), "application/vnd.oci.image.config.v1+json"),
+        "layers": [_store(blobs, layer, "application/vnd.oci.image.layer.v1.tar+gzip")],
+    }
+    entry = {
+        **_store(blobs, _dump(manifest), _MANIFEST_TYPE),
+        "annotations": {"org.opencontainers.image.ref.name": TAG, **(annotations or {})},
+        "platform": {"architecture": "amd64", "os": "linux"},
+    }
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry]}
+    (folder / "oci-layout").write_bytes(_dump({"imageLayoutVersion": "1.0.0"}))
+    (folder / "index.json").write_bytes(_dump(index))
 
 
 def _bootstrap(staging: Path) -> bytes:
@@ -181,34 +224,6 @@ def _make_elf(content: bytes) -> bytes:
     header[0:7] = b"\x7fELF\x02\x01\x01"
     header[16:20] = b"\x03\x00\x3e\x00"
     return bytes(header) + content
-
-
-def _write_layout(folder: Path, tar: bytes) -> None:
-    layer = gzip.compress(tar, compresslevel=6, mtime=0)
-    config = {
-        "architecture": "amd64",
-        "config": {"Cmd": ["bash"], "Env": [PATH]},
-        "created": "1970-01-01T00:00:00Z",
-        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "hublish test base"}],
-        "os": "linux",
-        "rootfs": {"diff_ids": [_digest(tar)], "type": "layers"},
-    }
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True, exist_ok=True)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST_TYPE,
-        "config": _store(blobs, _dump(config), "application/vnd.oci.image.config.v1+json"),
-        "layers": [_store(blobs, layer, "application/vnd.oci.image.layer.v1.tar+gzip")],
-    }
-    entry = {
-        **_store(blobs, _dump(manifest), _MANIFEST_TYPE),
-        "annotations": {"org.opencontainers.image.ref.name": TAG},
-        "platform": {"architecture": "amd64", "os": "linux"},
-    }
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry]}
-    (folder / "oci-layout").write_bytes(_dump({"imageLayoutVersion": "1.0.0"}))
-    (folder / "index.json").write_bytes(_dump(index))
 
 
 def _store(blobs: Path, content: bytes, media_type: str) -> dict[str, Any]:

@@ -63,18 +63,21 @@ class GitHubSandbox(SandboxAccounts):
         self.webhook_secret = str(config["webhook_secret"])
 
     @classmethod
-    def start(cls, folder: Path, *, seed: Callable[[GitHubSandbox], None] | None = None) -> Self:
+    def start(
+        cls, folder: Path, *, seed: Callable[[GitHubSandbox], None] | None = None, address: str = "127.0.0.1"
+    ) -> Self:
         """Start a GitHub whose files (key, bare repositories, log) lie in `folder`.
 
         Args:
             folder: made if missing; nothing outside it is written.
             seed: fills the new GitHub, now and after each reset.
+            address: of this machine, which its URLs name; one that pods reach, say.
         """
         node = SANDBOX_FOLDER / "node_modules" / ".bin" / "node"
         if not node.exists():
             raise SandboxFailed(f"the GitHub sandbox is not installed: run {SANDBOX_FOLDER / 'install.sh'}")
         folder.mkdir(parents=True, exist_ok=True)
-        config = _write_config(folder)
+        config = _write_config(folder, address=address)
         with (folder / "emulator.log").open("wb") as log:
             process = subprocess.Popen(
                 [str(node), str(SANDBOX_FOLDER / "emulator" / "main.mjs"), str(folder / "config.json")],
@@ -238,7 +241,7 @@ class GitHubSandbox(SandboxAccounts):
         return int(self._control("redeliver", {"id": delivery_id})["id"])
 
 
-def _write_config(folder: Path) -> dict[str, Any]:
+def _write_config(folder: Path, *, address: str) -> dict[str, Any]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
@@ -257,6 +260,7 @@ def _write_config(folder: Path) -> dict[str, Any]:
         "permissions": dict(APP_PERMISSIONS),
         "events": list(APP_EVENTS),
         "git_folder": str(git_folder.resolve()),
+        "address": address,
     }
     (folder / "config.json").write_text(json.dumps(config))
     return config

@@ -30,7 +30,7 @@ HTML_TYPE = "text/html; charset=utf-8"
 class PackageIndexSandbox:
     """A simple index on a free loopback port; a context manager."""
 
-    def __init__(self, folder: Path, *, tls: tuple[Path, Path] | None = None) -> None:
+    def __init__(self, folder: Path, *, tls: tuple[Path, Path] | None = None, address: str = "127.0.0.1") -> None:
         self.folder = folder
         self.scheme = "http" if tls is None else "https"
         self.json = True
@@ -39,7 +39,7 @@ class PackageIndexSandbox:
         self.faults: list[Fault] = []
         self.calls: list[Call] = []
         self.lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server((address, 0), _Handler)
         self._server.sandbox = self
         if tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -48,14 +48,17 @@ class PackageIndexSandbox:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @classmethod
-    def start(cls, folder: Path, *, tls: tuple[Path, Path] | None = None) -> PackageIndexSandbox:
+    def start(
+        cls, folder: Path, *, tls: tuple[Path, Path] | None = None, address: str = "127.0.0.1"
+    ) -> PackageIndexSandbox:
         """Start serving.
 
         Args:
             folder: keeps a copy of every wheel made, for tests that want files.
             tls: PEM files (certificate, key) to speak https with; None speaks plain http.
+            address: of this machine; one that pods reach, say.
         """
-        sandbox = cls(folder, tls=tls)
+        sandbox = cls(folder, tls=tls, address=address)
         folder.mkdir(parents=True, exist_ok=True)
         sandbox._thread.start()
         return sandbox
@@ -76,8 +79,8 @@ class PackageIndexSandbox:
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:PORT`."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        """`ADDRESS:PORT`."""
+        return "{}:{}".format(*self._server.server_address[:2])
 
     @property
     def url(self) -> str:

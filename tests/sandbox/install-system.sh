@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that tests and demo use. Quick when all are there; needs root or sudo otherwise.
 # Nothing of this is needed to run the service itself.
+# Usage: install-system.sh [cluster], where `cluster` adds what the Kubernetes of `make cluster-up` is made of.
 set -euo pipefail
 
 packages=(
@@ -14,6 +15,14 @@ packages=(
   postgresql            # the other database, for what replicas share
   docker.io containerd  # runtimes that load, pull and unpack what was built
 )
+if [ "${1:-}" = cluster ]; then
+  packages+=(
+    etcd-server containerd                          # the store and the container runtime
+    containernetworking-plugins iproute2 iptables   # the network of pods
+    conntrack mount util-linux procps               # what kube-proxy, kubelet and the node's namespaces call
+    busybox-static                                  # the content of small images
+  )
+fi
 # Tools that came in another way (a git or node of one's own) count as present.
 command -v git >/dev/null || packages+=(git)
 command -v make >/dev/null || packages+=(make)

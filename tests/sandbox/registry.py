@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -47,97 +47,20 @@ class TokenAuth:
 
 
 @dataclass(slots=True, kw_only=True)
-class Registry:
-    """A running registry.
+class RegistryContent:
+    """What a registry holds, read without any code under test.
 
     Attributes:
-        host: "127.0.0.1:PORT", as it stands in references.
-        folder: config, log and storage.
+        host: "ADDRESS:PORT", as it stands in references.
     """
 
     host: str
-    folder: Path
-    process: subprocess.Popen[bytes]
     scheme: str = "http"
-    mounted: Path | None = None
-    credentials: str | None = None
-    _headers: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def start(
-        cls,
-        folder: Path,
-        *,
-        htpasswd: str | None = None,
-        token: TokenAuth | None = None,
-        storage_limit: int | None = None,
-        tls: tuple[Path, Path] | None = None,
-    ) -> Self:
-        """Start a registry on a free port of 127.0.0.1 and wait until it answers.
-
-        Args:
-            folder: made if missing; what an earlier registry stored there is served again.
-            htpasswd: text of a bcrypt htpasswd file (`HTPASSWD` for the ready-made user); None asks nobody.
-            token: ask for bearer tokens instead.
-            storage_limit: bytes of a tmpfs that holds the storage, which makes "disk full" real; needs root.
-            tls: certificate and key files; None serves plain HTTP.
-
-        Raises:
-            RegistryMissing: the binary is not there, or the registry does not answer.
-        """
-        if shutil.which(BINARY) is None:
-            raise RegistryMissing(f"{BINARY} is not on PATH: apt-get install docker-registry")
-        folder.mkdir(parents=True, exist_ok=True)
-        storage = folder / "storage"
-        storage.mkdir(exist_ok=True)
-        if storage_limit is not None:
-            subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={storage_limit}", "tmpfs", str(storage)], check=True, timeout=10
-            )
-        config = folder / "config.yml"
-        config.write_text(yaml.safe_dump(_make_config(folder, htpasswd=htpasswd, token=token, tls=tls)))
-        log = folder / "registry.log"
-        with log.open("wb") as stream:
-            process = subprocess.Popen([BINARY, "serve", str(config)], stdout=stream, stderr=stream)
-        registry = cls(
-            host="",
-            folder=folder,
-            process=process,
-            scheme="http" if tls is None else "https",
-            mounted=storage if storage_limit is not None else None,
-        )
-        try:
-            registry.host = _wait_until_listening(process, log)
-        except RegistryMissing:
-            registry.stop()
-            raise
-        return registry
 
     @property
     def url(self) -> str:
         """Base URL without a trailing slash."""
         return f"{self.scheme}://{self.host}"
-
-    def stop(self) -> None:
-        """Stop the process and unmount a limited storage; the folder stays. May be called twice."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(timeout=10)
-        if self.mounted is not None:
-            subprocess.run(["umount", str(self.mounted)], check=True, timeout=10)
-            self.mounted = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def tags(self, repository: str) -> tuple[str, ...]:
         """Tags of a repository, sorted; empty when the registry does not know it."""
@@ -175,10 +98,98 @@ class Registry:
                 raise
 
 
+@dataclass(slots=True, kw_only=True)
+class Registry(RegistryContent):
+    """A running registry on 127.0.0.1, or on the address it was started on.
+
+    Attributes:
+        folder: config, log and storage.
+    """
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    mounted: Path | None = None
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path,
+        *,
+        htpasswd: str | None = None,
+        token: TokenAuth | None = None,
+        storage_limit: int | None = None,
+        tls: tuple[Path, Path] | None = None,
+        address: str = "127.0.0.1",
+    ) -> Self:
+        """Start a registry on a free port and wait until it answers.
+
+        Args:
+            folder: made if missing; what an earlier registry stored there is served again.
+            htpasswd: text of a bcrypt htpasswd file (`HTPASSWD` for the ready-made user); None asks nobody.
+            token: ask for bearer tokens instead.
+            storage_limit: bytes of a tmpfs that holds the storage, which makes "disk full" real; needs root.
+            tls: certificate and key files; None serves plain HTTP.
+            address: of this machine; one that pods reach, say.
+
+        Raises:
+            RegistryMissing: the binary is not there, or the registry does not answer.
+        """
+        if shutil.which(BINARY) is None:
+            raise RegistryMissing(f"{BINARY} is not on PATH: apt-get install docker-registry")
+        folder.mkdir(parents=True, exist_ok=True)
+        storage = folder / "storage"
+        storage.mkdir(exist_ok=True)
+        if storage_limit is not None:
+            subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={storage_limit}", "tmpfs", str(storage)], check=True, timeout=10
+            )
+        config = folder / "config.yml"
+        config.write_text(
+            yaml.safe_dump(_make_config(folder, address=address, htpasswd=htpasswd, token=token, tls=tls))
+        )
+        log = folder / "registry.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen([BINARY, "serve", str(config)], stdout=stream, stderr=stream)
+        registry = cls(
+            host="",
+            folder=folder,
+            process=process,
+            scheme="http" if tls is None else "https",
+            mounted=storage if storage_limit is not None else None,
+        )
+        try:
+            registry.host = _wait_until_listening(process, log, address)
+        except RegistryMissing:
+            registry.stop()
+            raise
+        return registry
+
+    def stop(self) -> None:
+        """Stop the process and unmount a limited storage; the folder stays. May be called twice."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(timeout=10)
+        if self.mounted is not None:
+            subprocess.run(["umount", str(self.mounted)], check=True, timeout=10)
+            self.mounted = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
 def _make_config(
-    folder: Path, *, htpasswd: str | None, token: TokenAuth | None, tls: tuple[Path, Path] | None
+    folder: Path, *, address: str, htpasswd: str | None, token: TokenAuth | None, tls: tuple[Path, Path] | None
 ) -> dict[str, Any]:
-    http: dict[str, Any] = {"addr": "127.0.0.1:0", "secret": "only-for-tests"}
+    http: dict[str, Any] = {"addr": f"{address}:0", "secret": "only-for-tests"}
     if tls is not None:
         http["tls"] = {"certificate": str(tls[0]), "key": str(tls[1])}
     config: dict[str, Any] = {
@@ -203,14 +214,14 @@ def _make_config(
     return config
 
 
-def _wait_until_listening(process: subprocess.Popen[bytes], log: Path) -> str:
+def _wait_until_listening(process: subprocess.Popen[bytes], log: Path, address: str) -> str:
     """Read the port that the kernel chose from the registry's own log: no race for a free port."""
-    marker = "listening on 127.0.0.1:"
+    marker = f"listening on {address}:"
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         text = log.read_text(errors="replace")
         if marker in text:
             digits = text.split(marker, 1)[1]
-            return "127.0.0.1:" + digits[: next(i for i, c in enumerate(digits) if not c.isdigit())]
+            return f"{address}:" + digits[: next(i for i, c in enumerate(digits) if not c.isdigit())]
         time.sleep(0.02)
     raise RegistryMissing(f"{BINARY} did not start; its log ends: {log.read_text(errors='replace')[-500:]}")

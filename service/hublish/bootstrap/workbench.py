@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
@@ -15,14 +15,17 @@ from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
+from hublish.bootstrap.images import LAYOUT_HOST, Images
 from hublish.builders.layered import build_layered
 from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.builders.planner import PlanInputs, Planned, make_plan
+from hublish.builders.rebuild import RebuildTools, verify_by_rebuild
 from hublish.builders.sourcefiles import read_config
+from hublish.builders.verification import OpenedImage, Verification, open_image
 from hublish.core.building import BuildSucceeded
 from hublish.core.config import Config, ImageConfig, ParsedConfig
 from hublish.core.plan import Plan, Strategy, Trust
-from hublish.core.ports import ImageReader, ImageWriter, Manifest, ProgressSink, Source
+from hublish.core.ports import ImageWriter, ProgressSink, Source
 from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
 from hublish.errors import BuildFailed, StrategyUnavailable
@@ -33,8 +36,7 @@ if TYPE_CHECKING:
     from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
-_LAYOUT_HOST = "oci-layout.invalid"
-"""Registry name of a base that lies in a layout on disk; .invalid can never be a host's name (RFC 6761)."""
+PLATFORM = "linux/amd64"
 PLACEHOLDER_URL = "https://index.example.invalid/simple"
 
 
@@ -61,48 +63,16 @@ class WorkbenchOptions:
     workers: int | None
 
 
-class _Images:
-    """Images of registries and of one layout, behind one port: a base may lie in either."""
-
-    def __init__(self, registry: ImageReader) -> None:
-        self._registry = registry
-        self._layouts: dict[str, OCILayout] = {}
-
-    def add_layout(self, folder: Path) -> Reference:
-        """Make the only image of a layout readable; returns its reference.
-
-        Raises:
-            BuildFailed: the layout holds no image, or several.
-        """
-        layout = OCILayout(folder)
-        anywhere = Reference(registry=_LAYOUT_HOST, repository=f"layout-{len(self._layouts) + 1}")
-        manifest = layout.fetch_manifest(anywhere)
-        if manifest is None:
-            raise BuildFailed(f"{folder} does not hold exactly one image", hint="give a layout with one image as base")
-        self._layouts[anywhere.repository] = layout
-        return anywhere.with_digest(manifest.digest)
-
-    def fetch_manifest(self, reference: Reference) -> Manifest | None:
-        return self._find(reference).fetch_manifest(reference)
-
-    @contextmanager
-    def open_blob(self, reference: Reference, digest: str) -> Iterator[BinaryIO]:
-        with self._find(reference).open_blob(reference, digest) as body:
-            yield body
-
-    def _find(self, reference: Reference) -> ImageReader:
-        return self._layouts[reference.repository] if reference.registry == _LAYOUT_HOST else self._registry
-
-
 class Workbench:
     """Plans and builds folders."""
 
     def __init__(self, options: WorkbenchOptions) -> None:
         self._options = options
         self._cache = options.cache
+        self._workers = options.workers or os.cpu_count() or 1
         network = find_network(options)
         self._registry = _make_registry(options, network)
-        self._images = _Images(self._registry)
+        self._images = Images(self._registry)
         self._caches = OwnerCaches(options.cache / "layers")
         self._index_url, pip_ca = _find_pip_index(options.environ)
         self._index = _make_index(options, network, pip_index=self._index_url, pip_ca=pip_ca)
@@ -166,7 +136,7 @@ class Workbench:
         if (push is None) == (output is None):
             raise BuildFailed("either a reference to push to or a folder to write to is expected")
         writer: ImageWriter = self._registry if output is None else OCILayout(output)
-        target = push or Reference(registry=_LAYOUT_HOST, repository="output", tag="latest")
+        target = push or Reference(registry=LAYOUT_HOST, repository="output", tag="latest")
         return build_layered(
             plan,
             source=source,
@@ -175,11 +145,49 @@ class Workbench:
             target=target,
             index=self._index,
             workspace=self._cache / "layers",
-            workers=self._options.workers or os.cpu_count() or 1,
+            workers=self._workers,
             log=log,
             progress=progress,
             cancelled=cancelled,
         )
+
+    def open_image(self, text: str) -> OpenedImage:
+        """Open an image that is to be verified: a reference, or `oci:FOLDER`.
+
+        Raises:
+            ReferenceInvalid: `text` is no reference.
+            HublishError: there is no such image, or it does not say what it was made from.
+        """
+        return open_image(self._images, self._find_base(text), platform=PLATFORM)
+
+    def verify(
+        self,
+        opened: OpenedImage,
+        plan: Plan,
+        source: Source,
+        *,
+        log: Callable[[str], None],
+        progress: ProgressSink,
+        cancelled: Callable[[], bool],
+    ) -> Verification:
+        """Rebuild an image in a folder of its own, which is gone afterwards, and compare.
+
+        Raises:
+            HublishError: what the builder raises.
+        """
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-") as scratch:
+            tools = RebuildTools(
+                images=self._images,
+                index=self._index,
+                output=OCILayout(Path(scratch) / "image"),
+                workspace=Path(scratch) / "workspace",
+                workers=self._workers,
+                log=log,
+                progress=progress,
+                cancelled=cancelled,
+            )
+            return verify_by_rebuild(opened, plan, source, tools=tools)
 
     def check_environment(self) -> tuple[Check, ...]:
         """Look at what this machine offers a build."""

@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.contents import WheelContents
 from hublish.builders.wheelinstall import make_conflict
-from hublish.core.lockfile import LockedPackage
+from hublish.core.lock import LockedPackage
 from hublish.core.plan import Environment
 from hublish.errors import BuildFailed, clip
 

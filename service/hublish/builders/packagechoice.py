@@ -12,7 +12,7 @@ from hublish.builders.basefacts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex import LayerIndex
 from hublish.builders.wheels import ChosenWheel, choose_wheels, find_sources
-from hublish.core.lockfile import IndexSource, LockedPackage, PackageOrigin
+from hublish.core.lock import IndexSource, LockedPackage, PackageOrigin
 from hublish.core.ports import IndexFile, PackageIndex
 
 

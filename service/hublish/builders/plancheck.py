@@ -8,8 +8,7 @@ from hublish.builders.basefacts import BaseFacts
 from hublish.builders.targetcheck import find_fitting_base
 from hublish.core.config import Config
 from hublish.core.finding import Finding, Severity
-from hublish.core.lock import LockKind
-from hublish.core.lockfile import Lock, LockedPackage
+from hublish.core.lock import Lock, LockedPackage, LockKind
 from hublish.core.reference import Reference
 from hublish.errors import clip
 

@@ -22,8 +22,8 @@ from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dock
 from hublish.builders.targetcheck import check_selection, check_target, holds, make_marker_environment
 from hublish.core.config import Config, ImageConfig
 from hublish.core.finding import Finding, has_error
+from hublish.core.lock import Lock, LockedPackage
 from hublish.core.lock_choice import LockChoice, choose_lock, read_lock
-from hublish.core.lockfile import Lock, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference

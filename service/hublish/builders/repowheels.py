@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hublish.builders.disk import name_disk_errors
 from hublish.core.finding import Finding, Severity
-from hublish.core.lockfile import IndexSource, LockedPackage, PackageOrigin
+from hublish.core.lock import IndexSource, LockedPackage, PackageOrigin
 from hublish.core.ports import IndexFile, PackageIndex, Source
 from hublish.core.source import SourceTree
 from hublish.errors import WheelInvalid, clip

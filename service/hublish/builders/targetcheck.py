@@ -14,8 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from hublish.builders.basefacts import BaseFacts
 from hublish.core.finding import Finding, Severity
-from hublish.core.lock import DEFAULT_SOURCE
-from hublish.core.lockfile import Lock, LockedPackage
+from hublish.core.lock import DEFAULT_SOURCE, Lock, LockedPackage
 from hublish.core.reference import Reference
 from hublish.errors import clip
 

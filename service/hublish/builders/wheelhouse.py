@@ -11,7 +11,7 @@ from hublish.builders.indexentries import WheelFacts
 from hublish.builders.layerindex import LayerIndex
 from hublish.builders.wheelfile import read_requirements
 from hublish.builders.wheels import ChosenWheel, find_sources, map_in_threads
-from hublish.core.lockfile import IndexSource
+from hublish.core.lock import IndexSource
 from hublish.core.ports import PackageIndex
 from hublish.errors import WheelMissing
 

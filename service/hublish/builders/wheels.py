@@ -17,8 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.targettags import make_tag_ranks
-from hublish.core.lock import ANY_SOURCE
-from hublish.core.lockfile import IndexSource, LockedPackage
+from hublish.core.lock import ANY_SOURCE, IndexSource, LockedPackage
 from hublish.core.ports import IndexFile, PackageIndex
 from hublish.errors import WheelMissing, clip
 

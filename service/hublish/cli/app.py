@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from hublish import __version__
 from hublish.cli.exit_codes import MEANINGS
-from hublish.cli.house import RealHouse
+from hublish.cli.house import RealHouse, uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,7 @@ In a repository with a Pipfile.lock:
   hublish validate    what is wrong with config and lock
   hublish plan        what a build would do, and why
   hublish build       the image, pushed or as an OCI layout
+  hublish verify      whether an image is what lock and source give
 """
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {int(code):<3} {meaning}" for code, meaning in MEANINGS.items())
 
@@ -47,7 +48,8 @@ class CommandRow:
 
     def load(self) -> Any:
         """Import the command, ready to be run or asked for its help."""
-        module = import_module(f"hublish.cli.{self.name}")
+        with uncollected():
+            module = import_module(f"hublish.cli.{self.name}")
         if hasattr(module, "commands"):
             return get_command(module.commands)
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -59,6 +61,7 @@ ROWS = (
     CommandRow(name="validate", short_help="Check config and lock."),
     CommandRow(name="plan", short_help="Show what a build would do, and why."),
     CommandRow(name="build", short_help="Build the image of a folder, with no daemon and no root."),
+    CommandRow(name="verify", short_help="Rebuild an image from its lock and compare it."),
     CommandRow(name="serve", short_help="Run the service."),
     CommandRow(name="doctor", short_help="Check this machine and the settings."),
     CommandRow(name="runs", short_help="Look at the runs of the service on this machine."),

@@ -34,6 +34,8 @@ class ExitCode(IntEnum):
     FINDINGS = 3
     REFUSED = 4
     UNREACHABLE = 5
+    DIFFERENT = 6
+    UNKNOWN = 7
     INTERRUPTED = 130
 
 
@@ -44,6 +46,8 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.FINDINGS: "a file has errors: config, lock, plan or the operator's settings",
     ExitCode.REFUSED: "not allowed, or a server refused the credentials",
     ExitCode.UNREACHABLE: "a server or the network failed; the same command may succeed later",
+    ExitCode.DIFFERENT: "`verify`: the image is not what its lock and source give",
+    ExitCode.UNKNOWN: "`verify`: cannot say, for a reason that is printed: another commit, a changed folder, another builder",
     ExitCode.INTERRUPTED: "stopped with Ctrl-C; nothing half done is left",
 }
 

@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
-
 from hublish.cli.screen import Screen
 from hublish.core.building import Progress, Step
 from hublish.core.measures import render_bytes
@@ -29,9 +26,10 @@ PLAIN_INTERVAL_SECONDS = 5.0
 def show_progress(screen: Screen) -> Iterator[ProgressSink]:
     """Show progress until the block ends; the sink may be called from any thread."""
     if screen.lively:
-        columns = (TextColumn("{task.description:<18}"), BarColumn(), TextColumn("{task.fields[state]}"))
-        with Bars(*columns, TimeElapsedColumn(), console=screen.err, transient=True) as bars:
-            yield BarSink(bars)
+        from hublish.cli.bars import open_bars  # noqa: PLC0415  # start-up time: only a terminal needs moving bars
+
+        with open_bars(screen.err, titles=TITLES, render=render_progress) as bars:
+            yield bars
     else:
         yield PlainSink(screen.remark, clock=time.monotonic)
 
@@ -41,27 +39,6 @@ def render_progress(progress: Progress) -> str:
     units: Callable[[int], str] = render_bytes if progress.step is Step.PUSH else str
     amount = units(progress.done) if progress.total is None else f"{units(progress.done)} of {units(progress.total)}"
     return f"{amount}, {progress.label}" if progress.label else amount
-
-
-class BarSink:
-    """One bar per step, made when the step first reports."""
-
-    def __init__(self, bars: Bars) -> None:
-        self._bars = bars
-        self._tasks: dict[Step, TaskID] = {}
-        self._lock = threading.Lock()
-
-    def __call__(self, progress: Progress) -> None:
-        """Move the step's bar."""
-        with self._lock:
-            if progress.step not in self._tasks:
-                self._tasks[progress.step] = self._bars.add_task(TITLES[progress.step], total=None, state="")
-            self._bars.update(
-                self._tasks[progress.step],
-                completed=progress.done,
-                total=progress.total,
-                state=render_progress(progress),
-            )
 
 
 class PlainSink:

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from enum import Enum
 
-from hublish.core.lockfile import IndexSource, LockedPackage
+from hublish.core.lock import IndexSource, LockedPackage
 from hublish.core.reference import Reference
 
 PLAN_FORMAT = 1

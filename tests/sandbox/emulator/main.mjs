@@ -2,7 +2,7 @@
  * Starts the GitHub of hublish's tests and demo: npm `emulate`, patched in process.
  *
  * Usage: node main.mjs CONFIG.json, where CONFIG holds `{app_id, slug, name, private_key_file, webhook_secret,
- * permissions, events, git_folder}`. Prints one line of JSON, `{"url": ...}`, once it answers. It ends when its
+ * permissions, events, git_folder, address}`. Prints one line of JSON, `{"url": ...}`, once it answers. It ends when its
  * standard input closes, so that it never outlives the process that started it.
  *
  * The emulator has no public way to add routes to its GitHub, so its plugin is patched before the public
@@ -36,11 +36,11 @@ async function loadPlugin() {
 }
 
 /** The emulator needs its final address before it listens, so a free port is taken and given back. */
-function findFreePort() {
+function findFreePort(address) {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
+    server.listen(0, address, () => {
       const { port } = server.address();
       server.close(() => resolve(port));
     });
@@ -75,15 +75,17 @@ function patchPlugin(plugin, state) {
 }
 
 async function main() {
-  const state = createState(JSON.parse(readFileSync(process.argv[2], "utf8")));
+  const config = JSON.parse(readFileSync(process.argv[2], "utf8"));
+  const state = createState(config);
   const plugin = await loadPlugin();
   patchPlugin(plugin, state);
   const { createEmulator } = await import("emulate");
-  const port = await findFreePort();
+  const port = await findFreePort(config.address);
   state.emulator = await createEmulator({
     service: "github",
     port,
-    baseUrl: `http://127.0.0.1:${port}`,
+    baseUrl: `http://${config.address}:${port}`,
+    hostname: config.address,
     seed: { tokens: {} },
   });
   process.stdin.on("end", () => process.exit(0));

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hublish.builders.layered import build_layered
 from hublish.core.building import BuildSucceeded, Progress
-from hublish.core.lockfile import IndexSource, LockedPackage
+from hublish.core.lock import IndexSource, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.reference import Reference
 from tests.fakes import TINY_BASE, FakeImages, FakeIndex, FakeSource, make_tar

@@ -14,7 +14,7 @@ from hublish.builders.layering import (
     group_wheels,
 )
 from hublish.builders.wheels import ChosenWheel, SizedWheel
-from hublish.core.lockfile import LockedPackage
+from hublish.core.lock import LockedPackage
 from hublish.core.ports import IndexFile
 from hublish.errors import BaseUnsupported
 from tests.unit.builders.samples import INDEX

@@ -15,7 +15,7 @@ from hublish.builders.strategy import choose_strategy
 from hublish.core.config import Config, ImageConfig, PythonConfig
 from hublish.core.config_values import DockerfileConfig
 from hublish.core.finding import Severity
-from hublish.core.lockfile import Lock, LockedPackage
+from hublish.core.lock import Lock, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.reference import Reference
 from hublish.errors import BuildFailed

@@ -9,7 +9,7 @@ import pytest
 
 from hublish.builders.repowheels import add_repository_wheels, locate_wheels
 from hublish.core.finding import Finding, Severity
-from hublish.core.lockfile import LockedPackage, PackageOrigin
+from hublish.core.lock import LockedPackage, PackageOrigin
 from hublish.errors import BuildFailed, WheelInvalid
 from tests.fakes import FakeSource
 from tests.sandbox.wheels import make_wheel

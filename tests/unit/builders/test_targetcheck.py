@@ -11,8 +11,7 @@ from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.builders.planner import PlanInputs, Planned, make_plan, select_packages
 from hublish.builders.targetcheck import check_selection, check_target, find_fitting_base
 from hublish.core.config import Config, PythonConfig
-from hublish.core.lock import DEFAULT_SOURCE, IndexSource, LockKind
-from hublish.core.lockfile import Lock, LockedPackage
+from hublish.core.lock import DEFAULT_SOURCE, IndexSource, Lock, LockedPackage, LockKind
 from hublish.core.plan import Trust
 from hublish.core.reference import Reference
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar

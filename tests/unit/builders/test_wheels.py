@@ -11,8 +11,7 @@ from hublish.builders.basefacts import BaseFacts
 from hublish.builders.basepython import read_base_facts
 from hublish.builders.targettags import make_tag_ranks
 from hublish.builders.wheels import choose_file, choose_wheels, map_in_threads
-from hublish.core.lock import ANY_SOURCE
-from hublish.core.lockfile import IndexSource, LockedPackage
+from hublish.core.lock import ANY_SOURCE, IndexSource, LockedPackage
 from hublish.core.ports import IndexFile
 from hublish.errors import WheelMissing
 from tests.fakes import FakeIndex

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hublish.bootstrap.doctor import Check
+from hublish.builders.baseimage import BaseImage
 from hublish.builders.planner import Planned
+from hublish.builders.verification import Claims, OpenedImage, Verdict, Verification
 from hublish.cli.house import WorkbenchChoice
 from hublish.core.building import BuildSucceeded, LayerSummary, Progress, Step
 from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
@@ -19,10 +21,12 @@ from hublish.core.finding import Finding
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ProgressSink
 from hublish.core.records import Run
-from hublish.core.reference import Reference
+from hublish.core.reference import Reference, parse_reference
 from hublish.core.source import FileMode, SourceFile, SourceTree
 from hublish.core.status import RunState
 from hublish.errors import BuildCancelled
+from hublish.oci.image import ImageSpec
+from hublish.oci.manifest import Descriptor, ImageManifest
 
 DIGEST = "sha256:" + "d" * 64
 BASE_DIGEST = "sha256:" + "b" * 64
@@ -51,6 +55,31 @@ SUCCEEDED = BuildSucceeded(
     packages=(("numpy", "2.1.0"),),
     step_seconds=(("layers", 2.0),),
 )
+
+
+CLAIMS = Claims(
+    builder="layered-3 python-3.11.7",
+    base_digest=BASE_DIGEST,
+    base_name="registry.example.org/base:3.11",
+    commit=None,
+    source_name="ts",
+)
+VERIFIED = Verification(verdict=Verdict.EQUAL, rebuilt_digest=DIGEST, equal_layers=12)
+
+
+def make_opened(image: str, claims: Claims) -> OpenedImage:
+    """An opened image of which only reference and claims are looked at."""
+    spec = ImageSpec(
+        architecture="amd64", os="linux", variant=None, created=None, diff_ids=(), history=(), environment=(),
+        entrypoint=(), command=(), user="", working_directory="", labels=(),
+    )  # fmt: skip
+    config = Descriptor(media_type="", digest=DIGEST, size_bytes=0)
+    reference = parse_reference(image).with_digest(DIGEST)
+    manifest = ImageManifest(config=config, layers=())
+    opened = BaseImage(
+        reference=reference, named_digest=DIGEST, manifest=manifest, spec=spec, manifest_body=b"", config_body=b""
+    )
+    return OpenedImage(image=opened, claims=claims)
 
 
 def make_plan(**changes: object) -> Plan:
@@ -111,6 +140,9 @@ class FakeWorkbench:
     builds: list[tuple[Reference | None, Path | None]] = field(default_factory=list)
     layers: int = 0
     bases: list[str | None] = field(default_factory=list)
+    claims: Claims = CLAIMS
+    verification: Verification = VERIFIED
+    verified: list[str] = field(default_factory=list)
 
     def open_folder(self, path: Path) -> FolderOnDisk:
         return FolderOnDisk(path)
@@ -150,6 +182,25 @@ class FakeWorkbench:
             for number in range(self.layers - len(SUCCEEDED.layers))
         )
         return dataclasses.replace(SUCCEEDED, layers=SUCCEEDED.layers + extra)
+
+    def open_image(self, text: str) -> OpenedImage:
+        return make_opened(text, self.claims)
+
+    def verify(
+        self,
+        opened: OpenedImage,
+        plan: Plan,
+        source: FolderOnDisk,
+        *,
+        log: Callable[[str], None],
+        progress: ProgressSink,
+        cancelled: Callable[[], bool],
+    ) -> Verification:
+        self.verified.append(str(opened.reference))
+        log("layer numpy")
+        if cancelled():
+            raise BuildCancelled("the build was stopped")
+        return self.verification
 
     def check_environment(self) -> tuple[Check, ...]:
         return self.checks

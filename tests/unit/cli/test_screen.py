@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from hublish.cli.progress import BarSink, PlainSink, render_progress, show_progress
+from hublish.cli.bars import BarSink
+from hublish.cli.progress import TITLES, PlainSink, render_progress, show_progress
 from hublish.cli.runs import make_table
 from hublish.cli.screen import Screen
 from hublish.core.building import Progress, Step
@@ -50,7 +51,7 @@ def test_progress_moves_on_a_terminal_only() -> None:
 def test_bar_follows_the_step() -> None:
     """Each step has one bar that is moved, not made again."""
     bars = Bars(console=make_terminal())
-    sink = BarSink(bars)
+    sink = BarSink(bars, titles=TITLES, render=render_progress)
     sink(Progress(step=Step.PACKAGES, done=1, total=None))
     sink(Progress(step=Step.PACKAGES, done=3, total=4))
 

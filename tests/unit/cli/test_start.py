@@ -61,7 +61,7 @@ def test_version_and_help_import_no_command(option: str) -> None:
     assert modules & (SERVICE | WORK) == set()
 
 
-@pytest.mark.parametrize("command", ["validate", "plan", "build", "doctor"])
+@pytest.mark.parametrize("command", ["validate", "plan", "build", "verify", "doctor"])
 def test_help_of_a_command_imports_no_service(command: str) -> None:
     """A user on their own machine never waits for the service."""
     printed, modules = run_alone(command, "--help")

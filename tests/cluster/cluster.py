@@ -1,0 +1,118 @@
+"""The cluster that tests run on: the one of this machine, or the one that KUBECONFIG names. Found here, never started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.binaries import KUBERNETES, find_binaries
+from tests.cluster.commands import run
+from tests.cluster.images import image_name
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.lane import import_images
+from tests.cluster.places import HOST_ADDRESS, REGISTRY_HOST, State, find_cache_folder
+
+RESTRICTED = "hublish-builds"
+"""Enforces Pod Security `restricted`: layered builds."""
+BASELINE = "hublish-builds-baseline"
+"""Enforces Pod Security `baseline`: source and Dockerfile builds."""
+DEPLOYMENT = Path(__file__).parents[2] / "deploy" / "kubernetes"
+
+
+class ClusterMissing(RuntimeError):
+    """There is no cluster to test on; the message says how to get one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A Kubernetes with Tekton and the namespaces of `deploy/kubernetes`.
+
+    Attributes:
+        kubectl: the administrator's.
+        kubeconfig: path of the administrator's access.
+        registry: `HOST:PORT`, the same for pods and from here; plain HTTP unless `registry_tls`.
+        host_address: this machine as pods see it: servers for pods listen there.
+        state: files of our own cluster; None for one that KUBECONFIG names.
+    """
+
+    kubectl: Kubectl
+    kubeconfig: Path
+    registry: str
+    host_address: str
+    state: State | None
+
+    def ensure_image(self, archive: Path, name: str) -> str:
+        """Make an image known to the nodes; returns the reference to use in pods.
+
+        Our own cluster's containerd gets it at once, another cluster pulls it from the registry.
+
+        Args:
+            archive: an OCI archive of one image, named inside it as `image_name(name)`.
+            name: short name, e.g. "busybox".
+        """
+        if self.state is not None:
+            import_images(self.state, archive)
+            return image_name(name)
+        reference = f"{self.registry}/hublish-tests/{name}:1"
+        run("skopeo", "copy", "--dest-tls-verify=false", f"oci-archive:{archive}", f"docker://{reference}", seconds=300)
+        return reference
+
+
+def find_given_kubeconfig(state: State) -> Path | None:
+    """The kubeconfig of another cluster than our own, when the environment names one."""
+    named = os.environ.get("KUBECONFIG")
+    if not named or Path(named).resolve() == state.kubeconfig.resolve():
+        return None
+    return Path(named)
+
+
+def find_cluster(state: State) -> Cluster:
+    """The cluster that tests use.
+
+    Raises:
+        ClusterMissing: ours was never started, or the environment says too little about another one.
+    """
+    given = find_given_kubeconfig(state)
+    if given is None:
+        if not state.tekton_installed.exists():
+            raise ClusterMissing("no cluster is running: make cluster-up")
+        return Cluster(
+            kubectl=Kubectl(binary=find_kubectl(), kubeconfig=state.kubeconfig),
+            kubeconfig=state.kubeconfig,
+            registry=REGISTRY_HOST,
+            host_address=HOST_ADDRESS,
+            state=state,
+        )
+    registry, host = os.environ.get("HUBLISH_TEST_REGISTRY"), os.environ.get("HUBLISH_TEST_HOST")
+    if not registry or not host:
+        raise ClusterMissing(
+            "with a KUBECONFIG of yours, set HUBLISH_TEST_REGISTRY (HOST:PORT, plain HTTP, for pods, nodes and this machine) "
+            "and HUBLISH_TEST_HOST (this machine's address as pods see it)"
+        )
+    return Cluster(
+        kubectl=Kubectl(binary=find_kubectl(), kubeconfig=given),
+        kubeconfig=given,
+        registry=registry,
+        host_address=host,
+        state=None,
+    )
+
+
+def find_kubectl() -> str:
+    """The kubectl that was built with the lane; else the one on PATH.
+
+    Raises:
+        ClusterMissing: there is neither.
+    """
+    built = find_binaries(KUBERNETES) / "kubectl"
+    found = str(built) if built.is_file() else shutil.which("kubectl")
+    if found is None:
+        raise ClusterMissing(f"kubectl is neither on PATH nor in {find_cache_folder()}")
+    return found
+
+
+def ensure_deployment(kubectl: Kubectl) -> None:
+    """Apply `deploy/kubernetes`: namespaces, accounts, rights, limits."""
+    kubectl.run("apply", "--server-side", "--force-conflicts", "-k", str(DEPLOYMENT), seconds=120)
