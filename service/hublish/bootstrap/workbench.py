@@ -14,10 +14,11 @@ from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configu
 from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
+from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
 from hublish.bootstrap.images import LAYOUT_HOST, Images
 from hublish.builders.layered import build_layered
-from hublish.builders.ownercache import OWN, OwnerCaches
+from hublish.builders.ownercache import OWN
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.rebuild import RebuildTools, verify_by_rebuild
 from hublish.builders.sourcefiles import read_config
@@ -52,6 +53,8 @@ class WorkbenchOptions:
         bases: Python version -> default base image; the settings' count too.
         settings: the operator's settings, or None.
         workers: processes at work; None takes one per core.
+        cache_key: signs the layer indexes of registries; None leaves those out.
+        cache_repositories: whose indexes are asked, in this order.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -61,6 +64,8 @@ class WorkbenchOptions:
     bases: Mapping[str, str]
     settings: Settings | None
     workers: int | None
+    cache_key: Path | None = None
+    cache_repositories: tuple[Reference, ...] = ()
 
 
 class Workbench:
@@ -73,7 +78,8 @@ class Workbench:
         network = find_network(options)
         self._registry = _make_registry(options, network)
         self._images = Images(self._registry)
-        self._caches = OwnerCaches(options.cache / "layers")
+        caches = make_caches(options.cache / "layers", images=self._images, key_file=options.cache_key)
+        self._owner_cache = caches.open(owner=OWN, trust=Trust.OWNER, repositories=options.cache_repositories)
         self._index_url, pip_ca = _find_pip_index(options.environ)
         self._index = _make_index(options, network, pip_index=self._index_url, pip_ca=pip_ca)
 
@@ -94,9 +100,8 @@ class Workbench:
             image: one of the config's images.
             base: overrides the config's base: a reference, or `oci:FOLDER`.
         """
-        if base is not None:
-            config = replace(config, base=self._find_base(base))
         settings = self._options.settings
+        config = config if base is None else replace(config, base=self._find_base(base))
         bases = make_bases({**(settings.bases if settings else {}), **self._options.bases})
         inputs = PlanInputs(
             source=source,
@@ -108,8 +113,7 @@ class Workbench:
             target_repository=image.reference.name,
             default_index=find_default_index(self._options, pip_index=self._index_url),
         )
-        cache = self._caches.open(owner=OWN, trust=inputs.trust)
-        return make_plan(inputs, images=self._images, layers=cache.layers)
+        return make_plan(inputs, images=self._images, layers=self._owner_cache.layers)
 
     def build(
         self,
@@ -149,6 +153,7 @@ class Workbench:
             log=log,
             progress=progress,
             cancelled=cancelled,
+            cache=self._owner_cache,
         )
 
     def open_image(self, text: str) -> OpenedImage:

@@ -20,7 +20,7 @@ from hublish.builders.indexdocument import (
     make_build_digest,
     render_index,
 )
-from hublish.builders.indexentries import BlobPointer, Table, parse_layer
+from hublish.builders.indexentries import Table
 from hublish.builders.layerindex import LayerIndex
 from hublish.builders.registryindex import ARTIFACT_TYPE, CACHE_TAG, FILE_TYPES, INDEX_TYPE, RegistryIndex
 from hublish.builders.wheels import map_in_threads
@@ -70,7 +70,7 @@ class RegistryIndexes:
             log: told when it was written, or why not.
         """
         try:
-            used = _list_lasting(layers)
+            used = layers.list_used()
             manifest = self._images.fetch_manifest(repository.with_tag(CACHE_TAG))
             digest = make_build_digest(used)
             if digest in _list_recent(manifest):
@@ -99,7 +99,9 @@ class RegistryIndexes:
             if len(document.builds) == 1:
                 raise
             # The registry may have lost files of earlier builds; those of this one are at hand.
-            alone = add_build(None, _select(document, document.builds[0]), owner=document.owner, builder=document.builder)
+            alone = add_build(
+                None, _select(document, document.builds[0]), owner=document.owner, builder=document.builder
+            )
             self._push(alone, {}, layers, repository=repository, output=output)
 
     def _push(
@@ -118,12 +120,11 @@ class RegistryIndexes:
         }
         files: list[Descriptor] = []
         for pointer, table in list_pointers(document).items():
-            descriptor = Descriptor(
-                media_type=FILE_TYPES[table], digest=pointer.digest, size_bytes=pointer.size_bytes
-            )
+            descriptor = Descriptor(media_type=FILE_TYPES[table], digest=pointer.digest, size_bytes=pointer.size_bytes)
             if pointer.digest not in present:
                 body = layers.read_blob(table, pointer)
                 if body is None:
+                    # Lost everywhere: whoever needs it makes the layer anew.
                     continue
                 bodies[descriptor] = body
             files.append(descriptor)
@@ -141,19 +142,6 @@ class RegistryIndexes:
         first = make_descriptor(envelope, media_type=ENVELOPE_TYPE)
         body = render_artifact(ARTIFACT_TYPE, [first, *files], annotations={_BUILDS: " ".join(builds)})
         output.ensure_manifest(repository.with_tag(CACHE_TAG), body=body, media_type=OCI_MANIFEST)
-
-
-def _list_lasting(layers: LayerIndex) -> dict[Table, dict[str, object]]:
-    """What a build used, without layers whose contents are nowhere: nobody could check them against others."""
-    used = {table: dict(entries) for table, entries in layers.list_used().items()}
-    used[Table.LAYERS] = {
-        key: entry for key, entry in used[Table.LAYERS].items() if _has_contents(layers, parse_layer(entry)[1])
-    }
-    return used
-
-
-def _has_contents(layers: LayerIndex, pointer: BlobPointer) -> bool:
-    return layers.has_blob(Table.LAYERS, pointer)
 
 
 def _list_recent(manifest: Manifest | None) -> list[str]:

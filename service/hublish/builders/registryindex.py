@@ -73,7 +73,9 @@ class RegistryIndex:
         if known.get(pointer.digest) != pointer.size_bytes or pointer.size_bytes > FILE_LIMIT_BYTES:
             return None
         try:
-            return self._read(Descriptor(media_type=FILE_TYPES[table], digest=pointer.digest, size_bytes=pointer.size_bytes))
+            return self._read(
+                Descriptor(media_type=FILE_TYPES[table], digest=pointer.digest, size_bytes=pointer.size_bytes)
+            )
         except HublishError as error:
             self._remark(error)
             return None

@@ -6,8 +6,9 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +35,7 @@ from hublish.cli.progress import show_progress
 from hublish.cli.screen import JSONOption, Screen, open_screen
 from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.plan import make_build_key
-from hublish.core.reference import Reference, parse_reference
+from hublish.core.reference import Reference, parse_reference, parse_repository
 from hublish.errors import ReferenceInvalid
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ Examples:
   hublish build --base oci:base-image --output image path/to/repository
   hublish build --push registry.example.org/team/ts:v1.0
   hublish build --plain-http localhost:5000 --push localhost:5000/ts:dev
+  hublish build --push registry.example.org/team/ts:v1.0 --cache-key key.pem
 
 \b
 What to do with an OCI layout:
@@ -77,6 +79,20 @@ def build(
     index_map: IndexMapOption = None,
     cache: CacheOption = None,
     workers: WorkersOption = None,
+    cache_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep what is known of layers in the registry, too, signed by this key; made where there is none.",
+            show_default="not kept there",
+        ),
+    ] = None,
+    cache_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REPOSITORY", help="Also use the layers of this REGISTRY/NAME, of the same key. Repeatable."
+        ),
+    ] = None,
     as_json: JSONOption = False,
 ) -> None:
     """Build one image of a folder; see HELP."""
@@ -84,7 +100,11 @@ def build(
     target = None if push is None else parse_target(push)
     if target is not None and output is not None:
         raise typer.BadParameter("give either --push or --output", param_hint="--output")
-    choice = make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=workers)
+    choice = replace(
+        make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=workers),
+        cache_key=None if cache_key is None else cache_key.absolute(),
+        cache_repositories=parse_cache_repositories(target, cache_from or [], cache_key=cache_key),
+    )
     with open_screen("build", as_json=as_json) as screen:
         opened = open_folder(screen, house, folder, choice=choice, image=image)
         made = _plan_one(screen, opened, base=base)
@@ -123,6 +143,23 @@ def parse_target(text: str) -> Reference:
     if reference.tag is None or reference.digest is not None:
         raise typer.BadParameter(f"name a tag and no digest, e.g. {reference.name}:v1", param_hint="--push")
     return reference
+
+
+def parse_cache_repositories(
+    target: Reference | None, cache_from: Sequence[str], *, cache_key: Path | None
+) -> tuple[Reference, ...]:
+    """Parse whose layer indexes are asked: the target's own, then those of `--cache-from`.
+
+    Raises:
+        typer.BadParameter: one is no repository, or there is no key whose signature would count.
+    """
+    if cache_from and cache_key is None:
+        raise typer.BadParameter("name the key whose signature counts with --cache-key", param_hint="--cache-from")
+    try:
+        others = tuple(parse_repository(text) for text in cache_from)
+    except ReferenceInvalid as error:
+        raise typer.BadParameter(error.message, param_hint="--cache-from") from error
+    return others if target is None else (target, *others)
 
 
 def run_build(

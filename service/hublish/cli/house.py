@@ -113,12 +113,16 @@ class WorkbenchChoice:
         plain_http: registry and index hosts that may be spoken to without TLS.
         index_map: package index URL of a lock -> URL to use instead.
         workers: processes and threads at work; None lets the machine decide.
+        cache_key: file of the key that signs layer indexes in registries; None leaves those out.
+        cache_repositories: whose layer indexes are asked, in this order.
     """
 
     cache: Path
     plain_http: frozenset[str] = frozenset()
     index_map: Mapping[str, str] | None = None
     workers: int | None = None
+    cache_key: Path | None = None
+    cache_repositories: tuple[Reference, ...] = ()
 
 
 class House(Protocol):
@@ -165,6 +169,8 @@ class RealHouse:
                 bases={},
                 settings=_load_settings() if os.environ.get("HUBLISH_SETTINGS") else None,
                 workers=choice.workers,
+                cache_key=choice.cache_key,
+                cache_repositories=choice.cache_repositories,
             )
         )
 
