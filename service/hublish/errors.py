@@ -186,6 +186,10 @@ class IndexFailed(ServerFailed):
     """A package index refused, failed or answered other bytes."""
 
 
+class EngineFailed(ServerFailed):
+    """A container engine could not be reached, refused, or failed."""
+
+
 class GitHubFailed(ServerFailed):
     """GitHub refused or failed.
 

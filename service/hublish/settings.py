@@ -13,6 +13,9 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hublish.core.place import render_key
+from hublish.core.yamlmodel import explain_fault
+from hublish.core.yamltree import parse_tree
 from hublish.errors import SettingsInvalid, clip
 
 ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"
@@ -220,13 +223,24 @@ def parse_settings(body: bytes, *, path: Path) -> Settings:
     try:
         settings = Settings.model_validate(plain)
     except ValidationError as error:
-        faults = "\n".join(f"{path}: {_place(fault['loc'])}: {fault['msg']}" for fault in error.errors())
-        raise SettingsInvalid(faults, hint="docs/reference/settings.md lists every key") from error
+        raise SettingsInvalid(
+            "\n".join(_explain_faults(body, error, path)), hint="docs/reference/settings.md lists every key"
+        ) from error
     return _resolve_paths(settings, path.parent)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "the file"
+def _explain_faults(body: bytes, error: ValidationError, path: Path) -> list[str]:
+    """One line a fault: file, line, column, key, what was expected, what to do. No value: it may be a secret."""
+    tree = parse_tree(body, path=str(path)).tree
+    details = error.errors(include_url=False)
+    if tree is None:
+        # A file that only this reader takes, by its size: its faults have keys and no lines.
+        return [f"{path}: {render_key(fault['loc']) or 'the file'}: {fault['msg']}" for fault in details]
+    findings = [explain_fault(tree, Settings, fault, show_values=False) for fault in details]
+    return [
+        f"{found.place}: {found.key or 'the file'}: {found.message}{f' ({found.hint})' if found.hint else ''}"
+        for found in findings
+    ]
 
 
 def _resolve_paths(settings: Settings, folder: Path) -> Settings:

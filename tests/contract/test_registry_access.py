@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -113,6 +114,43 @@ def test_mount_asks_for_both_repositories(bearer, tokens, tmp_path):
     assert client.ensure_blob(target, **BLOB.push, mount_from=(source,)).transfer == "mounted"
     assert tokens.calls[-1].scopes == ("repository:team/new:pull,push", "repository:team/base:pull")
     client.close()
+
+
+def test_many_connections_share_one_token(tmp_path):
+    """Forty blobs looked for at once cost one token, and each one request; another repository costs no refusal more."""
+    with (
+        TokenServer(tmp_path / "tokens") as tokens,
+        Registry.start(tmp_path / "registry", token=tokens.auth) as registry,
+        FaultProxy(registry.host) as front,
+    ):
+        auth = write_auth(tmp_path / "c.json", front.host, USER, PASSWORD)
+        rules = {
+            front.host: RegistryRule(plain_http=True, auth_file=auth, token_hosts=frozenset({tokens.host})),
+            tokens.host: RegistryRule(plain_http=True),
+        }
+        client = make_client(rules=rules)
+        blobs = [make_blob(10, seed=seed) for seed in range(40)]
+        target = make_reference(front.host)
+        for blob in blobs:
+            client.ensure_blob(target, **blob.push)
+        client.close()
+        tokens.calls.clear()
+        front.calls.clear()
+        fresh = make_client(rules=rules)
+        with ThreadPoolExecutor(16) as pool:
+            transfers = set(pool.map(lambda blob: fresh.ensure_blob(target, **blob.push).transfer, blobs))
+        refused = len(front.calls) - len(blobs)
+        fresh.fetch_manifest(make_reference(front.host, "team/other"))
+        fresh.close()
+
+    assert transfers == {"present"}
+    assert [call.scopes for call in tokens.calls] == [
+        ("repository:team/ts:pull,push",),
+        ("repository:team/other:pull",),
+    ]
+    assert refused <= 16
+    assert [call.path for call in front.calls][-1:] == ["/v2/team/other/manifests/v1"]
+    assert len(front.calls) == len(blobs) + refused + 1
 
 
 def test_expired_token_is_replaced(tmp_path):

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hublish.adapters.registry import TransferSizes
 from hublish.core.ports import BlobPush
 from hublish.errors import ImageInvalid, NotAllowed, RegistryFailed
 from tests.contract.registry_setting import (
@@ -131,6 +132,23 @@ def test_dropped_piece_is_resumed_where_the_registry_stands(registry, proxy, cli
         "800000-1000000",
     ]
     assert len(BIG.content) < push.uploaded_bytes <= len(BIG.content) + 400_000
+
+
+@pytest.mark.parametrize("fault", [{"drop_after_bytes": 700_000}, {"status": 413}], ids=["dropped", "too-large"])
+def test_large_put_that_fails_goes_on_in_pieces(registry, proxy, fault):
+    """One PUT is the fast way; when it breaks off, or something on the way limits requests, pieces follow."""
+    blob = make_blob(1_000_000, seed=700 + len(str(fault)))
+    sizes = TransferSizes(monolithic_bytes=2_000_000, chunk_bytes=400_000, read_bytes=50_000)
+    client = make_client(proxy.host, sizes=sizes)
+    proxy.add(Fault(method="PUT", path="/blobs/uploads/", **fault))
+    proxy.calls.clear()
+    pushed = client.ensure_blob(make_reference(proxy.host), **blob.push)
+    client.close()
+    sent = [call.method for call in proxy.calls if call.method in ("PUT", "PATCH")]
+
+    assert pushed.transfer == "uploaded"
+    assert sent == ["PUT", "PATCH", "PATCH", "PATCH", "PUT"]
+    assert registry.blob("team/ts", blob.digest) == blob.content
 
 
 def test_session_broken_in_mid_piece_is_begun_anew(registry, proxy, client):

@@ -1,4 +1,4 @@
-"""Layered images by the command line: the same digest everywhere, and images that run when buildah starts them.
+"""Layered images by the command line that run when buildah starts them.
 
 `HUBLISH_ACCEPTANCE_FOLDER` names another repository folder for the large acceptance; the demo's is the default.
 """
@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,70 +20,13 @@ from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configu
 from hublish.core.lock import IndexSource
 from hublish.network import Network
 from tests.e2e.command_line import build, write_repository
-from tests.sandbox.base_image import make_debian_base, make_tiny_base
-from tests.sandbox.index import PackageIndexSandbox
+from tests.sandbox.base_image import make_debian_base
 from tests.sandbox.registry import Registry
 from tests.sandbox.wheels import PLACEHOLDER_HOST, PLACEHOLDER_SOURCE, make_lock
 
 DEMO = Path(__file__).parents[1] / "sandbox" / "demo" / "repository"
 # Real, small, and with a console script and a dependency: enough to show that an image works.
 SMALL_LOCK = {"python-dateutil": "2.9.0.post0", "six": "1.17.0", "pygments": "2.19.2"}
-
-
-# -- the same digest everywhere ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[PackageIndexSandbox]:
-    with PackageIndexSandbox.start(tmp_path / "index") as sandbox:
-        sandbox.add_notebook_packages()
-        # Bytes that do not shrink, so that the work is large enough for processes.
-        for name in ("one", "two"):
-            files = {f"{name}/data.bin": os.urandom(1 << 20), f"{name}/__init__.py": "x = {'b', 'a'}\n"}
-            sandbox.add_wheel(name, "1.0", files)
-        yield sandbox
-
-
-def test_digest_does_not_depend_on_the_machine(tmp_path, index):
-    """Cache folder, umask, time zone, locale, hash seed, user and number of processes leave no trace in the image."""
-    packages = {"jupyterhub": "5.3.0", "jupyterlab": "4.4.0", "pip": "25.2", "one": "1.0", "two": "1.0"}
-    folder = write_repository(tmp_path / "ts", *index.make_lock(packages))
-    base = make_tiny_base(tmp_path / "base")
-    (tmp_path / "elsewhere").mkdir()
-    variations: list[tuple[tuple[str, ...], Mapping[str, str], int]] = [
-        ((), {}, 2),
-        (("sh", "-c", 'umask 077; exec "$@"', "sh"), {"TZ": "Asia/Tokyo", "LC_ALL": "C"}, 1),
-        (
-            ("sh", "-c", 'umask 0; cd "$0"; exec "$@"', str(tmp_path / "elsewhere")),
-            {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "7", "TZ": "America/Caracas", "HOME": str(tmp_path)},
-            2,
-        ),
-        (("unshare", "--user", "--map-user=65534", "--map-group=65534"), {"PYTHONHASHSEED": "0"}, 1),
-    ]
-
-    digests = [
-        build(
-            folder,
-            "--base",
-            f"oci:{base}",
-            "--output",
-            tmp_path / f"image-{number}",
-            "--cache",
-            tmp_path / f"cache-{number}",
-            "--index-map",
-            f"{PLACEHOLDER_SOURCE}={index.url}",
-            "--plain-http",
-            index.host,
-            "--workers",
-            workers,
-            prefix=prefix,
-            **environment,
-        )["digest"]
-        for number, (prefix, environment, workers) in enumerate(variations)
-    ]
-
-    assert len(digests) == len(variations)
-    assert set(digests) == {digests[0]}
 
 
 # -- images that run --------------------------------------------------------------------------------------------------

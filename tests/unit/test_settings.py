@@ -110,10 +110,11 @@ def test_every_fault_is_reported_at_once_with_its_key() -> None:
         "data: data\n", "limits: {build_seconds: 0}\n"
     )
     expected = """\
-/etc/hublish/settings.yaml: github.app_id: Input should be a valid integer, unable to parse string as an integer
-/etc/hublish/settings.yaml: github.colour: Extra inputs are not permitted
-/etc/hublish/settings.yaml: data: Field required
-/etc/hublish/settings.yaml: limits.build_seconds: Input should be greater than or equal to 1"""
+/etc/hublish/settings.yaml:1:18: github.app_id: expected a whole number, got text
+/etc/hublish/settings.yaml:1:27: github.colour: unknown key `colour` (known keys here: api, web, \
+seconds_between_writes, app_id, private_key_file, webhook_secret_files)
+/etc/hublish/settings.yaml:1:1: data: the key `data` is missing
+/etc/hublish/settings.yaml:3:25: limits.build_seconds: expected a number of at least 1, got a number"""
     with pytest.raises(SettingsInvalid) as caught:
         parse(text)
 
@@ -125,7 +126,7 @@ def test_every_fault_is_reported_at_once_with_its_key() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"", "/etc/hublish/settings.yaml: the file: Input should be a valid dictionary or instance of Settings"),
+        (b"", "/etc/hublish/settings.yaml:1:1: the file: expected a mapping of keys to values, got nothing"),
         (b"a: [", "/etc/hublish/settings.yaml: not YAML: while parsing a flow node"),
         (b"\xff\xfe\x00", "/etc/hublish/settings.yaml: not YAML: "),
         (b"a: !!python/object/apply:os.system [id]", "/etc/hublish/settings.yaml: not YAML: could not determine"),
@@ -140,9 +141,28 @@ def test_file_that_is_no_settings_is_refused(body: bytes, message: str) -> None:
     assert caught.value.message.startswith(message)
 
 
+def test_misspelt_key_of_a_named_host_finds_its_right_one() -> None:
+    """Names of hosts are no keys of the model; a key below them is looked for among theirs."""
+    with pytest.raises(SettingsInvalid) as caught:
+        parse(f"{MINIMAL}registries:\n  registry.example.org:\n    auth_fil: a\n")
+
+    assert caught.value.message == (
+        '/etc/hublish/settings.yaml:7:5: registries."registry.example.org".auth_fil: unknown key `auth_fil` '
+        "(did you mean `auth_file`?)"
+    )
+
+
+def test_file_of_another_reader_still_names_its_keys() -> None:
+    """A file too large for the reader with places has its faults by key."""
+    with pytest.raises(SettingsInvalid, match=r"^/etc/hublish/settings\.yaml: colour: Extra inputs are not permitted$"):
+        parse(f"{MINIMAL}colour: red\n#{'x' * 70_000}\n")
+
+
 def test_webhook_secret_is_required() -> None:
     """Without one every stranger could post: nothing starts."""
-    with pytest.raises(SettingsInvalid, match="webhook_secret_files: List should have at least 1 item"):
+    with pytest.raises(
+        SettingsInvalid, match="webhook_secret_files: expected at least this many items: 1, got a list of 0"
+    ):
         parse(MINIMAL.replace("[secret]", "[]"))
 
 

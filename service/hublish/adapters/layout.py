@@ -9,22 +9,21 @@ Source: OCI image-spec v1.1, image-layout.md and annotations.md.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import io
 import json
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from hublish.builders.disk import replace_file, write_file
 from hublish.core.ports import BlobPush, Manifest
 from hublish.core.reference import Reference
-from hublish.errors import DiskFull, ImageInvalid, clip
+from hublish.errors import ImageInvalid, clip
 
 _REF_NAME = "org.opencontainers.image.ref.name"
 _INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -114,7 +113,7 @@ class OCILayout:
             return BlobPush(transfer="present", uploaded_bytes=0)
         found = hashlib.sha256()
         written = 0
-        with open_body() as body, self._replace(path) as stream:
+        with open_body() as body, replace_file(path) as stream:
             while chunk := body.read(_CHUNK_BYTES):
                 stream.write(chunk)
                 found.update(chunk)
@@ -146,8 +145,8 @@ class OCILayout:
             index = self._load_index() if (self._folder / "index.json").exists() else _empty_index()
             listed = {"mediaType": media_type, "digest": digest, "size": len(body)}
             index["manifests"] = _list_manifest(index["manifests"], listed, reference.tag)
-            self._ensure_file(self._folder / "oci-layout", _LAYOUT)
-            self._ensure_file(self._folder / "index.json", json.dumps(index, separators=(",", ":")).encode())
+            write_file(self._folder / "oci-layout", _LAYOUT)
+            write_file(self._folder / "index.json", json.dumps(index, separators=(",", ":")).encode())
         return digest
 
     # -- files --------------------------------------------------------------------------------------------------------
@@ -193,25 +192,6 @@ class OCILayout:
             yield
         finally:
             os.close(descriptor)
-
-    def _ensure_file(self, path: Path, body: bytes) -> None:
-        with self._replace(path) as stream:
-            stream.write(body)
-
-    @contextmanager
-    def _replace(self, path: Path) -> Iterator[BinaryIO]:
-        staging = path.parent / f".{uuid.uuid4().hex}"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with staging.open("wb") as stream:
-                yield stream
-            staging.replace(path)
-        except OSError as exc:
-            if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(f"no space is left in {self._folder}", hint="Free some space there.") from exc
-            raise
-        finally:
-            staging.unlink(missing_ok=True)
 
 
 class _VerifiedReader(io.RawIOBase):

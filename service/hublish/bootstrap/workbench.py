@@ -16,7 +16,8 @@ from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
-from hublish.bootstrap.images import LAYOUT_HOST, Images
+from hublish.bootstrap.images import Images
+from hublish.bootstrap.outputs import make_writer
 from hublish.builders.layered import build_layered
 from hublish.builders.ownercache import OWN
 from hublish.builders.planner import PlanInputs, Planned, make_plan
@@ -25,11 +26,12 @@ from hublish.builders.sourcefiles import read_config
 from hublish.builders.verification import OpenedImage, Verification, open_image
 from hublish.core.building import BuildSucceeded
 from hublish.core.config import Config, ImageConfig, ParsedConfig
+from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Plan, Strategy, Trust
-from hublish.core.ports import ImageWriter, ProgressSink, Source
+from hublish.core.ports import ProgressSink, Source
 from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
-from hublish.errors import BuildFailed, StrategyUnavailable
+from hublish.errors import StrategyUnavailable
 from hublish.network import Network, read_network
 
 if TYPE_CHECKING:
@@ -120,13 +122,12 @@ class Workbench:
         plan: Plan,
         source: Source,
         *,
-        push: Reference | None,
-        output: Path | None,
+        output: Output,
         log: Callable[[str], None],
         progress: ProgressSink,
         cancelled: Callable[[], bool],
     ) -> BuildSucceeded:
-        """Build a plan and push it, or write it as an OCI layout.
+        """Build a plan and put the image where `output` says.
 
         Raises:
             StrategyUnavailable: the plan needs a container engine.
@@ -137,23 +138,22 @@ class Workbench:
                 f"the strategy {plan.strategy.value} ({plan.reason}) needs a container engine, and hublish has none here",
                 hint="`hublish doctor` says what is missing; or set `strategy: layered` in the config",
             )
-        if (push is None) == (output is None):
-            raise BuildFailed("either a reference to push to or a folder to write to is expected")
-        writer: ImageWriter = self._registry if output is None else OCILayout(output)
-        target = push or Reference(registry=LAYOUT_HOST, repository="output", tag="latest")
+        writer = make_writer(
+            output, registry=self._registry, environ=self._options.environ, progress=progress, cancelled=cancelled
+        )
         return build_layered(
             plan,
             source=source,
             images=self._images,
             output=writer,
-            target=target,
+            target=output.reference,
             index=self._index,
             workspace=self._cache / "layers",
             workers=self._workers,
             log=log,
             progress=progress,
             cancelled=cancelled,
-            cache=self._owner_cache,
+            cache=replace(self._owner_cache, in_registry=output.kind is OutputKind.REGISTRY),
         )
 
     def open_image(self, text: str) -> OpenedImage:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hublish.builders.disk import replace_file
 from hublish.builders.environment import TargetEnvironment
 from hublish.builders.keys import make_key
 
@@ -48,17 +48,10 @@ class BytecodeCache:
         """Keep the byte-code of a wheel, unless this build may not."""
         if not self.writable:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".part-", delete=False) as part:
-            try:
-                # Stored, not deflated: it saves a second for each hundred megabytes.
-                with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-                    for path, body in compiled.items():
-                        archive.writestr(zipfile.ZipInfo(path.removeprefix("/")), body)
-                part.flush()
-                Path(part.name).replace(self._path(key))
-            finally:
-                Path(part.name).unlink(missing_ok=True)
+        with replace_file(self._path(key)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            # Stored, not deflated: it saves a second for each hundred megabytes.
+            for path, body in compiled.items():
+                archive.writestr(zipfile.ZipInfo(path.removeprefix("/")), body)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.zip"

@@ -1,10 +1,16 @@
-"""What the machine's own disk does wrong, in hublish's words: full is worth another try, anything else is not."""
+"""Files of the machine's own disk: written whole or not at all, and what goes wrong in hublish's words.
+
+A full disk is worth another try, anything else is not.
+"""
 
 from __future__ import annotations
 
 import errno
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 from hublish.errors import BuildFailed, DiskFull, clip
 
@@ -31,3 +37,35 @@ def name_disk_errors(what: str) -> Iterator[None]:
                 hint="Free space where hublish keeps its cache, then build again.",
             ) from exc
         raise BuildFailed(f"{what} failed: {clip(str(exc))}") from exc
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file beside `path` and move it there when the block ends well; otherwise remove it.
+
+    Others see the old file or the whole new one, also after a crash, which leaves at most a hidden file beside.
+
+    Args:
+        path: its folder is made when needed; its mode is the umask's.
+
+    Raises:
+        DiskFull: no space is left for it.
+    """
+    staging = path.parent / f".part-{uuid.uuid4().hex}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with staging.open("xb") as stream:
+            yield stream
+        staging.replace(path)
+    except OSError as exc:
+        if exc.errno in _FULL:
+            raise DiskFull(f"no space is left under {path.parent}", hint="Free some space there.") from exc
+        raise
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def write_file(path: Path, body: bytes) -> None:
+    """Write a whole file by `replace_file`. Raises DiskFull."""
+    with replace_file(path) as stream:
+        stream.write(body)

@@ -157,11 +157,8 @@ class _Build:
         return make_image(self.plan, base=base, facts=facts, layers=(*first, *anew, last))
 
     def _remember(self, image: Image, target: Reference, output: ImageWriter) -> None:
-        if target.registry.endswith(".invalid"):
-            # A folder on this machine goes by such a name (RFC 6761); nothing can be mounted from there.
-            return
         repository = replace(target, tag=None, digest=None)
-        for layer in image.layers:
+        for layer in image.layers if self.cache.in_registry else ():
             self.cache.layers.store_place(layer.blob.digest, repository)
         self.cache.publish(target=repository, output=output, builder=self.plan.builder, log=self.log)
         self._show_remarks()

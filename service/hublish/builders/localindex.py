@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from hublish.builders.disk import write_file
 from hublish.builders.indexentries import BlobPointer, Table
 from hublish.builders.keys import make_key
 from hublish.core.reference import Reference
@@ -58,7 +58,7 @@ class LocalIndex:
     def store(self, table: Table, key: str, entry: object) -> None:
         """Keep an entry, unless this build may not."""
         if self._writable or table is Table.BASES:
-            write_atomically(self._place(table) / f"{_name(key)}.json", json.dumps(entry).encode())
+            write_file(self._place(table) / f"{_name(key)}.json", json.dumps(entry).encode())
 
     def read_blob(self, table: Table, pointer: BlobPointer) -> bytes | None:
         """The file; None when it is not here or not what it was."""
@@ -69,7 +69,7 @@ class LocalIndex:
         """Keep a file, unless this build may not."""
         pointer = BlobPointer(digest=make_digest(body), size_bytes=len(body))
         if self._writable or table is Table.BASES:
-            write_atomically(self._blob_path(table, pointer.digest), body)
+            write_file(self._blob_path(table, pointer.digest), body)
         return pointer
 
     def take_remarks(self) -> tuple[str, ...]:
@@ -98,15 +98,3 @@ def _name(key: str) -> str:
     name = key.removeprefix("sha256:")
     # Keys are digests; anything else comes from a lock or an index and is no name for a file.
     return name if name.isalnum() else make_key([key])
-
-
-def write_atomically(path: Path, body: bytes) -> None:
-    """Write a file so that others see the old one or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(body)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ Only downloads may be kept: each is verified by its hash in the lock before a by
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +15,19 @@ from hublish.builders.baseimage import BaseImage, read_base_image
 from hublish.builders.comparison import Comparison, Side
 from hublish.builders.layered import build_layered
 from hublish.builders.verification import OpenedImage, Verdict, Verification, find_plan_doubt
+from hublish.core.lockfile import IndexSource
 from hublish.core.plan import Plan
-from hublish.core.ports import BlobPush, ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
+from hublish.core.ports import (
+    BlobPush,
+    ImageReader,
+    ImageWriter,
+    IndexFile,
+    PackageIndex,
+    ProgressSink,
+    Source,
+)
 from hublish.core.reference import Reference
+from hublish.errors import WheelInvalid, clip
 
 _TARGET = Reference(registry="rebuilt.invalid", repository="image", tag="latest")
 
@@ -31,7 +42,7 @@ class RebuildTools:
 
     Attributes:
         images: where image and base are read from.
-        index: where wheels come from; each is verified by its hash, so that kept downloads are fine.
+        index: where wheels come from; each is hashed here, so that kept downloads are fine.
         output: an empty place for the rebuilt image.
         workspace: an empty folder, so that no layer, byte-code or fact of an earlier build is taken.
         workers: processes that make layers.
@@ -104,13 +115,49 @@ def _build(plan: Plan, source: Source, *, tools: RebuildTools, base: BaseImage) 
         images=tools.images,
         output=_WithoutBase(tools.output, frozenset(layer.digest for layer in base.manifest.layers)),
         target=_TARGET,
-        index=tools.index,
+        index=_HashedIndex(tools.index),
         workspace=tools.workspace,
         workers=tools.workers,
         log=tools.log,
         progress=tools.progress,
         cancelled=tools.cancelled,
     )
+
+
+class _HashedIndex:
+    """An index whose kept files are hashed once more: for a build their size vouches, for a proof it does not."""
+
+    def __init__(self, index: PackageIndex) -> None:
+        self._index = index
+
+    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+        """See PackageIndex."""
+        return self._index.list_files(source, name)
+
+    def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
+        """See PackageIndex."""
+        path = self._index.fetch_file(source, file, progress)
+        if _is_intact(path, file):
+            return path
+        path.unlink()
+        path = self._index.fetch_file(source, file, progress)
+        if not _is_intact(path, file):
+            raise WheelInvalid(f"{clip(file.filename)}: expected sha256:{file.sha256}, the file has other bytes")
+        return path
+
+    def find_file(self, file: IndexFile) -> Path | None:
+        """See PackageIndex."""
+        path = self._index.find_file(file)
+        return path if path is not None and _is_intact(path, file) else None
+
+    def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
+        """See PackageIndex."""
+        return self._index.fetch_metadata(source, file)
+
+
+def _is_intact(path: Path, file: IndexFile) -> bool:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
 
 
 class _WithoutBase:

@@ -6,12 +6,11 @@ The plan holds the hash of the very bytes the commit has, which must be one of t
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hublish.builders.disk import name_disk_errors
+from hublish.builders.disk import name_disk_errors, replace_file
 from hublish.core.finding import Finding, Severity
 from hublish.core.lock import IndexSource, LockedPackage, PackageOrigin
 from hublish.core.ports import IndexFile, PackageIndex, Source
@@ -112,16 +111,10 @@ class _RepositoryWheels:
         return None if file.url.startswith(_SCHEME) else self._index.fetch_metadata(source, file)
 
     def _copy(self, file: IndexFile, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
-        with (
-            self._source.open(file.url.removeprefix(_SCHEME)) as body,
-            tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as copy,
-        ):
+        with self._source.open(file.url.removeprefix(_SCHEME)) as body, replace_file(path) as copy:
             while chunk := body.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 copy.write(chunk)
-        if digest.hexdigest() != file.sha256:
-            Path(copy.name).unlink()
-            raise WheelInvalid(f"{file.filename} is not what it was when the build was planned", hint="build again")
-        Path(copy.name).rename(path)
+            if digest.hexdigest() != file.sha256:
+                raise WheelInvalid(f"{file.filename} is not what it was when the build was planned", hint="build again")

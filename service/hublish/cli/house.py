@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hublish.builders.verification import OpenedImage, Verification
     from hublish.core.building import BuildSucceeded
     from hublish.core.config import Config, ImageConfig, ParsedConfig
+    from hublish.core.output import Output
     from hublish.core.plan import Plan
     from hublish.core.ports import ProgressSink, Source
     from hublish.core.records import Run
@@ -64,13 +65,12 @@ class Workbench(Protocol):
         plan: Plan,
         source: Source,
         *,
-        push: Reference | None,
-        output: Path | None,
+        output: Output,
         log: Callable[[str], None],
         progress: ProgressSink,
         cancelled: Callable[[], bool],
     ) -> BuildSucceeded:
-        """Build a plan and push it, or write it as an OCI layout."""
+        """Build a plan and put the image where `output` says."""
 
     def open_image(self, text: str) -> OpenedImage:
         """Open an image that is to be verified."""

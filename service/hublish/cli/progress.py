@@ -18,6 +18,7 @@ TITLES = {
     Step.PACKAGES: "fetch packages",
     Step.LAYERS: "make layers",
     Step.PUSH: "push",
+    Step.OUTPUT: "write the image",
 }
 PLAIN_INTERVAL_SECONDS = 5.0
 
@@ -35,8 +36,8 @@ def show_progress(screen: Screen) -> Iterator[ProgressSink]:
 
 
 def render_progress(progress: Progress) -> str:
-    """Render how far a step is: "12 of 104, numpy", or in bytes while pushing."""
-    units: Callable[[int], str] = render_bytes if progress.step is Step.PUSH else str
+    """Render how far a step is: "12 of 104, numpy", or in bytes while pushing and writing."""
+    units: Callable[[int], str] = render_bytes if progress.step in (Step.PUSH, Step.OUTPUT) else str
     amount = units(progress.done) if progress.total is None else f"{units(progress.done)} of {units(progress.total)}"
     return f"{amount}, {progress.label}" if progress.label else amount
 

@@ -11,13 +11,14 @@ from hublish.core.repository import Repository, ResolvedRef
 
 
 class Step(Enum):
-    """The steps of a build, in order; log lines and progress name one of them."""
+    """The steps of a build, in order; log lines and progress name one of them. Only archives and engines have OUTPUT."""
 
     FETCH = "fetch"
     BASE = "base"
     PACKAGES = "packages"
     LAYERS = "layers"
     PUSH = "push"
+    OUTPUT = "output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class Progress:
 
     Attributes:
         step: the step at work.
-        done: units done in this step (bytes in PUSH, packages or layers elsewhere).
+        done: units done in this step (bytes in PUSH and OUTPUT, packages or layers elsewhere).
         total: units in all; None when unknown.
         label: what is at work, e.g. a layer's short title; "" when nothing in particular.
     """
@@ -66,7 +67,7 @@ class LayerSummary:
         title: e.g. "numpy 2.1.0" or "32 small packages".
         digest: of the compressed blob.
         size_bytes: compressed size.
-        transfer: "uploaded", "mounted" or "present"; in an OCI layout "written" or "present".
+        transfer: "uploaded", "mounted" or "present"; where no registry is asked "written" or "present".
     """
 
     title: str

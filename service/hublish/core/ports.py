@@ -33,7 +33,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobPush:
-    """How a blob got to where it is: `transfer` is "present", "mounted", "uploaded" or "written" (a layout); its bytes."""
+    """How a blob got to where it is: `transfer` is "present", "mounted", "uploaded" or "written" (no registry); its bytes."""
 
     transfer: str
     uploaded_bytes: int

@@ -26,6 +26,10 @@ _KINDS = {
     "bool_type": "true or false",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "bool_parsing": "true or false",
+    "float_parsing": "a number",
+    "path_type": "a path",
     "float_type": "a number",
     "finite_number": "a finite number",
     "list_type": "a list",
@@ -94,7 +98,7 @@ def parse_model(tree: Tree, model: type[M]) -> ParsedModel[M]:
         for details in error.errors(include_url=False):
             path = tuple(part for part in details["loc"] if part != "[key]")
             if not any(path[:length] in silent for length in range(len(path) + 1)):
-                findings.append(_explain(tree, model, details, path))
+                findings.append(explain_fault(tree, model, details))
     return ParsedModel(model=None if has_error(tuple(findings)) else filled, findings=tuple(findings))
 
 
@@ -125,20 +129,29 @@ def _explain_empty(tree: Tree, path: KeyPath) -> Finding:
     return tree.make_finding("ValueMissing", message, at=path, on_key=True, hint="write a value or remove the line")
 
 
-def _explain(tree: Tree, model: type[BaseModel], details: ErrorDetails, path: KeyPath) -> Finding:
+def explain_fault(tree: Tree, model: type[BaseModel], details: ErrorDetails, *, show_values: bool = True) -> Finding:
+    """Explain one fault of pydantic's: what was expected, what came, where, and a way out.
+
+    Args:
+        tree: the file.
+        model: what it was held against.
+        details: the fault.
+        show_values: False where a value may be a secret in the wrong place.
+    """
+    path = tuple(part for part in details["loc"] if part != "[key]")
     kind = details["type"]
     context = details.get("ctx", {})
-    got = _describe(tree, path, details["input"])
+    got = _describe(tree, path, details["input"], show_values=show_values)
     if kind == "extra_forbidden":
         return _explain_unknown(tree, model, path)
     if kind == "missing":
         return _explain_missing(tree, model, path)
     if kind == "literal_error":
         expected = str(context["expected"])
-        hint = suggest(str(details["input"]), re.findall(r"'([^']*)'", expected))
+        hint = suggest(str(details["input"]) if show_values else "", re.findall(r"'([^']*)'", expected))
         return tree.make_finding("ValueInvalid", f"expected {expected}, got {got}", at=path, hint=hint)
     if kind in _KINDS:
-        hint = _hint_quotes(tree, path) if kind == "string_type" else ""
+        hint = _hint_quotes(tree, path) if kind == "string_type" and show_values else ""
         return tree.make_finding("WrongType", f"expected {_KINDS[kind]}, got {got}", at=path, hint=hint)
     if kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
@@ -147,11 +160,15 @@ def _explain(tree: Tree, model: type[BaseModel], details: ErrorDetails, path: Ke
     return tree.make_finding(kind, message, at=path, hint=hint)
 
 
-def _describe(tree: Tree, path: KeyPath, value: object) -> str:
+def _describe(tree: Tree, path: KeyPath, value: object, *, show_values: bool) -> str:
+    if value is None:
+        return "nothing"
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if not show_values:
+        return "text" if isinstance(value, str) else "a truth value" if isinstance(value, bool) else "a number"
     if isinstance(value, str):
         return f'"{clip(value, limit=80)}"'
     kind = "the truth value" if isinstance(value, bool) else "the number"
@@ -181,9 +198,15 @@ def _explain_missing(tree: Tree, model: type[BaseModel], path: KeyPath) -> Findi
 
 
 def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
+    named = False
     for part in path:
-        if isinstance(part, str):
-            model = next(_models_in(model.model_fields[part].annotation))
+        if named or isinstance(part, int):
+            # The name of an item in a mapping, or its number in a list.
+            named = False
+            continue
+        annotation = model.model_fields[part].annotation
+        named = typing.get_origin(annotation) is dict
+        model = next(_models_in(annotation))
     return model
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from hublish.errors import ImageInvalid, clip
 
 
-def render_document(document: Mapping[str, Any]) -> bytes:
+def render_document(document: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bytes:
     """Render canonical JSON: sorted keys, no white space, UTF-8."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -29,7 +29,7 @@ from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
 from hublish.workflows.build import BuildWorkflow, claim_image_build, settle_build, start_build
 from hublish.workflows.durable import EFFECT_ATTEMPTS, Fault, make_fault, run_effect, workflow
-from hublish.workflows.ending import end_run, end_with, make_failure, with_hubs, with_images
+from hublish.workflows.ending import end_run, end_with, explain_stop, make_failure, with_hubs, with_images
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -213,12 +213,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         return _Built(names=names, failure=failure)
 
     def _explain(self, name: str, outcome: BuildStopped) -> Failure:
-        return Failure(
-            code=outcome.code,
-            message=outcome.message,
-            hint=outcome.hint,
-            last_lines=outcome.last_lines or self._services.archive.read_tail(name),
-        )
+        return explain_stop(outcome, last_lines=outcome.last_lines or self._services.archive.read_tail(name))
 
     def _publish(self, run_id: str, prepared: Prepared, image: PreparedImage, name: str) -> Delivered:
         run = self._services.runs.read_run(run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hublish.core.building import BuildStopped
 from hublish.core.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.status import RunState
 from hublish.errors import clip
@@ -36,6 +37,14 @@ def _make_message(answer: Answer) -> str:
 def make_failure(fault: Fault) -> Failure:
     """A fault as the answer shows it."""
     return Failure(code=fault.code, message=fault.message, hint=fault.hint)
+
+
+def explain_stop(outcome: BuildStopped, *, last_lines: tuple[str, ...]) -> Failure:
+    """Why a build has no image, as the answer shows it; one that may succeed later says how to ask for it."""
+    later = "The same build may succeed later: comment `/build` on an issue here." if outcome.transient else ""
+    return Failure(
+        code=outcome.code, message=outcome.message, hint=f"{outcome.hint} {later}".strip(), last_lines=last_lines
+    )
 
 
 def end_with(answer: Answer, failure: Failure) -> Answer:

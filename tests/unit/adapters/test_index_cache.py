@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from hublish.adapters.index.cache import (
     find_file,
     load_metadata,
     load_page,
-    replace_file,
 )
 from hublish.core.ports import IndexFile
-from hublish.errors import DiskFull
 
 URL = "https://index.example.com/simple/a/"
 PAGE = CachedPage(url=f"{URL}#moved", etag='"1"', content_type="text/html", body=b"line\n\nline\n")
@@ -79,20 +76,3 @@ def test_metadata_comes_back_unless_damaged(tmp_path: Path) -> None:
     (tmp_path / "metadata" / SHA256).write_bytes(b"other")
 
     assert (missing, kept, load_metadata(tmp_path, SHA256)) == (None, BODY, None)
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"), [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EIO, OSError)]
-)
-def test_failed_write_leaves_nothing(tmp_path: Path, error: int, expected: type[Exception]) -> None:
-    """A full disk is told as such, and neither the file nor a part of it stays."""
-
-    def write() -> None:
-        with replace_file(tmp_path / "wheels" / "a") as stream:
-            stream.write(b"part")
-            raise OSError(error, "broken")
-
-    with pytest.raises(expected):
-        write()
-
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -11,15 +11,17 @@ import pytest
 from hublish.bootstrap.workbench import Workbench, WorkbenchOptions, find_network, open_workbench
 from hublish.builders.planner import Planned
 from hublish.core.config import Config
+from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Strategy, Trust
 from hublish.core.proxy import Proxies, Proxy
-from hublish.core.reference import parse_reference
+from hublish.core.reference import Reference
 from hublish.errors import BuildFailed, ReferenceInvalid, SettingsInvalid, StrategyUnavailable
 from hublish.network import Network
 from hublish.settings import parse_settings
 from tests.base_layout import write_base_layout
 from tests.sandbox.wheels import make_lock
 
+NAME = Reference(registry="registry.example.org", repository="team/ts", tag="v1")
 CONFIG = "version: 1\nimage: {name: registry.example.org/team/ts}\n"
 SETTINGS = """\
 github: {app_id: 1, private_key_file: key.pem, webhook_secret_files: [secret]}
@@ -122,26 +124,13 @@ def test_dockerfile_is_not_built_here(tmp_path: Path, repository: Path, layout: 
     assert made is not None
     with pytest.raises(StrategyUnavailable) as caught:
         bench.build(
-            made, bench.open_folder(repository), push=None, output=tmp_path / "out", log=print,
+            made, bench.open_folder(repository), log=print,
+            output=Output(kind=OutputKind.LAYOUT, reference=NAME, path=tmp_path / "out"),
             progress=lambda _progress: None, cancelled=lambda: False,
         )  # fmt: skip
 
     assert "`hublish doctor`" in caught.value.hint
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("both", [True, False])
-def test_build_goes_to_one_place(tmp_path: Path, repository: Path, layout: Path, *, both: bool) -> None:
-    """Neither to none nor to two."""
-    bench = open_bench(tmp_path)
-    made = plan(bench, repository, f"oci:{layout}").plan
-    assert made is not None
-    push = parse_reference("registry.example.org/team/ts:v1") if both else None
-    with pytest.raises(BuildFailed, match="either a reference to push to or a folder"):
-        bench.build(
-            made, bench.open_folder(repository), push=push, output=tmp_path / "out" if both else None, log=print,
-            progress=lambda _progress: None, cancelled=lambda: False,
-        )  # fmt: skip
 
 
 @pytest.mark.parametrize("named", [True, False])

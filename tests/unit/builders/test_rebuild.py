@@ -16,7 +16,8 @@ import pytest
 from hublish.builders.rebuild import RebuildTools, verify_by_rebuild
 from hublish.builders.verification import ConfigDifference, Verdict, Verification, open_image
 from hublish.core.plan import Plan
-from hublish.errors import BaseUnsupported, ImageInvalid
+from hublish.core.ports import IndexFile
+from hublish.errors import BaseUnsupported, ImageInvalid, WheelInvalid
 from hublish.oci.image import parse_spec
 from hublish.oci.manifest import (
     OCI_CONFIG,
@@ -343,6 +344,29 @@ def test_layer_that_does_not_unpack_is_refused(bench, honest):
 
     with pytest.raises(ImageInvalid, match=r"layer 5 of the image: the layer (cannot be unpacked|is no tar stream)"):
         verify(bench)
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_kept_wheel_with_other_bytes_is_not_used(bench, mended, monkeypatch):
+    """It is fetched anew; an index that gives other bytes again ends the rebuild."""
+    fetch = bench.index.fetch_file
+    fetched = []
+
+    def fetch_damaged(source: object, file: IndexFile, progress: object = None) -> Path:
+        path = fetch(source, file)
+        fetched.append(file.filename)
+        if fetched.count(file.filename) == 1 or not mended:
+            path.write_bytes(b"x" * path.stat().st_size)
+        return path
+
+    monkeypatch.setattr(bench.index, "fetch_file", fetch_damaged)
+
+    if mended:
+        assert verify(bench).verdict is Verdict.EQUAL
+        assert sorted(fetched) == sorted(2 * list(bench.index.wheels))
+    else:
+        with pytest.raises(WheelInvalid, match="the file has other bytes"):
+            verify(bench)
 
 
 def test_folder_may_have_any_name(bench):

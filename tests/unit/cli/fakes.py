@@ -18,6 +18,7 @@ from hublish.cli.house import WorkbenchChoice
 from hublish.core.building import BuildSucceeded, LayerSummary, Progress, Step
 from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
 from hublish.core.finding import Finding
+from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ProgressSink
 from hublish.core.records import Run
@@ -137,7 +138,7 @@ class FakeWorkbench:
     build_error: BaseException | None = None
     during_build: Callable[[], None] = lambda: None
     checks: tuple[Check, ...] = ()
-    builds: list[tuple[Reference | None, Path | None]] = field(default_factory=list)
+    builds: list[Output] = field(default_factory=list)
     layers: int = 0
     bases: list[str | None] = field(default_factory=list)
     claims: Claims = CLAIMS
@@ -160,18 +161,17 @@ class FakeWorkbench:
         plan: Plan,
         source: FolderOnDisk,
         *,
-        push: Reference | None,
-        output: Path | None,
+        output: Output,
         log: Callable[[str], None],
         progress: ProgressSink,
         cancelled: Callable[[], bool],
     ) -> BuildSucceeded:
-        self.builds.append((push, output))
+        self.builds.append(output)
         log("layer numpy")
         progress(Progress(step=Step.LAYERS, done=1, total=2, label="numpy"))
-        if output is not None:
-            output.mkdir(parents=True, exist_ok=True)
-            (output / "index.json").write_text("{}")
+        if output.kind is OutputKind.LAYOUT and output.path is not None:
+            output.path.mkdir(parents=True, exist_ok=True)
+            (output.path / "index.json").write_text("{}")
         self.during_build()
         if cancelled():
             raise BuildCancelled("the build was stopped")

@@ -17,7 +17,6 @@ from tests.unit.cli.fakes import DIGEST, FakeHouse, make_plan
 def test_image_is_pushed_and_summed_up(run: Run, house: FakeHouse, repository: Path) -> None:
     """What stands on stdout after a push: plan, layers, the pinned reference, figures."""
     result = run("build", repository, "--push", "registry.example.org/team/ts:v1")
-    [(push, output)] = house.workbench.builds
 
     expected = [
         "    100 MB  mounted   base",
@@ -27,7 +26,7 @@ def test_image_is_pushed_and_summed_up(run: Run, house: FakeHouse, repository: P
         "120 MB in 2 layers, 20 MB sent",
     ]
     assert expected == result.stdout.splitlines()[-5:]
-    assert (str(push), output) == ("registry.example.org/team/ts:v1", None)
+    assert [str(output) for output in house.workbench.builds] == ["registry.example.org/team/ts:v1"]
     assert result.stderr == "layer numpy\nmake layers: 1 of 2, numpy\n"
     assert result.exit_code == 0
 
@@ -51,7 +50,7 @@ def test_existing_layout_is_written_in_place(run: Run, house: FakeHouse, reposit
     layout.mkdir()
     run("build", repository, "--output", layout)
 
-    assert house.workbench.builds == [(None, layout)]
+    assert [output.path for output in house.workbench.builds] == [layout]
 
 
 def test_layout_goes_to_the_cache_when_nothing_is_said(run: Run, repository: Path, tmp_path: Path) -> None:
@@ -70,6 +69,7 @@ def test_json_holds_digest_layers_and_packages(run: Run, repository: Path) -> No
     assert document["ok"] is True
     assert result["image"] == f"registry.example.org/team/ts@{DIGEST}"
     assert (result["tag"], result["layout"], result["digest"]) == ("v1", None, DIGEST)
+    assert result["output"] == "registry.example.org/team/ts:v1"
     assert [layer["transfer"] for layer in result["layers"]] == ["mounted", "uploaded"]
     assert result["packages"] == [{"name": "numpy", "version": "2.1.0"}]
 
@@ -118,11 +118,36 @@ def test_push_needs_a_reference_with_a_tag(run: Run, repository: Path, target: s
     assert result.exit_code == 2
 
 
-def test_push_and_output_exclude_each_other(run: Run, repository: Path, tmp_path: Path) -> None:
-    """One image goes to one place."""
-    result = run("build", repository, "--push", "registry.example.org/team/ts:v1", "--output", tmp_path / "x")
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--push", "registry.example.org/team/ts:v1", "--output", "x"),
+        ("--push", "registry.example.org/team/ts:v1", "--load"),
+        ("--output", "x", "--load"),
+        ("--push", "registry.example.org/team/ts:v1", "--tag", "ts:v1"),
+        ("--output", "docker-archive:"),
+        ("--output", ""),
+        ("--output", "tarball:x"),
+        ("--load", "--tag", "ts"),
+    ],
+)
+def test_places_that_cannot_be_meant_are_usage_errors(
+    run: Run, house: FakeHouse, repository: Path, options: tuple[str, ...]
+) -> None:
+    """One image goes to one place, under a name with a tag."""
+    result = run("build", repository, *options)
 
-    assert result.exit_code == 2
+    assert (result.exit_code, house.workbench.builds) == (2, [])
+
+
+def test_loaded_image_is_summed_up(run: Run, repository: Path) -> None:
+    """The name it has in the engine, and the digest."""
+    result = run("build", repository, "--load")
+
+    assert result.stdout.splitlines()[-2:] == [
+        f"docker-daemon:registry.example.org/team/ts:latest {DIGEST}",
+        "120 MB in 2 layers",
+    ]
 
 
 def test_one_of_several_images_must_be_named(run: Run, house: FakeHouse, repository: Path) -> None:

@@ -5,19 +5,14 @@ Every write goes to a file beside and is renamed into place, so that a crash or 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
+from hublish.builders.disk import write_file
 from hublish.core.ports import IndexFile
-from hublish.errors import DiskFull
 
 _CHUNK_BYTES = 1 << 20
 
@@ -51,8 +46,7 @@ def ensure_page(folder: Path, url: str, page: CachedPage) -> None:
         "content_type": page.content_type,
         "sha256": hashlib.sha256(page.body).hexdigest(),
     }
-    with replace_file(_page_path(folder, url)) as stream:
-        stream.write(json.dumps(head).encode() + b"\n" + page.body)
+    write_file(_page_path(folder, url), json.dumps(head).encode() + b"\n" + page.body)
 
 
 def file_path(folder: Path, sha256: str, filename: str) -> Path:
@@ -86,29 +80,7 @@ def load_metadata(folder: Path, sha256: str) -> bytes | None:
 
 def ensure_metadata(folder: Path, sha256: str, body: bytes) -> None:
     """Keep the METADATA whose hash is `sha256`. Raises DiskFull."""
-    with replace_file(_metadata_path(folder, sha256)) as stream:
-        stream.write(body)
-
-
-@contextmanager
-def replace_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file beside `path` and move it there when the block ends well; otherwise remove it.
-
-    Raises:
-        DiskFull: no space is left for it.
-    """
-    staging = path.parent.parent / f".{uuid.uuid4().hex}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with staging.open("wb") as stream:
-            yield stream
-        staging.replace(path)
-    except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"no space is left under {path.parent.parent}", hint="Free some space there.") from exc
-        raise
-    finally:
-        staging.unlink(missing_ok=True)
+    write_file(_metadata_path(folder, sha256), body)
 
 
 def _metadata_path(folder: Path, sha256: str) -> Path:

@@ -18,11 +18,11 @@ from hublish.adapters.index.cache import (
     find_file,
     load_metadata,
     load_page,
-    replace_file,
 )
 from hublish.adapters.index.pages import ACCEPT, parse_page
 from hublish.adapters.index.rules import LIST_IT, IndexBase, IndexRule, IndexRules, host_of, split_url
 from hublish.adapters.index.transport import Answer, IndexTiming, IndexTransport, Request
+from hublish.builders.disk import replace_file
 from hublish.core.lock import IndexSource
 from hublish.core.ports import IndexFile
 from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
@@ -31,6 +31,7 @@ from hublish.network import Network, Pools
 _LARGEST_PAGE_BYTES = 64 * 2**20
 _LARGEST_FILE_BYTES = 4 * 2**30
 _LARGEST_METADATA_BYTES = 16 * 2**20
+_WRITE_BYTES = 1 << 20
 _OK, _NOT_MODIFIED = 200, 304
 
 
@@ -226,11 +227,16 @@ class HTTPPackageIndex:
     def _copy(self, answer: Answer, stream: BinaryIO, filename: str, progress: Callable[[int], None] | None) -> str:
         digest = hashlib.sha256()
         received = 0
+        waiting = bytearray()
         try:
             for chunk in answer.chunks:
-                digest.update(chunk)
-                stream.write(chunk)
+                waiting += chunk
                 received += len(chunk)
+                # TLS gives 16 KiB at a time: threads that hash and write each of them hinder each other.
+                if len(waiting) >= _WRITE_BYTES:
+                    digest.update(waiting)
+                    stream.write(waiting)
+                    waiting.clear()
                 if progress is not None:
                     progress(len(chunk))
                 if received > self._largest_file_bytes:
@@ -239,6 +245,8 @@ class HTTPPackageIndex:
             if progress is not None:
                 progress(-received)
             raise
+        digest.update(waiting)
+        stream.write(waiting)
         return digest.hexdigest()
 
 

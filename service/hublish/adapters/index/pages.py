@@ -6,18 +6,22 @@ A page is foreign text: a row whose file name is no plain name, or whose URL is 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote, urljoin, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hublish.adapters.index.links import parse_links
 from hublish.adapters.index.rules import split_url, without_credentials
 from hublish.core.ports import IndexFile
 from hublish.errors import IndexFailed, NotAllowed, clip
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]{0,254}")
+# An absolute URL that needs no splitting: nothing in it would be left out, joined, unescaped or lowered.
+_PLAIN_URL = re.compile(
+    r"https://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:/[A-Za-z0-9_~+-][A-Za-z0-9._~+-]*)*/([A-Za-z0-9][A-Za-z0-9._+!~-]{0,254})"
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HTML_TYPES = ("text/html", "application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html")
 _JSON_TYPES = ("application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json", "application/json")
@@ -28,7 +32,7 @@ class _Meta(BaseModel):
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     filename: str
     url: str
@@ -41,7 +45,7 @@ class _Row(BaseModel):
 
 
 class _Page(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     meta: _Meta
     files: list[_Row]
@@ -90,11 +94,9 @@ def _parse_json(body: bytes, where: str) -> list[_Row]:
 
 
 def _parse_html(body: bytes, where: str) -> list[_Row]:
-    parser = _LinkParser()
-    parser.feed(body.decode("utf-8", errors="replace"))
-    parser.close()
-    _verify_version(parser.version, where)
-    return [_row_of_link(attributes, parser.base) for attributes in parser.links]
+    page = parse_links(body)
+    _verify_version(page.version, where)
+    return [_row_of_link(attributes, page.base) for attributes in page.links]
 
 
 def _verify_version(version: str, where: str) -> None:
@@ -102,37 +104,31 @@ def _verify_version(version: str, where: str) -> None:
         raise IndexFailed(f"expected version 1 of the simple API at {where}, found {clip(version)}")
 
 
-class _LinkParser(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.links: list[dict[str, str | None]] = []
-        self.base = ""
-        self.version = "1.0"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep links, the base of relative ones, and the version of the API."""
-        attributes = dict(attrs)
-        if tag == "a" and attributes.get("href"):
-            self.links.append(attributes)
-        elif tag == "base" and not self.base:
-            self.base = attributes.get("href") or ""
-        elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
-            self.version = attributes.get("content") or ""
-
-
 def _row_of_link(attributes: dict[str, str | None], base: str) -> _Row:
     link, _, fragment = (attributes["href"] or "").partition("#")
     algorithm, _, value = fragment.partition("&")[0].partition("=")
-    row: dict[str, Any] = {
-        "filename": unquote(urlsplit(link).path.rpartition("/")[2]) if _is_splittable(link) else "",
-        "url": urljoin(base, link) if _is_splittable(link) and _is_splittable(base) else "",
-        "hashes": {algorithm: value},
-        "yanked": False if "data-yanked" not in attributes else attributes["data-yanked"] or True,
-        "requires-python": attributes.get("data-requires-python"),
-        "core-metadata": _metadata_of_attribute(attributes, "data-core-metadata"),
-        "dist-info-metadata": _metadata_of_attribute(attributes, "data-dist-info-metadata"),
-    }
-    return _Row.model_validate(row)
+    filename, url = _split_link(link, base)
+    # The values have the right types already, so that pydantic, which is slow for thousands of links, need not look.
+    return _Row.model_construct(
+        filename=filename,
+        url=url,
+        hashes={algorithm: value},
+        size=None,
+        yanked=False if "data-yanked" not in attributes else attributes["data-yanked"] or True,
+        requires_python=attributes.get("data-requires-python"),
+        core_metadata=_metadata_of_attribute(attributes, "data-core-metadata"),
+        dist_info_metadata=_metadata_of_attribute(attributes, "data-dist-info-metadata"),
+    )
+
+
+def _split_link(link: str, base: str) -> tuple[str, str]:
+    """File name and URL of a link; "" where it is none."""
+    plain = _PLAIN_URL.fullmatch(link)
+    if plain is not None and not base:
+        return plain[1], link
+    if not _is_splittable(link):
+        return "", ""
+    return unquote(urlsplit(link).path.rpartition("/")[2]), urljoin(base, link) if _is_splittable(base) else ""
 
 
 def _metadata_of_attribute(attributes: dict[str, str | None], name: str) -> bool | dict[str, str] | None:
@@ -154,10 +150,12 @@ def _is_splittable(link: str) -> bool:
 def _make_file(row: _Row, page_url: str) -> IndexFile | None:
     if _FILENAME.fullmatch(row.filename) is None or not row.url:
         return None
-    try:
-        url = without_credentials(split_url(urljoin(page_url, row.url)))
-    except (NotAllowed, ValueError):
-        return None
+    url = row.url
+    if _PLAIN_URL.fullmatch(url) is None:
+        try:
+            url = without_credentials(split_url(urljoin(page_url, url)))
+        except (NotAllowed, ValueError):
+            return None
     # PEP 714 renamed the key: the old name counts only where the new one is absent.
     metadata = row.dist_info_metadata if row.core_metadata is None else row.core_metadata
     return IndexFile(

@@ -26,6 +26,7 @@ TOKEN_MARGIN_SECONDS = 15.0
 CLIENT_ID = "hublish"
 # Asking for one more costs one request; every repository that is pushed to or mounted from has its own.
 _MOST_GRANTS = 1024
+_TURNS = 16
 
 
 class TokenDoor(Protocol):
@@ -55,7 +56,11 @@ class Authorization:
         self._clock = clock
         self._grants: dict[tuple[str, tuple[str, ...]], _Grant] = {}
         self._notes: dict[str, str] = {}
+        self._challenges: dict[str, tuple[Challenge, ...]] = {}
         self._lock = threading.Lock()
+        # Sixteen connections that are refused at once need one token, not sixteen; by key, so that a slow token service
+        # holds up its own registry and few others.
+        self._turns = tuple(threading.Lock() for _ in range(_TURNS))
 
     def header(self, purpose: Purpose, scopes: tuple[str, ...]) -> str | None:
         """What is known to be wanted for these scopes, so that the first request is not refused; None if unknown."""
@@ -63,13 +68,29 @@ class Authorization:
             grant = self._grants.get((purpose.host, scopes))
         return grant.header if grant is not None and grant.ends_at > self._clock() else None
 
-    def answer(self, purpose: Purpose, scopes: tuple[str, ...], challenges: tuple[Challenge, ...]) -> str | None:
+    def prepare(self, purpose: Purpose, scopes: tuple[str, ...]) -> str | None:
+        """As `header`; where the registry asked for a token before, one for other scopes is fetched unasked.
+
+        Raises: as `answer`.
+        """
+        with self._lock:
+            challenges = self._challenges.get(purpose.host)
+        known = self.header(purpose, scopes)
+        # Without scopes it is the challenge's own that count, and those are of another request.
+        if known is not None or challenges is None or not scopes:
+            return known
+        return self.answer(purpose, scopes, challenges, refused=None)
+
+    def answer(
+        self, purpose: Purpose, scopes: tuple[str, ...], challenges: tuple[Challenge, ...], *, refused: str | None
+    ) -> str | None:
         """Answer a registry's challenge.
 
         Args:
             purpose: what the refused request was for.
             scopes: what a token must allow, e.g. ("repository:team/ts:pull,push",); empty takes the challenge's own.
             challenges: of the refused answer; a bearer challenge goes before a basic one.
+            refused: the header that the request was sent with; None when it had none.
 
         Returns:
             The header to repeat the request with; None when there is no credential or scheme that fits.
@@ -78,6 +99,16 @@ class Authorization:
             RegistryFailed: the token service refused or answered something else.
             NotAllowed: its realm is a place where requests may not go.
         """
+        with self._turns[hash((purpose.host, scopes)) % _TURNS]:
+            known = self.header(purpose, scopes)
+            if known is not None and known != refused:
+                return known
+            grant = self._find_grant(purpose, scopes, challenges)
+        return None if grant is None else grant.header
+
+    def _find_grant(
+        self, purpose: Purpose, scopes: tuple[str, ...], challenges: tuple[Challenge, ...]
+    ) -> _Grant | None:
         by_scheme = {challenge.scheme: challenge for challenge in reversed(challenges)}
         rule = self._policy.rule(purpose.host)
         credential = self._files.find(purpose.host, purpose.repository, None if rule is None else rule.auth_file)
@@ -89,7 +120,9 @@ class Authorization:
             return None
         with self._lock:
             self._keep_grant((purpose.host, scopes), grant)
-        return grant.header
+            if "bearer" in by_scheme and self._policy.rule(purpose.host) is not None:
+                self._challenges[purpose.host] = challenges
+        return grant
 
     def _keep_grant(self, key: tuple[str, tuple[str, ...]], grant: _Grant) -> None:
         now = self._clock()
@@ -97,11 +130,6 @@ class Authorization:
         while len(self._grants) >= _MOST_GRANTS:
             del self._grants[next(iter(self._grants))]
         self._grants[key] = grant
-
-    def forget(self, purpose: Purpose, scopes: tuple[str, ...]) -> None:
-        """A header was refused: do not offer it again."""
-        with self._lock:
-            self._grants.pop((purpose.host, scopes), None)
 
     def note(self, purpose: Purpose) -> str:
         """One sentence on credentials that were withheld from the registry's token service; "" when none were."""

@@ -96,15 +96,14 @@ class Transport:
             RegistryFailed: no answer came, or the token service failed.
             NotAllowed: the URL, or where it leads, is a place where requests may not go.
         """
-        header = self.authorization.header(request.purpose, request.scopes)
+        header = self.authorization.prepare(request.purpose, request.scopes)
         response, url = self._follow(request, header)
         # A blob store elsewhere that asks for credentials is no registry: it gets none.
         if response.status != UNAUTHORIZED or not self._is_own(request.purpose, url):
             return response
         challenges = parse_challenges(response.headers.getlist("www-authenticate"))
-        self.authorization.forget(request.purpose, request.scopes)
         try:
-            again = self.authorization.answer(request.purpose, request.scopes, challenges)
+            again = self.authorization.answer(request.purpose, request.scopes, challenges, refused=header)
         except HublishError:
             response.close()
             raise

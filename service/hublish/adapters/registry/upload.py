@@ -1,4 +1,4 @@
-"""One blob on its way up: in one PUT, or in pieces that continue where the registry says it is.
+"""One blob on its way up: in one PUT, or, when that breaks, in pieces that continue where the registry says it is.
 
 Each piece has the whole budget of tries again; a session that the registry lost (or cannot continue: docker-registry
 2.8 refuses one whose piece broke in the middle) is begun anew. What was left half done is cancelled.
@@ -22,6 +22,7 @@ from hublish.adapters.registry.transport import Setback, Transport
 from hublish.errors import HublishError, ImageInvalid, RegistryFailed
 
 ACCEPTED, CREATED, NO_CONTENT, OK, RANGE_REFUSED, NOT_FOUND = 202, 201, 204, 200, 416, 404
+TOO_LARGE = 413
 _LOST_SESSION = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
 _OTHER_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
 
@@ -52,6 +53,7 @@ class BlobUpload:
         self._location: str | None = None
         self._offset = 0
         self._chunk_bytes = sizes.chunk_bytes
+        self._in_pieces = size_bytes > sizes.monolithic_bytes
 
     def run(self, session: Answer | None, base: str) -> None:
         """Upload until the registry holds the blob.
@@ -86,7 +88,7 @@ class BlobUpload:
             if isinstance(begun, Setback):
                 return begun
             self._open_session(begun, request.url)
-        if self._size_bytes > self._sizes.monolithic_bytes or self._offset > 0:
+        if self._in_pieces or self._offset > 0:
             while self._offset < self._size_bytes:
                 setback = self._send_chunk()
                 if setback is not None:
@@ -139,6 +141,10 @@ class BlobUpload:
         )
         answer = self._transport.attempt(request, expected=frozenset({CREATED, NO_CONTENT}))
         if isinstance(answer, Setback):
+            if length > self._chunk_bytes:
+                # What broke, or was too large for something on the way, is sent in pieces from now on.
+                self._in_pieces = True
+                answer.failure.transient |= answer.failure.status == TOO_LARGE
             return self._judge(answer)
         stored = answer.headers.get("docker-content-digest")
         if stored is None and not self._is_there():
