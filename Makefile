@@ -1,10 +1,12 @@
 # Every target is a short list of commands that also work by hand, from the top folder of the checkout.
-# Variables: VENV (folder of the virtual environment), PYTHON (Python 3.11 or later), WORKERS (test processes), KEEP=1.
+# Variables: VENV (folder of the virtual environment), PYTHON (Python 3.11 or later), WORKERS (test processes), KEEP=1,
+# ARGS (further words for a bench).
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 KEEP ?=
+ARGS ?=
 # Python 3.11 first: it is the one of the base image in tests and demo, and byte-code is compiled for equal versions only.
 FIND_PYTHON = for name in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done
@@ -14,7 +16,7 @@ INSTALLED := $(VENV)/.hublish-installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help install install-system install-sandbox lint format test demo cluster-up test-cluster cluster-down \
-	bench-webhook schema docs clean
+	bench-webhook bench-layers schema docs clean
 
 help: ## print this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +68,9 @@ cluster-down: ## stop that Kubernetes and remove every trace of it; a cluster of
 
 bench-webhook: ## 200 signed deliveries a second for 60 s; writes bench/out/webhook.json
 	$(BIN)/python -m bench.webhook
+
+bench-layers: install ## builds against pipenv, uv and BuildKit, medians of 3; ARGS=--resume goes on (root, about 90 min)
+	$(BIN)/python -m bench.layers $(ARGS)
 
 schema: ## write config-schema/hublish.schema.json anew from the model
 	$(BIN)/python config-schema/generate.py

@@ -29,8 +29,14 @@ class Artifact:
     annotations: Mapping[str, str]
 
 
-def render_artifact(artifact_type: str, blobs: Sequence[Descriptor], *, annotations: Mapping[str, str]) -> bytes:
-    """Render an artifact's manifest as canonical JSON."""
+def render_artifact(
+    artifact_type: str,
+    blobs: Sequence[Descriptor],
+    *,
+    annotations: Mapping[str, str],
+    subject: Descriptor | None = None,
+) -> bytes:
+    """Render an artifact's manifest as canonical JSON; `subject` is the manifest it says something about."""
     document: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
@@ -40,6 +46,8 @@ def render_artifact(artifact_type: str, blobs: Sequence[Descriptor], *, annotati
     }
     if annotations:
         document["annotations"] = dict(annotations)
+    if subject is not None:
+        document["subject"] = render_descriptor(subject)
     return render_document(document)
 
 

@@ -35,6 +35,13 @@ def test_artifact_without_annotations_has_no_such_key():
     assert "annotations" not in json.loads(render_artifact(KIND, [BLOB], annotations={}))
 
 
+def test_artifact_names_what_it_speaks_of():
+    """The subject is a descriptor like any other."""
+    document = json.loads(render_artifact(KIND, [], annotations={}, subject=BLOB))
+
+    assert document["subject"] == PLAIN_BLOB
+
+
 def test_empty_config_is_what_the_specification_says():
     """Two bytes under a digest that every client knows."""
     assert (EMPTY.size_bytes, EMPTY_BODY) == (2, b"{}")
