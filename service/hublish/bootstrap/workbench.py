@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
 from hublish.bootstrap.images import Images
+from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.builders.layered import build_layered
 from hublish.builders.ownercache import OWN
@@ -36,38 +37,10 @@ from hublish.network import Network, read_network
 
 if TYPE_CHECKING:
     from hublish.bootstrap.doctor import Check
-    from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
 PLACEHOLDER_URL = "https://index.example.invalid/simple"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkbenchOptions:
-    """What the workbench may use.
-
-    Attributes:
-        environ: of the user's process: pip's configuration, proxies and `${VAR}` in locks are read from it.
-        cache: folder for wheels, layers and facts of bases.
-        plain_http: registry and index hosts that are spoken to without TLS.
-        index_map: host of a lock's index, or its URL -> base URL used instead.
-        bases: Python version -> default base image; the settings' count too.
-        settings: the operator's settings, or None.
-        workers: processes at work; None takes one per core.
-        cache_key: signs the layer indexes of registries; None leaves those out.
-        cache_repositories: whose indexes are asked, in this order.
-    """
-
-    environ: Mapping[str, str] = field(repr=False)
-    cache: Path
-    plain_http: frozenset[str]
-    index_map: Mapping[str, str]
-    bases: Mapping[str, str]
-    settings: Settings | None
-    workers: int | None
-    cache_key: Path | None = None
-    cache_repositories: tuple[Reference, ...] = ()
 
 
 class Workbench:

@@ -158,10 +158,10 @@ class RealHouse:
     def open_workbench(self, choice: WorkbenchChoice) -> Workbench:
         """See House."""
         with uncollected():
-            from hublish.bootstrap import workbench  # noqa: PLC0415  # start-up time, see the module's docstring
+            from hublish.bootstrap import options, workbench  # noqa: PLC0415  # start-up time, see the module's docstring
 
         return workbench.open_workbench(
-            workbench.WorkbenchOptions(
+            options.WorkbenchOptions(
                 environ=os.environ,
                 cache=choice.cache,
                 plain_http=choice.plain_http,
