@@ -26,9 +26,9 @@ from hublish.adapters.store import (
     ensure_schema,
     open_database,
 )
+from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
 from hublish.bootstrap.hubs import make_hub
-from hublish.builders.ownercache import OwnerCaches
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -84,7 +84,8 @@ def make_services(settings: Settings) -> Services:
         limits=SourceLimits(total_bytes=settings.limits.source_bytes, files=settings.limits.source_files),
     )
     registry = make_registry(settings)
-    caches = OwnerCaches(data / "layers")
+    key_file = settings.cache.signing_key_file or data / "cache-key.pem"
+    caches = make_caches(data / "layers", images=registry, key_file=key_file if settings.cache.registry else None)
     return Services(
         reader=GitHubReader(github),
         conversation=GitHubConversation(github),

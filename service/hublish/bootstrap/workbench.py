@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,18 +14,20 @@ from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configu
 from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
+from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
 from hublish.bootstrap.images import Images
+from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.builders.layered import build_layered
-from hublish.builders.ownercache import OWN, OwnerCaches
+from hublish.builders.ownercache import OWN
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.rebuild import RebuildTools, verify_by_rebuild
 from hublish.builders.sourcefiles import read_config
 from hublish.builders.verification import OpenedImage, Verification, open_image
 from hublish.core.building import BuildSucceeded
 from hublish.core.config import Config, ImageConfig, ParsedConfig
-from hublish.core.output import Output
+from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Plan, Strategy, Trust
 from hublish.core.ports import ProgressSink, Source
 from hublish.core.proxy import Proxies
@@ -35,34 +37,10 @@ from hublish.network import Network, read_network
 
 if TYPE_CHECKING:
     from hublish.bootstrap.doctor import Check
-    from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
 PLACEHOLDER_URL = "https://index.example.invalid/simple"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkbenchOptions:
-    """What the workbench may use.
-
-    Attributes:
-        environ: of the user's process: pip's configuration, proxies and `${VAR}` in locks are read from it.
-        cache: folder for wheels, layers and facts of bases.
-        plain_http: registry and index hosts that are spoken to without TLS.
-        index_map: host of a lock's index, or its URL -> base URL used instead.
-        bases: Python version -> default base image; the settings' count too.
-        settings: the operator's settings, or None.
-        workers: processes at work; None takes one per core.
-    """
-
-    environ: Mapping[str, str] = field(repr=False)
-    cache: Path
-    plain_http: frozenset[str]
-    index_map: Mapping[str, str]
-    bases: Mapping[str, str]
-    settings: Settings | None
-    workers: int | None
 
 
 class Workbench:
@@ -75,7 +53,8 @@ class Workbench:
         network = find_network(options)
         self._registry = _make_registry(options, network)
         self._images = Images(self._registry)
-        self._caches = OwnerCaches(options.cache / "layers")
+        caches = make_caches(options.cache / "layers", images=self._images, key_file=options.cache_key)
+        self._owner_cache = caches.open(owner=OWN, trust=Trust.OWNER, repositories=options.cache_repositories)
         self._index_url, pip_ca = _find_pip_index(options.environ)
         self._index = _make_index(options, network, pip_index=self._index_url, pip_ca=pip_ca)
 
@@ -96,9 +75,8 @@ class Workbench:
             image: one of the config's images.
             base: overrides the config's base: a reference, or `oci:FOLDER`.
         """
-        if base is not None:
-            config = replace(config, base=self._find_base(base))
         settings = self._options.settings
+        config = config if base is None else replace(config, base=self._find_base(base))
         bases = make_bases({**(settings.bases if settings else {}), **self._options.bases})
         inputs = PlanInputs(
             source=source,
@@ -110,8 +88,7 @@ class Workbench:
             target_repository=image.reference.name,
             default_index=find_default_index(self._options, pip_index=self._index_url),
         )
-        cache = self._caches.open(owner=OWN, trust=inputs.trust)
-        return make_plan(inputs, images=self._images, layers=cache.layers)
+        return make_plan(inputs, images=self._images, layers=self._owner_cache.layers)
 
     def build(
         self,
@@ -149,6 +126,7 @@ class Workbench:
             log=log,
             progress=progress,
             cancelled=cancelled,
+            cache=replace(self._owner_cache, in_registry=output.kind is OutputKind.REGISTRY),
         )
         attach_sbom(plan, outcome, output=output, registry=self._registry, log=log)
         return outcome

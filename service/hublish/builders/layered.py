@@ -158,7 +158,7 @@ class _Build:
 
     def _remember(self, image: Image, target: Reference, output: ImageWriter) -> None:
         repository = replace(target, tag=None, digest=None)
-        for layer in image.layers:
+        for layer in image.layers if self.cache.in_registry else ():
             self.cache.layers.store_place(layer.blob.digest, repository)
         self.cache.publish(target=repository, output=output, builder=self.plan.builder, log=self.log)
         self._show_remarks()

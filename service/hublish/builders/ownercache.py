@@ -53,6 +53,7 @@ class OwnerCache:
         owner: whose they are.
         writable: the build may leave something.
         remote: where indexes of registries are written; None when they are not used.
+        in_registry: the image goes to a registry, which is worth remembering.
     """
 
     layers: LayerIndex
@@ -60,10 +61,11 @@ class OwnerCache:
     owner: str
     writable: bool
     remote: RemoteIndexes | None
+    in_registry: bool = True
 
     def publish(self, *, target: Reference, output: ImageWriter, builder: str, log: Callable[[str], None]) -> None:
         """Put what the build knew into the registry's index, if the build may; a failure is logged, never raised."""
-        if self.remote is not None and self.writable:
+        if self.remote is not None and self.writable and self.in_registry:
             self.remote.publish(
                 self.layers, repository=target, output=output, owner=self.owner, builder=builder, log=log
             )

@@ -170,7 +170,9 @@ class Preparation:
                 default_index=policy.default_index,
             ),
             images=services.images,
-            layers=services.caches.open(owner=trigger.repository.owner.lower(), trust=trust).layers,
+            layers=services.caches.open(
+                owner=trigger.repository.owner.lower(), trust=trust, repositories=(image.reference,)
+            ).layers,
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hublish.bootstrap.workbench import PLACEHOLDER_URL, WorkbenchOptions, find_default_index
+from hublish.bootstrap.options import WorkbenchOptions
+from hublish.bootstrap.workbench import PLACEHOLDER_URL, find_default_index
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings, parse_settings
 

@@ -1,0 +1,28 @@
+"""What owners' builds share, made from settings and options: on this machine always, in registries where a key is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hublish.builders.ownercache import OwnerCaches
+from hublish.core.ports import ImageReader
+
+
+def make_caches(workspace: Path, *, images: ImageReader, key_file: Path | None) -> OwnerCaches:
+    """Make the caches of all owners.
+
+    Args:
+        workspace: folder of this machine.
+        images: where layer indexes are read from.
+        key_file: signs the layer indexes of registries, and is made where there is none; None leaves those out.
+
+    Raises:
+        SettingsInvalid: the key cannot be read or made.
+    """
+    if key_file is None:
+        return OwnerCaches(workspace)
+    # Here, because a build without a key must not wait for cryptography.
+    from hublish.bootstrap.signing import ensure_signing_key  # noqa: PLC0415  # start-up time
+    from hublish.builders.registrycache import RegistryIndexes  # noqa: PLC0415  # start-up time
+
+    return OwnerCaches(workspace, remote=RegistryIndexes(images, key=ensure_signing_key(key_file)))
