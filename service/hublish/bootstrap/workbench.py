@@ -21,6 +21,7 @@ from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.builders.layered import build_layered
 from hublish.builders.ownercache import OWN
+from hublish.builders.packagecheck import WheelSupply
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.rebuild import RebuildTools, verify_by_rebuild
 from hublish.builders.sourcefiles import read_config
@@ -88,7 +89,13 @@ class Workbench:
             target_repository=image.reference.name,
             default_index=find_default_index(self._options, pip_index=self._index_url),
         )
-        return make_plan(inputs, images=self._images, layers=self._owner_cache.layers)
+        supply = WheelSupply(index=self._index, folder=self._cache / "layers" / "wheels")
+        return make_plan(
+            inputs,
+            images=self._images,
+            layers=self._owner_cache.layers,
+            supply=supply if self._options.check_packages else None,
+        )
 
     def build(
         self,

@@ -16,6 +16,7 @@ from hublish.builders.baserecord import load_base
 from hublish.builders.bytecode import can_compile_for
 from hublish.builders.containers import BUILDERS, plan_dockerfile, plan_source
 from hublish.builders.layerindex import LayerIndex
+from hublish.builders.packagecheck import WheelSupply, check_packages
 from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, check_system, find_base
 from hublish.builders.repowheels import locate_wheels
 from hublish.builders.sourcefiles import read_source_file
@@ -84,13 +85,16 @@ class Planned:
     locked: Lock | None
 
 
-def make_plan(inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex) -> Planned:
+def make_plan(
+    inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex, supply: WheelSupply | None = None
+) -> Planned:
     """Plan one image.
 
     Args:
         inputs: what the plan is made from.
         images: where the base lies.
         layers: what earlier builds found out, the facts of bases among it.
+        supply: where wheels come from, to check that they fit together; None leaves that to the build.
 
     Raises:
         BaseUnsupported, ImageInvalid: the base cannot be used.
@@ -98,11 +102,18 @@ def make_plan(inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex) ->
     """
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
     if choice.strategy is Strategy.LAYERED:
-        return _plan_layered(inputs, choice, images=images, layers=layers)
+        return _plan_layered(inputs, choice, images=images, layers=layers, supply=supply)
     return _plan_container(inputs, choice, images=images)
 
 
-def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader, layers: LayerIndex) -> Planned:
+def _plan_layered(
+    inputs: PlanInputs,
+    choice: StrategyChoice,
+    *,
+    images: ImageReader,
+    layers: LayerIndex,
+    supply: WheelSupply | None,
+) -> Planned:
     found = choose_lock(
         inputs.config.python.lock, paths=inputs.source.tree.paths, read=partial(_read_file, inputs.source)
     )
@@ -125,6 +136,11 @@ def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageRe
             packages = _add_pip(packages, lock)
         pinned = replace(reference, digest=base.named_digest)
         plan = _make_plan(inputs, choice, base=pinned, facts=facts, packages=packages, lock=lock)
+    if plan is not None and supply is not None:
+        findings += check_packages(
+            plan, source=inputs.source, facts=facts, supply=supply, layers=layers, lock_path=lock.path
+        )
+        plan = None if has_error(findings) else plan
     return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
 
 

@@ -173,6 +173,7 @@ class Preparation:
             layers=services.caches.open(
                 owner=trigger.repository.owner.lower(), trust=trust, repositories=(image.reference,)
             ).layers,
+            supply=services.supply,
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)
