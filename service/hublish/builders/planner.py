@@ -6,7 +6,7 @@ markers are evaluated for the Python that the base really holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import partial
@@ -25,8 +25,8 @@ from hublish.builders.targetcheck import check_selection, check_target, holds, m
 from hublish.core.config import Config, ImageConfig
 from hublish.core.container import ContainerPlan
 from hublish.core.finding import Finding, has_error
-from hublish.core.lock import Lock, LockedPackage
-from hublish.core.lock_choice import LockChoice, choose_lock, read_lock
+from hublish.core.lock import Lock, LockedPackage, LockKind
+from hublish.core.lock_choice import LockChoice, choose_lock, find_lock_kind, read_lock
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference
@@ -53,7 +53,7 @@ class PlanInputs:
         target_repository: `registry/repository` to push to; "" when nothing is pushed.
         platform: `os/architecture`.
         hub_majors: hub -> major version of JupyterHub it runs, as far as known.
-        default_index: URL of the simple API for locks that name none; "" when there is none.
+        find_default_index: tells the URL of the simple API for locks that name none; "" when there is none.
     """
 
     source: Source
@@ -65,7 +65,7 @@ class PlanInputs:
     target_repository: str
     platform: str = "linux/amd64"
     hub_majors: Mapping[str, int] = field(default_factory=dict)
-    default_index: str = ""
+    find_default_index: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +164,8 @@ def _read_lock(inputs: PlanInputs, choice: LockChoice) -> tuple[Lock | None, tup
         choice.path,
         read=partial(_read_file, inputs.source),
         dev=inputs.config.python.dev,
-        default_index=inputs.default_index,
+        # A Pipfile.lock names its own, always; asking may take a while.
+        default_index="" if find_lock_kind(choice.path) is LockKind.PIPFILE_LOCK else inputs.find_default_index(),
     )
     return parsed.lock, parsed.findings
 
