@@ -116,6 +116,9 @@ class LimitSettings(_Section):
 
     build_seconds: int = Field(default=3600, ge=1, description="Ceiling over `limits.time` of any config.")
     image_bytes: int = Field(default=16 << 30, ge=1, description="Ceiling over `limits.size` of any config.")
+    cache_bytes: int = Field(
+        default=20 << 30, ge=0, description="Layers and byte-code kept on disk; what was not used for longest goes."
+    )
     webhook_bytes: int = Field(default=25 << 20, ge=1, description="GitHub sends at most 25 MB.")
     source_bytes: int = Field(default=2 << 30, ge=1, description="Unpacked size of a repository.")
     source_files: int = Field(default=200_000, ge=1, description="Number of files of a repository.")

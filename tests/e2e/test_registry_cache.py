@@ -85,14 +85,15 @@ def test_empty_disk_builds_without_the_index(place: Place) -> None:
 
 
 def test_cache_stands_beside_the_image(place: Place) -> None:
-    """A registry takes the artifact as it is, and shows it under its tag."""
-    place.build(place.write("ts", PACKAGES), disk="one")
+    """A registry takes the artifact as it is, and shows it under its tag, beside the image and its bill of materials."""
+    image = place.build(place.write("ts", PACKAGES), disk="one")
 
     manifest = place.registry.manifest("team/ts", "hublish-cache")
 
     assert manifest is not None
     assert manifest["artifactType"] == "application/vnd.hublish.layer-index.v1"
-    assert sorted(place.registry.tags("team/ts")) == ["hublish-cache", "v1"]
+    bill_of_materials = image["digest"].replace(":", "-")
+    assert sorted(place.registry.tags("team/ts")) == ["hublish-cache", bill_of_materials, "v1"]
 
 
 def test_sibling_on_an_empty_disk_mounts_layers(place: Place) -> None:

@@ -25,6 +25,7 @@ class WorkbenchOptions:
         bases: Python version -> default base image; the settings' count too.
         settings: the operator's settings, or None.
         workers: processes at work; None takes one per core.
+        check_packages: planning looks whether the packages fit together, which may fetch them.
         cache_key: signs the layer indexes of registries; None leaves those out.
         cache_repositories: whose indexes are asked, in this order.
     """
@@ -36,5 +37,6 @@ class WorkbenchOptions:
     bases: Mapping[str, str]
     settings: Settings | None
     workers: int | None
+    check_packages: bool = False
     cache_key: Path | None = None
     cache_repositories: tuple[Reference, ...] = ()

@@ -29,6 +29,7 @@ from hublish.adapters.store import (
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
 from hublish.bootstrap.hubs import make_hub
+from hublish.builders.packagecheck import WheelSupply
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -85,7 +86,13 @@ def make_services(settings: Settings) -> Services:
     )
     registry = make_registry(settings)
     key_file = settings.cache.signing_key_file or data / "cache-key.pem"
-    caches = make_caches(data / "layers", images=registry, key_file=key_file if settings.cache.registry else None)
+    index = make_index(settings, cache=data / "index")
+    caches = make_caches(
+        data / "layers",
+        images=registry,
+        key_file=key_file if settings.cache.registry else None,
+        limit_bytes=settings.limits.cache_bytes,
+    )
     return Services(
         reader=GitHubReader(github),
         conversation=GitHubConversation(github),
@@ -97,7 +104,7 @@ def make_services(settings: Settings) -> Services:
             sources=sources,
             images=registry,
             output=registry,
-            index=make_index(settings, cache=data / "index"),
+            index=index,
             caches=caches,
             workers=settings.engines.local.workers or os.cpu_count() or 1,
             slots=settings.engines.local.slots,
@@ -108,6 +115,7 @@ def make_services(settings: Settings) -> Services:
         steps=StepStore(engine),
         builds=BuildStore(engine),
         image_records=ImageStore(engine),
+        supply=WheelSupply(index=index, folder=data / "layers" / "wheels"),
         caches=caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
 from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.caches import make_caches
-from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
+from hublish.bootstrap.clients import make_bases, make_network, make_registry_rules
 from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
+from hublish.bootstrap.user_index import UserIndex
 from hublish.builders.layered import build_layered
 from hublish.builders.ownercache import OWN
+from hublish.builders.packagecheck import WheelSupply
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.rebuild import RebuildTools, verify_by_rebuild
 from hublish.builders.sourcefiles import read_config
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
-PLACEHOLDER_URL = "https://index.example.invalid/simple"
 
 
 class Workbench:
@@ -55,8 +54,7 @@ class Workbench:
         self._images = Images(self._registry)
         caches = make_caches(options.cache / "layers", images=self._images, key_file=options.cache_key)
         self._owner_cache = caches.open(owner=OWN, trust=Trust.OWNER, repositories=options.cache_repositories)
-        self._index_url, pip_ca = _find_pip_index(options.environ)
-        self._index = _make_index(options, network, pip_index=self._index_url, pip_ca=pip_ca)
+        self._index = UserIndex(options, network)
 
     def open_folder(self, path: Path) -> Source:
         """Open a folder as a source tree."""
@@ -86,9 +84,15 @@ class Workbench:
             trust=Trust.OWNER,
             source_repo_id=0,
             target_repository=image.reference.name,
-            default_index=find_default_index(self._options, pip_index=self._index_url),
+            find_default_index=self._index.find_default,
         )
-        return make_plan(inputs, images=self._images, layers=self._owner_cache.layers)
+        supply = WheelSupply(index=self._index, folder=self._cache / "layers" / "wheels")
+        return make_plan(
+            inputs,
+            images=self._images,
+            layers=self._owner_cache.layers,
+            supply=supply if self._options.check_packages else None,
+        )
 
     def build(
         self,
@@ -177,7 +181,7 @@ class Workbench:
         settings = self._options.settings
         here = check_environment(
             cache=self._cache,
-            index_url=self._index_url,
+            index_url=self._index.find_url(),
             registry=self._registry,
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
@@ -187,28 +191,6 @@ class Workbench:
         if text.startswith(LAYOUT_PREFIX):
             return self._images.add_layout(Path(text.removeprefix(LAYOUT_PREFIX)))
         return parse_reference(text)
-
-
-def find_default_index(options: WorkbenchOptions, *, pip_index: str | None) -> str:
-    """Find the index of locks that name none: the settings', else that of pip under the name that is mapped to it.
-
-    pip's own URL may hold a login, and a plan is shown and kept.
-
-    Args:
-        options: of the workbench.
-        pip_index: what pip is configured for, or None.
-
-    Returns:
-        URL of the simple API; "" when there is none.
-    """
-    if options.settings is not None and options.settings.default_index is not None:
-        return options.settings.default_index.rstrip("/")
-    return PLACEHOLDER_URL if pip_index is not None or PLACEHOLDER_URL in options.index_map else ""
-
-
-def _find_pip_index(environ: Mapping[str, str]) -> tuple[str | None, Path | None]:
-    pip = read_pip_configuration(environ)
-    return (None, None) if pip is None else (pip.index_url, pip.ca_file)
 
 
 def _make_registry(options: WorkbenchOptions, network: Network) -> RegistryClient:
@@ -224,28 +206,6 @@ def _make_registry(options: WorkbenchOptions, network: Network) -> RegistryClien
         allow_private=True,
         allow_helpers=True,
         network=network,
-    )
-
-
-def _make_index(
-    options: WorkbenchOptions, network: Network, *, pip_index: str | None, pip_ca: Path | None
-) -> HTTPPackageIndex:
-    rules = make_index_rules(options.settings) if options.settings else {}
-    mirrors = dict(options.index_map)
-    if pip_index is not None:
-        # Locks of documentation and tests name a host that cannot exist; this user's own index stands in for it.
-        mirrors.setdefault(PLACEHOLDER_URL, pip_index)
-    for url, mirror in mirrors.items():
-        host = urlsplit(mirror).netloc.rpartition("@")[2]
-        rules[urlsplit(url).netloc] = IndexRule(mirror=mirror, plain_http=host in options.plain_http)
-    for host in options.plain_http:
-        rules.setdefault(host, IndexRule(plain_http=True))
-    return HTTPPackageIndex(
-        rules=rules,
-        allow_unlisted=True,
-        cache=options.cache / "index",
-        environ=options.environ,
-        network=network if network.ca_file is not None else replace(network, ca_file=pip_ca),
     )
 
 

@@ -21,6 +21,8 @@ from hublish.core.reference import Reference
 
 OWN = "own"
 """The owner of what the command line builds: whoever's machine it is."""
+DEFAULT_LIMIT_BYTES = 20 << 30
+"""Room for the layers of some fifty notebook images."""
 _NAME_DIGITS = 16
 
 
@@ -53,6 +55,7 @@ class OwnerCache:
         owner: whose they are.
         writable: the build may leave something.
         remote: where indexes of registries are written; None when they are not used.
+        limit_bytes: what the workspace may hold.
         in_registry: the image goes to a registry, which is worth remembering.
     """
 
@@ -61,6 +64,7 @@ class OwnerCache:
     owner: str
     writable: bool
     remote: RemoteIndexes | None
+    limit_bytes: int = DEFAULT_LIMIT_BYTES
     in_registry: bool = True
 
     def publish(self, *, target: Reference, output: ImageWriter, builder: str, log: Callable[[str], None]) -> None:
@@ -77,10 +81,14 @@ class OwnerCaches:
     Args:
         workspace: folder shared by all builds of this machine.
         remote: indexes of registries; None leaves them out.
+        limit_bytes: what the workspace may hold; what was not used for longest is dropped.
     """
 
-    def __init__(self, workspace: Path, *, remote: RemoteIndexes | None = None) -> None:
+    def __init__(
+        self, workspace: Path, *, remote: RemoteIndexes | None = None, limit_bytes: int = DEFAULT_LIMIT_BYTES
+    ) -> None:
         self.workspace = workspace
+        self._limit_bytes = limit_bytes
         self._remote = remote
 
     def open(self, *, owner: str, trust: Trust, repositories: Sequence[Reference] = ()) -> OwnerCache:
@@ -103,4 +111,5 @@ class OwnerCaches:
             owner=owner,
             writable=writable,
             remote=remote,
+            limit_bytes=self._limit_bytes,
         )

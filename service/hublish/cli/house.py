@@ -113,6 +113,7 @@ class WorkbenchChoice:
         plain_http: registry and index hosts that may be spoken to without TLS.
         index_map: package index URL of a lock -> URL to use instead.
         workers: processes and threads at work; None lets the machine decide.
+        check_packages: planning looks whether the packages fit together, which may fetch them.
         cache_key: file of the key that signs layer indexes in registries; None leaves those out.
         cache_repositories: whose layer indexes are asked, in this order.
     """
@@ -121,6 +122,7 @@ class WorkbenchChoice:
     plain_http: frozenset[str] = frozenset()
     index_map: Mapping[str, str] | None = None
     workers: int | None = None
+    check_packages: bool = False
     cache_key: Path | None = None
     cache_repositories: tuple[Reference, ...] = ()
 
@@ -169,6 +171,7 @@ class RealHouse:
                 bases={},
                 settings=_load_settings() if os.environ.get("HUBLISH_SETTINGS") else None,
                 workers=choice.workers,
+                check_packages=choice.check_packages,
                 cache_key=choice.cache_key,
                 cache_repositories=choice.cache_repositories,
             )
