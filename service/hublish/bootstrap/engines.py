@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hublish.adapters.layout import OCILayout
-from hublish.builders.containerrun import ContainerBackend
-from hublish.builders.ownercache import OwnerCaches
+from hublish.builders.containers.containerrun import ContainerBackend
+from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest
 from hublish.core.plan import Trust
 from hublish.core.ports import Engine, ImageReader, ImageWriter, PackageIndex, SourceFetcher

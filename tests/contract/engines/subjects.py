@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hublish.adapters.docker.engine import DockerEngine
 from hublish.adapters.layout import OCILayout
-from hublish.builders.containerrun import ContainerBackend
+from hublish.builders.containers.containerrun import ContainerBackend
 from hublish.core.ports import ImageReader, ImageWriter, SourceFetcher
 from hublish.engines.buildah import BuildahBackend, BuildahChoices, NetworkMode
 from hublish.engines.containers import ContainerEngine, EngineRules

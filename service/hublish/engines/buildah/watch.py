@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from hublish.builders.containerrun import ContainerJob
+from hublish.builders.containers.containerrun import ContainerJob
 from hublish.engines.buildah.confinement import Ended
 from hublish.engines.controlgroup import Limits
 from hublish.errors import BuildFailed, clip

@@ -21,8 +21,8 @@ import docker
 import docker.errors
 import requests
 
-from hublish.builders.containerrun import ContainerJob
-from hublish.builders.localbase import LOCAL_HOST, LocalBase, copy_base
+from hublish.builders.base.local import LOCAL_HOST, LocalBase, copy_base
+from hublish.builders.containers.containerrun import ContainerJob
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.engines.controlgroup import ControlGroup, Limits, make_group
@@ -54,7 +54,7 @@ class DockerChoices:
 
 
 class DockerBackend:
-    """Builds by a Docker Engine; `hublish.builders.containerrun.ContainerBackend`.
+    """Builds by a Docker Engine; `hublish.builders.containers.containerrun.ContainerBackend`.
 
     Args:
         choices: engine, limits, network.

@@ -16,8 +16,8 @@ import docker.errors
 import requests
 from docker.types import CancellableStream
 
-from hublish.builders.buildcontext import stream_context
-from hublish.builders.containerrun import ContainerJob
+from hublish.builders.containers.buildcontext import stream_context
+from hublish.builders.containers.containerrun import ContainerJob
 from hublish.engines.controlgroup import Limits
 from hublish.errors import BuildFailed, EngineFailed, clip
 
