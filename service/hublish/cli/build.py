@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -27,6 +23,7 @@ from hublish.cli.folder import (
     open_folder,
     plan_images,
 )
+from hublish.cli.interrupts import catch_interrupt
 from hublish.cli.output import LoadOption, OutputOption, PushOption, SBOMOption, TagOption, parse_output, stage_layout
 from hublish.cli.plan import show_plan
 from hublish.cli.progress import show_progress
@@ -134,25 +131,6 @@ def run_build(
         return opened.workbench.build(
             plan, opened.source, output=staged, log=screen.remark, progress=progress, cancelled=cancelled
         )
-
-
-@contextmanager
-def catch_interrupt(screen: Screen) -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event that the build looks at; the second one stops at once."""
-    interrupted = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-        interrupted.set()
-        screen.interrupted = True
-        screen.remark("Stopping at the next safe point; press Ctrl-C again to stop at once.")
-
-    previous = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _show_outcome(screen: Screen, outcome: BuildSucceeded, *, output: Output) -> None:
