@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from hublish.core.lock_renewal import explain_failure
-from hublish.core.lockfile import LOCK_LIMIT_BYTES
+from hublish.core.locks.lockfile import LOCK_LIMIT_BYTES
+from hublish.core.locks.renewal import explain_failure
 from hublish.core.redact import redact
 from hublish.errors import BuildCancelled, LockFailed, clip
 

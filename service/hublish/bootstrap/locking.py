@@ -9,7 +9,7 @@ from pathlib import Path
 from hublish.adapters.index import read_pip_configuration
 from hublish.adapters.pipenv import PipenvProgram
 from hublish.bootstrap.workbench import PLACEHOLDER_URL
-from hublish.core.lock_renewal import redirect_sources, restore_lock
+from hublish.core.locks.renewal import redirect_sources, restore_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from hublish.cli.interrupts import catch_interrupt
 from hublish.cli.screen import JSONOption, Screen, open_screen
 from hublish.cli.validate import read_bytes, read_text
 from hublish.core.finding import Severity, has_error
-from hublish.core.lock_renewal import PackageChange, compare_locks
-from hublish.core.lockfile import ParsedLock, parse_lock
-from hublish.core.pipfile import parse_pipfile
+from hublish.core.locks.lockfile import ParsedLock, parse_lock
+from hublish.core.locks.pipfile import parse_pipfile
+from hublish.core.locks.renewal import PackageChange, compare_locks
 from hublish.errors import LockFailed
 
 if TYPE_CHECKING:
