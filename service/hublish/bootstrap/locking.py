@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hublish.adapters.index import read_pip_configuration
 from hublish.adapters.pipenv import PipenvProgram
-from hublish.bootstrap.workbench import PLACEHOLDER_URL
+from hublish.bootstrap.user_index import PLACEHOLDER_URL
 from hublish.core.locks.renewal import redirect_sources, restore_lock
 
 
