@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.hublish-installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help install install-system install-sandbox lint format test demo cluster-up test-cluster cluster-down \
-	bench-webhook bench-layers schema docs clean
+	bench-webhook bench-layers s2i-parity schema docs clean
 
 help: ## print this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ schema: ## write config-schema/hublish.schema.json anew from the model
 docs: ## write docs/reference/cli.md and settings.md anew from command table and model
 	$(BIN)/python -m hublish.cli.reference > docs/reference/cli.md
 	$(BIN)/python -m hublish.cli.settings_reference > docs/reference/settings.md
+
+s2i-parity: ## hold source-to-image against s2i itself; writes the table in docs/reference/s2i.md
+	$(BIN)/python -m tests.sandbox.s2i_parity
 
 clean: ## remove what tests, lints and benches leave behind (the virtual environment stays)
 	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench/out dist

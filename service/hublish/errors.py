@@ -97,6 +97,14 @@ class LockInvalid(FindingsError):
     """Pipfile and Pipfile.lock are missing, stale, or hold an entry that cannot be built."""
 
 
+class DockerfileInvalid(HublishError):
+    """A text is no Dockerfile; `line` is the 1-based line that shows it."""
+
+    def __init__(self, message: str, *, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 class PlanInvalid(FindingsError):
     """The plan of a build has findings that forbid it (no wheel for the target, jupyterhub missing, ...)."""
 

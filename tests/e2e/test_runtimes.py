@@ -128,6 +128,21 @@ def test_docker_pulls_from_a_registry_and_runs_it(built: Built, docker_engine: D
     docker_engine.run("rmi", "-f", built.config)
 
 
+@pytest.mark.registry
+@pytest.mark.timeout(600)
+def test_bill_of_materials_stands_beside_the_image(built: Built, registry: Registry, folder: Path, tmp_path: Path):
+    """The registry's list leads to the very document that `--sbom` writes; the image is the same with and without it."""
+    layout = build(folder, *built.arguments, "--output", tmp_path / "image", "--sbom", tmp_path / "bill.json")
+    listed = registry.manifest("team/ts", built.digest.replace(":", "-"))
+    artifact = registry.manifest("team/ts", listed["manifests"][0]["digest"])
+    bill = (tmp_path / "bill.json").read_bytes()
+
+    assert layout["digest"] == built.digest
+    assert artifact["subject"]["digest"] == built.digest
+    assert registry.blob("team/ts", artifact["layers"][0]["digest"]) == bill
+    assert [part["name"] for part in json.loads(bill)["components"][1:]] == sorted(PACKAGES)
+
+
 @pytest.fixture(scope="module")
 def containerd() -> Iterator[Containerd]:
     try:

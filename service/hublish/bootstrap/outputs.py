@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hublish.adapters.layout import OCILayout
-from hublish.core.building import Progress, Step
+from hublish.adapters.registry import RegistryClient
+from hublish.bootstrap.images import LAYOUT_HOST
+from hublish.builders.attachment import attach_document
+from hublish.core.building import BuildSucceeded, Progress, Step
 from hublish.core.output import Output, OutputKind
+from hublish.core.plan import Plan
 from hublish.core.ports import ImageWriter, ProgressSink
+from hublish.core.reference import Reference
+from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
 from hublish.errors import BuildCancelled, BuildFailed, StrategyUnavailable
+
+
+def find_target(output: Output) -> Reference:
+    """Find what a build is told of its target: outside registries nothing can be mounted or kept, so no registry is named."""
+    if output.kind is OutputKind.REGISTRY:
+        return output.reference
+    return Reference(registry=LAYOUT_HOST, repository="output", tag=output.reference.tag)
 
 
 def make_writer(
@@ -41,17 +54,17 @@ def make_writer(
         progress(Progress(step=Step.OUTPUT, done=done_bytes, total=total_bytes, label=output.kind.value))
 
     if output.kind is OutputKind.ENGINE:
-        return _make_engine(environ, tell)
+        return _make_engine(environ, output.reference, tell)
     if output.path is None:
         raise BuildFailed(f"an image that goes to {output.kind.value} needs a path")
     if output.kind is OutputKind.LAYOUT:
         return OCILayout(output.path)
     from hublish.adapters.docker.archive import DockerArchive  # noqa: PLC0415 -- start-up time of other builds
 
-    return DockerArchive(output.path, progress=tell)
+    return DockerArchive(output.path, name=output.reference, progress=tell)
 
 
-def _make_engine(environ: Mapping[str, str], tell: Callable[[int, int], None]) -> ImageWriter:
+def _make_engine(environ: Mapping[str, str], name: Reference, tell: Callable[[int, int], None]) -> ImageWriter:
     try:
         from hublish.adapters.docker.engine import DockerEngine  # noqa: PLC0415 -- an extra, and slow to import
     except ModuleNotFoundError as exc:
@@ -59,4 +72,19 @@ def _make_engine(environ: Mapping[str, str], tell: Callable[[int, int], None]) -
             "the client of Docker Engine is not installed",
             hint="Install hublish[docker], or write a file: `--output docker-archive:FILE` and `docker load -i FILE`.",
         ) from exc
-    return DockerEngine(environ, progress=tell)
+    return DockerEngine(environ, name=name, progress=tell)
+
+
+def attach_sbom(
+    plan: Plan, outcome: BuildSucceeded, *, output: Output, registry: RegistryClient, log: Callable[[str], None]
+) -> None:
+    """Put the bill of materials beside an image that was pushed; other places have none to be beside of."""
+    if output.kind is OutputKind.REGISTRY:
+        attach_document(
+            render_sbom(plan, outcome),
+            media_type=SBOM_MEDIA_TYPE,
+            image=output.reference.with_digest(outcome.digest),
+            images=registry,
+            output=registry,
+            log=log,
+        )

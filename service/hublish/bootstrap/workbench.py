@@ -16,7 +16,7 @@ from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
 from hublish.bootstrap.images import Images
-from hublish.bootstrap.outputs import make_writer
+from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.builders.layered import build_layered
 from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.builders.planner import PlanInputs, Planned, make_plan
@@ -137,12 +137,12 @@ class Workbench:
         writer = make_writer(
             output, registry=self._registry, environ=self._options.environ, progress=progress, cancelled=cancelled
         )
-        return build_layered(
+        outcome = build_layered(
             plan,
             source=source,
             images=self._images,
             output=writer,
-            target=output.reference,
+            target=find_target(output),
             index=self._index,
             workspace=self._cache / "layers",
             workers=self._workers,
@@ -150,6 +150,8 @@ class Workbench:
             progress=progress,
             cancelled=cancelled,
         )
+        attach_sbom(plan, outcome, output=output, registry=self._registry, log=log)
+        return outcome
 
     def open_image(self, text: str) -> OpenedImage:
         """Open an image that is to be verified: a reference, or `oci:FOLDER`.

@@ -19,7 +19,7 @@ from hublish.builders.bytecode import can_compile_for
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.entrypoint import write_environment_layer, write_home_layer
 from hublish.builders.environment import TargetEnvironment, make_environment
-from hublish.builders.layering import LayerGroup
+from hublish.builders.layering import LayerGroup, list_wheels
 from hublish.builders.layertree import LayerTree, open_layer_file
 from hublish.builders.ownercache import OWN, OwnerCache, OwnerCaches
 from hublish.builders.packagelayers import PackageLayers
@@ -137,7 +137,7 @@ class _Build:
             )
         self._remember(image, target, output)
         self._enter(Step.PUSH)
-        return self._report(pushed, size_bytes=image.size_bytes)
+        return self._report(pushed, groups, size_bytes=image.size_bytes)
 
     def _make_image(
         self,
@@ -185,7 +185,7 @@ class _Build:
             verify_running=self._verify_running,
         )
 
-    def _report(self, pushed: Pushed, *, size_bytes: int) -> BuildSucceeded:
+    def _report(self, pushed: Pushed, groups: tuple[LayerGroup, ...], *, size_bytes: int) -> BuildSucceeded:
         self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} of them new here")
         return BuildSucceeded(
             digest=pushed.digest,
@@ -194,6 +194,7 @@ class _Build:
             uploaded_bytes=pushed.uploaded_bytes,
             packages=tuple((package.name, package.version) for package in self.plan.packages),
             step_seconds=tuple((name, round(seconds, 3)) for name, seconds in self.times.items()),
+            wheels=list_wheels(groups),
         )
 
     def _enter(self, step: Step) -> None:

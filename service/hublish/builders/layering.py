@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hublish.builders.wheels import ChosenWheel, SizedWheel
+from hublish.core.building import InstalledWheel
 from hublish.errors import BaseUnsupported
 
 OWN_LAYER_FROM_BYTES = 1 << 20
@@ -44,6 +45,17 @@ class LayerGroup:
     def size_bytes(self) -> int:
         """Size of the archives."""
         return sum(wheel.size_bytes for wheel in self.wheels)
+
+
+def list_wheels(groups: Sequence[LayerGroup]) -> tuple[InstalledWheel, ...]:
+    """List the files of all groups, sorted by package."""
+    chosen = sorted((wheel.chosen for group in groups for wheel in group.wheels), key=lambda one: one.package.name)
+    return tuple(
+        InstalledWheel(
+            name=one.package.name, version=one.package.version, filename=one.file.filename, sha256=one.sha256
+        )
+        for one in chosen
+    )
 
 
 def group_wheels(wheels: Sequence[SizedWheel], *, base_layers: int) -> tuple[LayerGroup, ...]:

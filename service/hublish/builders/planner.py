@@ -14,6 +14,7 @@ from functools import partial
 from hublish.builders.basefacts import BaseFacts
 from hublish.builders.baserecord import load_base
 from hublish.builders.bytecode import can_compile_for
+from hublish.builders.containers import BUILDERS, plan_dockerfile, plan_source
 from hublish.builders.layerindex import LayerIndex
 from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, check_system, find_base
 from hublish.builders.repowheels import locate_wheels
@@ -21,6 +22,7 @@ from hublish.builders.sourcefiles import read_source_file
 from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
 from hublish.builders.targetcheck import check_selection, check_target, holds, make_marker_environment
 from hublish.core.config import Config, ImageConfig
+from hublish.core.container import ContainerPlan
 from hublish.core.finding import Finding, has_error
 from hublish.core.lock import Lock, LockedPackage
 from hublish.core.lock_choice import LockChoice, choose_lock, read_lock
@@ -97,9 +99,7 @@ def make_plan(inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex) ->
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
     if choice.strategy is Strategy.LAYERED:
         return _plan_layered(inputs, choice, images=images, layers=layers)
-    findings = inputs.source.tree.findings
-    plan = None if has_error(findings) else _make_plan(inputs, choice)
-    return Planned(plan=plan, findings=findings, base_size_bytes=None, locked=None)
+    return _plan_container(inputs, choice, images=images)
 
 
 def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader, layers: LayerIndex) -> Planned:
@@ -126,6 +126,19 @@ def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageRe
         pinned = replace(reference, digest=base.named_digest)
         plan = _make_plan(inputs, choice, base=pinned, facts=facts, packages=packages, lock=lock)
     return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
+
+
+def _plan_container(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader) -> Planned:
+    source, config, platform = inputs.source, inputs.config, inputs.platform
+    if choice.strategy is Strategy.SOURCE:
+        planned = plan_source(source, config, inputs.image, images=images, platform=platform)
+    else:
+        planned = plan_dockerfile(source, config, images=images, platform=platform)
+    findings = (*source.tree.findings, *planned.findings)
+    plan = None
+    if not has_error(findings):
+        plan = _make_plan(inputs, choice, base=planned.base, container=planned.container)
+    return Planned(plan=plan, findings=findings, base_size_bytes=None, locked=None)
 
 
 def _read_lock(inputs: PlanInputs, choice: LockChoice) -> tuple[Lock | None, tuple[Finding, ...]]:
@@ -177,6 +190,7 @@ def _make_plan(
     facts: BaseFacts | None = None,
     packages: tuple[LockedPackage, ...] = (),
     lock: Lock | None = None,
+    container: ContainerPlan | None = None,
 ) -> Plan:
     config, tree = inputs.config, inputs.source.tree
     created = tree.committed_at
@@ -184,7 +198,7 @@ def _make_plan(
         strategy=choice.strategy,
         reason=choice.reason,
         ignored=choice.ignored,
-        builder=BUILDER if choice.strategy is Strategy.LAYERED else choice.strategy.value,
+        builder=BUILDERS.get(choice.strategy, BUILDER),
         base=base,
         platform=inputs.platform,
         python_full_version=None if facts is None else facts.python_full_version,
@@ -203,4 +217,5 @@ def _make_plan(
         source_repo_id=inputs.source_repo_id,
         target_repository=inputs.target_repository,
         trust=inputs.trust,
+        container=container,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hublish.core.config import Config
+from hublish.core.config import Config, DockerfileConfig
 from hublish.core.lock_choice import LOCK_NAMES, PIPFILE_LOCK
 from hublish.core.plan import Strategy
 
@@ -47,10 +47,17 @@ def choose_strategy(config: Config, paths: frozenset[str]) -> StrategyChoice:
 
 
 def find_dockerfile(config: Config, paths: frozenset[str]) -> str:
-    """The path of the Dockerfile that is built; the usual name when there is none, so that its engine can say so."""
-    return (*_list_dockerfiles(config, paths), DOCKERFILE_NAMES[0])[0]
+    """The path of the Dockerfile that is built; the one that is named or usual when there is none."""
+    block = config.dockerfile or DockerfileConfig()
+    usual = _make_prefix(block) + DOCKERFILE_NAMES[0]
+    return block.path or (*_list_dockerfiles(config, paths), usual)[0]
 
 
 def _list_dockerfiles(config: Config, paths: frozenset[str]) -> tuple[str, ...]:
-    named = None if config.dockerfile is None else config.dockerfile.path
-    return tuple(dict.fromkeys(path for path in (named, *DOCKERFILE_NAMES) if path is not None and path in paths))
+    block = config.dockerfile or DockerfileConfig()
+    usual = (_make_prefix(block) + name for name in DOCKERFILE_NAMES)
+    return tuple(dict.fromkeys(path for path in (block.path, *usual) if path is not None and path in paths))
+
+
+def _make_prefix(block: DockerfileConfig) -> str:
+    return "" if block.context == "." else block.context + "/"

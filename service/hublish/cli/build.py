@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from hublish.builders.disk import name_disk_errors, write_file
 from hublish.cli.exit_codes import ExitCode
 from hublish.cli.folder import (
     BaseOption,
@@ -26,7 +27,7 @@ from hublish.cli.folder import (
     open_folder,
     plan_images,
 )
-from hublish.cli.output import LoadOption, OutputOption, PushOption, TagOption, parse_output, stage_layout
+from hublish.cli.output import LoadOption, OutputOption, PushOption, SBOMOption, TagOption, parse_output, stage_layout
 from hublish.cli.plan import show_plan
 from hublish.cli.progress import show_progress
 from hublish.cli.screen import JSONOption, Screen, open_screen
@@ -34,6 +35,7 @@ from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import make_build_key
 from hublish.core.reference import Reference
+from hublish.core.sbom import render_sbom
 
 if TYPE_CHECKING:
     from hublish.cli.house import House
@@ -71,6 +73,7 @@ def build(
     output: OutputOption = None,
     load: LoadOption = False,
     tag: TagOption = None,
+    sbom: SBOMOption = None,
     image: ImageOption = None,
     base: BaseOption = None,
     plain_http: PlainHTTPOption = None,
@@ -96,6 +99,9 @@ def build(
             return
         with catch_interrupt(screen) as interrupted:
             outcome = run_build(screen, opened, plan, output=place, cancelled=interrupted.is_set)
+        if sbom is not None:
+            with name_disk_errors(f"writing {sbom}"):
+                write_file(sbom, render_sbom(plan, outcome))
         screen.result = make_build_document(plan, outcome, output=place)
         _show_outcome(screen, outcome, output=place)
 

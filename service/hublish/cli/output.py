@@ -38,6 +38,9 @@ TagOption = Annotated[
     str | None,
     typer.Option(metavar="NAME:TAG", help="Name of the image in an archive or engine.", show_default="its own, latest"),
 ]
+SBOMOption = Annotated[
+    Path | None, typer.Option("--sbom", metavar="FILE", help="Write the bill of materials here (CycloneDX 1.6, JSON).")
+]
 
 
 def parse_output(

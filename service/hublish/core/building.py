@@ -77,6 +77,16 @@ class LayerSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledWheel:
+    """A file that was installed: of which package and version, its name, its sha256 in lower-case hex."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSucceeded:
     """An image stands in the registry (or in the layout that was asked for).
 
@@ -87,6 +97,7 @@ class BuildSucceeded:
         uploaded_bytes: body bytes sent to the registry.
         packages: what was installed, `(name, version)` sorted by name.
         step_seconds: wall time by step, in order.
+        wheels: the files that were installed, sorted by package.
     """
 
     digest: str
@@ -95,6 +106,7 @@ class BuildSucceeded:
     uploaded_bytes: int
     packages: tuple[tuple[str, str], ...]
     step_seconds: tuple[tuple[str, float], ...] = ()
+    wheels: tuple[InstalledWheel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

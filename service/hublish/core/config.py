@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from hublish.core.config_legacy import LEGACY_PATH, parse_legacy_config
-from hublish.core.config_model import ConfigModel, ImageModel
+from hublish.core.config_model import ConfigModel, ImageModel, S2IModel
 from hublish.core.config_rules import check_image_choice, check_rules
 from hublish.core.config_values import (
     Config,
@@ -181,7 +181,7 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
         system_apt=tuple(model.system.apt),
         source_path=parse_source_path(model.source.path),
         dockerfile=_make_dockerfile(model),
-        s2i=None if model.s2i is None else S2IConfig(scripts_url=model.s2i.scripts_url),
+        s2i=None if model.s2i is None else _make_s2i(model.s2i),
         resources=_make_resources(model),
         smoke=_make_smoke(model),
         triggers=Triggers(
@@ -210,6 +210,15 @@ def _make_dockerfile(model: ConfigModel) -> DockerfileConfig | None:
         context=parse_relative_path(dockerfile.context),
         target=dockerfile.target,
         args=tuple(sorted(dockerfile.args.items())),
+    )
+
+
+def _make_s2i(model: S2IModel) -> S2IConfig:
+    return S2IConfig(
+        scripts_url=model.scripts_url,
+        context=parse_relative_path(model.context),
+        environment=tuple(sorted(model.environment.items())),
+        user=model.user,
     )
 
 

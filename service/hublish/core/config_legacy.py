@@ -134,7 +134,8 @@ class _Reader(LegacyReader):
             base=base,
             python=lock,
             dockerfile=None if path is None else DockerfileConfig(path=path),
-            s2i=None if scripts_url is None else S2IConfig(scripts_url=scripts_url),
+            # The old service ran assemble as root when it was given scripts, and only then.
+            s2i=None if scripts_url is None else S2IConfig(scripts_url=scripts_url, user="root"),
             triggers=Triggers(tag=True),
         )
 

@@ -72,6 +72,12 @@ AptPackage = Annotated[
 StageName = Annotated[
     str, AfterValidator(make_validator(valuetext.parse_stage)), _pattern(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")
 ]
+ArgumentValue = Annotated[
+    str, AfterValidator(make_validator(valuetext.parse_variable_value)), _pattern(r"^[^\x00-\x08\x0a-\x1f\x7f]*$")
+]
+UserName = Annotated[
+    str, AfterValidator(make_validator(valuetext.parse_user)), _pattern(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")
+]
 ArgumentName = Annotated[str, AfterValidator(make_validator(valuetext.parse_build_argument))]
 BranchName = Annotated[str, AfterValidator(make_validator(valuetext.parse_branch))]
 
@@ -132,16 +138,26 @@ class DockerfileModel(StrictModel):
     target: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$", description="Stage to build."
     )
-    args: dict[ArgumentName, str] = Field(
+    args: dict[ArgumentName, ArgumentValue] = Field(
         default={}, max_length=100, description="Build arguments; they end in the image's history, so no secrets."
     )
 
 
 class S2IModel(StrictModel):
-    """How source-to-image finds its scripts."""
+    """How source-to-image assembles the source."""
 
     scripts_url: ScriptsURL | None = Field(
         default=None, description="image:///path in the builder image; without it the builder's label or .s2i/bin."
+    )
+    context: FolderPath = Field(default=".", description="Folder that is assembled.")
+    environment: dict[ArgumentName, ArgumentValue] = Field(
+        default={},
+        max_length=100,
+        description="Variables of the builder, after those of .s2i/environment; they end in the image, so no secrets.",
+    )
+    user: UserName | None = Field(
+        default=None,
+        description="User that runs assemble; without it the builder's label, its user unless root, or 1001.",
     )
 
 

@@ -64,9 +64,19 @@ class DockerfileConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S2IConfig:
-    """Where the source-to-image scripts are: `image://...`, or None for the builder's label or `.s2i/bin`."""
+    """How source-to-image assembles the source.
+
+    Attributes:
+        scripts_url: `image://` and a folder of scripts; None for the builder's label or `.s2i/bin`.
+        context: folder in the repository that is assembled; "." for its root.
+        environment: variables `(name, value)`, sorted by name, that come after those of `.s2i/environment`.
+        user: who runs `assemble`; None for the builder's own.
+    """
 
     scripts_url: str | None = None
+    context: str = "."
+    environment: tuple[tuple[str, str], ...] = ()
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

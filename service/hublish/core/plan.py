@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from enum import Enum
 
+from hublish.core.container import ContainerPlan
 from hublish.core.lock import IndexSource, LockedPackage
 from hublish.core.reference import Reference
 
@@ -50,7 +51,7 @@ class Plan:
         reason: why that strategy, in one sentence for people.
         ignored: files that another strategy would have used.
         builder: name and version of the code that makes the bytes, e.g. "layered-3".
-        base: base image pinned by digest; None for a Dockerfile build, whose bases are resolved by its engine.
+        base: base or builder image pinned by digest; None for a Dockerfile build, whose images are in `container`.
         platform: `os/architecture`, e.g. "linux/amd64".
         python_full_version: Python of the base, e.g. "3.11.2"; None unless layered.
         environment: where packages go.
@@ -68,6 +69,7 @@ class Plan:
         source_repo_id: GitHub's id of the repository; 0 on the command line.
         target_repository: `registry/repository` to push to; "" when nothing is pushed.
         trust: whose code this is.
+        container: what a container engine's build depends on; None for layers.
     """
 
     strategy: Strategy
@@ -92,6 +94,7 @@ class Plan:
     source_repo_id: int
     target_repository: str
     trust: Trust
+    container: ContainerPlan | None = None
 
 
 def render_plan(plan: Plan) -> str:
@@ -106,7 +109,9 @@ def render_plan(plan: Plan) -> str:
             case tuple():
                 return [plain(item) for item in value]
             case _ if dataclasses.is_dataclass(value):
-                return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+                fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+                # Plans of layers have no such part, and their keys are older than it.
+                return {name: item for name, item in fields.items() if name != "container" or item is not None}
             case _:
                 return value
 

@@ -34,6 +34,8 @@ _HUB = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,127}(?:=[A-Za-z0-9.+:~-]{1,127})?")
 _STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _LOCK_NAME = re.compile(r"Pipfile\.lock|pylock(?:\.[^.]+)?\.toml|.+\.txt")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_VARIABLE_LIMIT = 32 * 1024
 _BUILD_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -167,6 +169,19 @@ def parse_stage(text: str) -> str:
 def parse_build_argument(text: str) -> str:
     """Parse the name of a Dockerfile's ARG."""
     return _match(_BUILD_ARGUMENT, text, "the name of a build argument (letters, digits and _)")
+
+
+def parse_variable_value(text: str) -> str:
+    """Parse the value of a build argument or variable: one line of at most 32768 characters, tabs allowed."""
+    if len(text) > _VARIABLE_LIMIT or not all(character.isprintable() or character == "\t" for character in text):
+        hint = "put longer text into a file of the repository"
+        raise ValueInvalid(f"expected one line of at most {_VARIABLE_LIMIT} characters, got {_quote(text)}", hint=hint)
+    return text
+
+
+def parse_user(text: str) -> str:
+    """Parse the name or number of a user in an image."""
+    return _match(_USER, text, "the name or number of a user, without a group")
 
 
 def parse_branch(text: str) -> str:

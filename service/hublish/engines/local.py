@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hublish.builders.attachment import attach_document
 from hublish.builders.layered import build_layered
 from hublish.builders.ownercache import OWN, OwnerCaches
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Progress, Step
@@ -23,6 +24,7 @@ from hublish.core.plan import Plan, Strategy, make_build_key
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, PackageIndex, Source, SourceFetcher
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
+from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
 from hublish.errors import BuildCancelled, BuildFailed, HublishError, SourceInvalid, StrategyUnavailable, clip
 
 LAST_LINES = 20
@@ -196,7 +198,20 @@ class LocalEngine:
             ),
             clock=self._clock,
         )
+        if run.request.target is not None:
+            self._attach_sbom(run, outcome, target)
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
+
+    def _attach_sbom(self, run: _Run, outcome: BuildSucceeded, target: Reference) -> None:
+        repository = run.request.repository
+        attach_document(
+            render_sbom(run.request.plan, outcome, repository=None if repository is None else repository.full_name),
+            media_type=SBOM_MEDIA_TYPE,
+            image=target.with_digest(outcome.digest),
+            images=self._images,
+            output=self._output,
+            log=run.tell,
+        )
 
     def _fetch_source(self, run: _Run) -> Source:
         repository, ref = run.request.repository, run.request.ref

@@ -41,6 +41,7 @@ class ImageSpec:
         exposed_ports: e.g. ("8080/tcp",), sorted.
         volumes: paths, sorted.
         stop_signal: None for the runtime's default.
+        on_build: Docker's instructions for builds on top of the image; read only, never written.
     """
 
     architecture: str
@@ -58,6 +59,7 @@ class ImageSpec:
     exposed_ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     stop_signal: str | None = None
+    on_build: tuple[str, ...] = ()
 
 
 def parse_spec(body: bytes) -> ImageSpec:
@@ -90,6 +92,7 @@ def parse_spec(body: bytes) -> ImageSpec:
         exposed_ports=_keys(settings, "ExposedPorts"),
         volumes=_keys(settings, "Volumes"),
         stop_signal=_text(settings, "StopSignal") or None,
+        on_build=_texts(settings, "OnBuild"),
     )
 
 

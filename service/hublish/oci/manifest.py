@@ -127,7 +127,7 @@ def parse_manifest(body: bytes) -> ImageManifest:
     layers = [
         _parse_layer(entry, number) for number, entry in enumerate(list_objects(document, "layers", what="manifest"))
     ]
-    return ImageManifest(config=_parse_descriptor(config, what="manifest: config"), layers=tuple(layers))
+    return ImageManifest(config=parse_descriptor(config, what="manifest: config"), layers=tuple(layers))
 
 
 def render_manifest(manifest: ImageManifest, *, annotations: Mapping[str, str]) -> bytes:
@@ -135,28 +135,34 @@ def render_manifest(manifest: ImageManifest, *, annotations: Mapping[str, str]) 
     document: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": _plain_descriptor(manifest.config),
-        "layers": [_plain_descriptor(layer) for layer in manifest.layers],
+        "config": render_descriptor(manifest.config),
+        "layers": [render_descriptor(layer) for layer in manifest.layers],
     }
     if annotations:
         document["annotations"] = dict(annotations)
     return render_document(document)
 
 
-def _plain_descriptor(descriptor: Descriptor) -> dict[str, Any]:
+def render_descriptor(descriptor: Descriptor) -> dict[str, Any]:
+    """Render a descriptor as plain JSON."""
     return {"mediaType": descriptor.media_type, "digest": descriptor.digest, "size": descriptor.size_bytes}
 
 
 def _parse_layer(entry: dict[str, Any], number: int) -> Descriptor:
     what = f"manifest: layers[{number}]"
-    descriptor = _parse_descriptor(entry, what=what)
+    descriptor = parse_descriptor(entry, what=what)
     known = _LAYER_TYPES.get(descriptor.media_type)
     if known is None:
         raise ImageInvalid(f"{what}: expected a tar layer, got media type {clip(descriptor.media_type)!r}")
     return Descriptor(media_type=known[0], digest=descriptor.digest, size_bytes=descriptor.size_bytes)
 
 
-def _parse_descriptor(entry: dict[str, Any], *, what: str) -> Descriptor:
+def parse_descriptor(entry: dict[str, Any], *, what: str) -> Descriptor:
+    """Parse a descriptor; `what` names it in the error.
+
+    Raises:
+        ImageInvalid: no sha256 digest, or no size.
+    """
     size_bytes = entry.get("size")
     if not isinstance(size_bytes, int) or isinstance(size_bytes, bool) or size_bytes < 0:
         raise ImageInvalid(f"{what}: expected a whole number of bytes under 'size'")

@@ -1,6 +1,6 @@
 """Layers compressed by zstd, read under distrust: memory is bounded by the window, the stream by its reader.
 
-Read only: what hublish writes is gzip, which every runtime knows (docs/explanation/outputs.md says why).
+Read only: what hublish writes is gzip, which every runtime knows (docs/explanation/compression.md says why).
 
 Source: RFC 8878 (zstd), section 5.1 on windows.
 """

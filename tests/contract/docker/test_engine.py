@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hublish.adapters.docker.engine import DockerEngine as EngineWriter
+from hublish.core.reference import Reference
 from hublish.errors import BuildCancelled, EngineFailed, ImageInvalid
 from hublish.oci.manifest import OCI_MANIFEST, make_digest
 from tests.contract.docker.parts import NAME, make_image
@@ -22,15 +23,15 @@ def ignore(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 
-def open_engine(engine: DockerEngine) -> EngineWriter:
-    return EngineWriter({"DOCKER_HOST": engine.host}, progress=ignore)
+def open_engine(engine: DockerEngine, name: Reference = NAME) -> EngineWriter:
+    return EngineWriter({"DOCKER_HOST": engine.host}, name=name, progress=ignore)
 
 
 @pytest.mark.daemon
 def test_image_is_loaded_under_its_name(docker_engine: DockerEngine):
     """Its ID is the config's digest, what comes back is the manifest's."""
     image, name = make_image(b"engine\n"), NAME.with_tag("engine")
-    digest = image.write(open_engine(docker_engine), name)
+    digest = image.write(open_engine(docker_engine, name))
 
     assert digest == make_digest(image.manifest)
     assert docker_engine.run("inspect", "-f", "{{.Id}}", str(name)).strip() == image.image_id
@@ -40,9 +41,10 @@ def test_image_is_loaded_under_its_name(docker_engine: DockerEngine):
 def test_image_that_is_there_is_only_named(docker_engine: DockerEngine):
     """No byte is sent twice; the second name is there as well."""
     image = make_image(b"twice\n")
-    image.write(open_engine(docker_engine), NAME.with_tag("first"))
-    writer = EngineWriter({"DOCKER_HOST": docker_engine.host}, progress=lambda _done, _total: pytest.fail("sent"))
-    image.write(writer, NAME.with_tag("second"))
+    image.write(open_engine(docker_engine, NAME.with_tag("first")))
+    second = NAME.with_tag("second")
+    host = {"DOCKER_HOST": docker_engine.host}
+    image.write(EngineWriter(host, name=second, progress=lambda _done, _total: pytest.fail("sent")))
 
     assert docker_engine.run("inspect", "-f", "{{.Id}}", str(NAME.with_tag("second"))).strip() == image.image_id
 
@@ -56,7 +58,7 @@ def test_stopped_load_leaves_no_image(docker_engine: DockerEngine):
 
     name = NAME.with_tag("stopped")
     with pytest.raises(BuildCancelled):
-        make_image(b"stopped\n").write(EngineWriter({"DOCKER_HOST": docker_engine.host}, progress=stop), name)
+        make_image(b"stopped\n").write(EngineWriter({"DOCKER_HOST": docker_engine.host}, name=name, progress=stop))
 
     assert docker_engine.run("images", "-q", str(name)) == ""
 
@@ -72,7 +74,7 @@ def test_image_with_a_wrong_diff_id_is_refused(docker_engine: DockerEngine):
     image.manifest = broken
 
     with pytest.raises(EngineFailed, match="refused: "):
-        image.write(open_engine(docker_engine), NAME.with_tag("wrong"))
+        image.write(open_engine(docker_engine, NAME.with_tag("wrong")))
 
 
 @pytest.mark.daemon
@@ -86,7 +88,7 @@ def test_engine_that_is_not_there_is_told(tmp_path: Path):
     """With its address and what to do."""
     message = r"the Docker Engine at unix:///\S+ does not answer: \[Errno 2\] No such file or directory"
     with pytest.raises(EngineFailed, match=message) as caught:
-        make_image().write(EngineWriter({"DOCKER_HOST": f"unix://{tmp_path}/no.sock"}, progress=ignore))
+        make_image().write(EngineWriter({"DOCKER_HOST": f"unix://{tmp_path}/no.sock"}, name=NAME, progress=ignore))
 
     assert "DOCKER_HOST" in caught.value.hint
 
@@ -94,7 +96,7 @@ def test_engine_that_is_not_there_is_told(tmp_path: Path):
 def test_address_that_is_none_is_told():
     """DOCKER_HOST holds something that no client understands."""
     with pytest.raises(EngineFailed, match="the Docker Engine at carrier-pigeon:1 does not answer: "):
-        make_image().write(EngineWriter({"DOCKER_HOST": "carrier-pigeon:1"}, progress=ignore))
+        make_image().write(EngineWriter({"DOCKER_HOST": "carrier-pigeon:1"}, name=NAME, progress=ignore))
 
 
 @contextmanager
@@ -141,6 +143,6 @@ def test_engine_that_loses_the_image_is_told(tmp_path: Path):
     image = make_image()
     try:
         with serve_forgetful_engine(path), pytest.raises(EngineFailed, match=image.image_id):
-            image.write(EngineWriter({"DOCKER_HOST": f"unix://{path}"}, progress=ignore))
+            image.write(EngineWriter({"DOCKER_HOST": f"unix://{path}"}, name=NAME, progress=ignore))
     finally:
         Path(path).unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from hublish.builders.planner import PIP_HASH, PIP_VERSION, PlanInputs, make_pla
 from hublish.builders.strategy import choose_strategy
 from hublish.core.config import Config, ImageConfig, PythonConfig
 from hublish.core.config_values import DockerfileConfig
+from hublish.core.container import ContainerPlan
 from hublish.core.finding import Severity
 from hublish.core.lock import Lock, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
@@ -251,13 +252,14 @@ def test_cache_that_cannot_be_written_is_told(images, tmp_path):
 
 
 def test_dockerfile_plan_needs_no_base_and_no_lock(images, tmp_path):
-    """Its engine resolves its bases; the lock is ignored and said to be."""
+    """Its images stand in its own part; the lock is ignored and said to be."""
     source = make_source(NOTEBOOK, extra={"Dockerfile": b"FROM scratch\n"})
 
     planned = plan(images, source, cache=tmp_path)
 
-    assert (planned.plan.strategy, planned.plan.builder) == (Strategy.DOCKERFILE, "dockerfile")
+    assert (planned.plan.strategy, planned.plan.builder) == (Strategy.DOCKERFILE, "dockerfile-1")
     assert (planned.plan.base, planned.plan.packages, planned.plan.dockerfile) == (None, (), "Dockerfile")
+    assert planned.plan.container == ContainerPlan(dockerfile_text="FROM scratch\n", context=".")
     assert planned.plan.ignored == ("Pipfile", "Pipfile.lock")
     assert (planned.base_size_bytes, planned.locked) == (None, None)
 
@@ -299,13 +301,14 @@ def test_strategy_follows_the_config_then_the_files(changes, paths, expected):
     assert choice.reason.endswith(".")
 
 
-def test_dockerfile_that_is_not_there_gets_its_usual_name(images, tmp_path):
-    """The engine then says that it is missing."""
+def test_dockerfile_that_is_not_there_is_named_and_missed(images, tmp_path):
+    """The usual name, when the config names none."""
     config = replace(CONFIG, strategy=Strategy.DOCKERFILE)
 
     planned = plan(images, FakeSource({"README.md": b""}), config, cache=tmp_path)
 
-    assert planned.plan.dockerfile == "Dockerfile"
+    assert planned.plan is None
+    assert [(finding.code, finding.path) for finding in planned.findings] == [("DockerfileMissing", "Dockerfile")]
 
 
 def test_marker_that_cannot_be_evaluated_keeps_the_package():

@@ -133,7 +133,10 @@ def test_dockerfile_and_source_blocks_reach_their_values() -> None:
     image = "version: 1\nimage: {name: registry.example.org/team/ts}\n"
     dockerfile = parse(image + 'dockerfile: {path: d/Dockerfile, context: d/, target: x, args: {B: "2", A: "1"}}\n')
     context = parse(image + "dockerfile: {context: d}\n")
-    source = parse(image + "strategy: source\nbase: r.example/b:1\ns2i: {scripts_url: 'image:///s2i/bin'}\n")
+    source = parse(
+        image + "strategy: source\nbase: r.example/b:1\n"
+        "s2i: {scripts_url: 'image:///s2i/bin', context: app/, environment: {B: b c, A: ''}, user: '1001'}\n"
+    )
 
     assert dockerfile.config is not None
     assert dockerfile.config.dockerfile == DockerfileConfig(
@@ -142,7 +145,9 @@ def test_dockerfile_and_source_blocks_reach_their_values() -> None:
     assert context.config is not None
     assert context.config.dockerfile == DockerfileConfig(path=None, context="d", target=None, args=())
     assert source.config is not None
-    assert source.config.s2i == S2IConfig(scripts_url="image:///s2i/bin")
+    assert source.config.s2i == S2IConfig(
+        scripts_url="image:///s2i/bin", context="app", environment=(("A", ""), ("B", "b c")), user="1001"
+    )
 
 
 def test_all_faults_are_reported_at_once_in_the_order_of_the_file() -> None:

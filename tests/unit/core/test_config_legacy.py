@@ -60,7 +60,7 @@ build:
         repository="team/notebooks",
         strategy=Strategy.SOURCE,
         base=Reference(registry="quay.io", repository="thoth-station/s2i-elyra-custom-notebook", tag="v0.4.4"),
-        s2i=S2IConfig(scripts_url="image:///opt/app-root/builder"),
+        s2i=S2IConfig(scripts_url="image:///opt/app-root/builder", user="root"),
     )
 
     assert parse(text).config == expected
@@ -90,7 +90,7 @@ build:
             {"strategy": Strategy.DOCKERFILE, "dockerfile": DockerfileConfig(path="build/Dockerfile.multistage")},
         ),
         ("dockerfile-path: ./Dockerfile", {"dockerfile": DockerfileConfig(path="Dockerfile")}),
-        ("build-source-script: image:///s2i/bin/", {"s2i": S2IConfig(scripts_url="image:///s2i/bin/")}),
+        ("build-source-script: image:///s2i/bin/", {"s2i": S2IConfig(scripts_url="image:///s2i/bin/", user="root")}),
         (
             "base-image: seldonio/seldon-core-s2i-python3:0.18",
             {"base": Reference(registry="docker.io", repository="seldonio/seldon-core-s2i-python3", tag="0.18")},

@@ -34,6 +34,9 @@ from hublish.errors import ValueInvalid
         (valuetext.parse_apt_package, "libgomp1=12.2.0-14+b1", "libgomp1=12.2.0-14+b1"),
         (valuetext.parse_stage, "notebook", "notebook"),
         (valuetext.parse_build_argument, "GDAL_VERSION", "GDAL_VERSION"),
+        (valuetext.parse_variable_value, 'two "words"\t$X', 'two "words"\t$X'),
+        (valuetext.parse_variable_value, "", ""),
+        (valuetext.parse_user, "1001", "1001"),
         (valuetext.parse_branch, "release/*", "release/*"),
     ],
 )
@@ -109,6 +112,16 @@ def test_valid_text_is_read(parse: Callable[[str], object], text: str, expected:
             valuetext.parse_stage,
             "--x",
             'expected the name of a stage (letters, digits, `_`, `.` and `-`), got "--x"',
+        ),
+        (
+            valuetext.parse_variable_value,
+            "a\nb",
+            'expected one line of at most 32768 characters, got "a b"',
+        ),
+        (
+            valuetext.parse_user,
+            "1001:0",
+            'expected the name or number of a user, without a group, got "1001:0"',
         ),
         (valuetext.parse_branch, "-x", 'expected the name of a branch, got "-x"'),
         (valuetext.parse_branch, "", 'expected the name of a branch, got ""'),

@@ -63,3 +63,11 @@ def test_broken_config_is_refused_with_its_key(document, message):
     """Foreign JSON of any shape ends in one error that names the key."""
     with pytest.raises(ImageInvalid, match=message):
         parse_spec(json.dumps(document).encode())
+
+
+def test_instructions_for_builds_on_top_are_read_and_not_written():
+    """Whoever builds on the image must know them; an image that is made has none."""
+    spec = parse_spec(b'{"architecture":"amd64","os":"linux","rootfs":{},"config":{"OnBuild":["COPY . /x"]}}')
+
+    assert spec.on_build == ("COPY . /x",)
+    assert b"COPY" not in render_spec(spec)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from hublish.adapters.docker.stream import ArchiveStream, ByteCount
+from hublish.builders.disk import name_disk_errors, replace_file
 from hublish.core.ports import BlobPush
 from hublish.core.reference import Reference
-from hublish.errors import BuildFailed, DiskFull
 from hublish.oci.manifest import make_digest
 
 
@@ -21,12 +18,13 @@ class DockerArchive:
 
     Args:
         path: the file; one that is there is replaced when the image is whole.
+        name: name and tag that the image gets, whatever it is called on the way.
         progress: told of bytes written, of all bytes; what it raises ends the writing.
     """
 
-    def __init__(self, path: Path, *, progress: ByteCount) -> None:
+    def __init__(self, path: Path, *, name: Reference, progress: ByteCount) -> None:
         self._path = path
-        self._stream = ArchiveStream(progress=progress)
+        self._stream = ArchiveStream(name, progress=progress)
 
     def ensure_blob(
         self,
@@ -52,23 +50,7 @@ class DockerArchive:
             DiskFull: no space is left.
             BuildFailed: the file cannot be written for another reason.
         """
-        with self._replace() as file:
-            for piece in self._stream.render(body, reference=reference):
+        with name_disk_errors(f"writing {self._path}"), replace_file(self._path) as file:
+            for piece in self._stream.render(body):
                 file.write(piece)
         return make_digest(body)
-
-    @contextmanager
-    def _replace(self) -> Iterator[BinaryIO]:
-        staging = self._path.parent / f".{self._path.name}.incomplete-{uuid.uuid4().hex[:12]}"
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with staging.open("wb") as file:
-                yield file
-            staging.replace(self._path)
-        except OSError as exc:
-            if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(f"no space is left for {self._path}", hint="Free some space there.") from exc
-            raise BuildFailed(f"{self._path} cannot be written: {exc.strerror}") from exc
-        finally:
-            with suppress(OSError):
-                staging.unlink()

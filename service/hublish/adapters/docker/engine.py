@@ -34,13 +34,15 @@ class DockerEngine:
 
     Args:
         environ: DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH are read from it, as docker's own client does.
+        name: name and tag that the image gets, whatever it is called on the way.
         progress: told of bytes sent, of all bytes; what it raises ends the sending, and the engine keeps nothing.
     """
 
-    def __init__(self, environ: Mapping[str, str], *, progress: ByteCount) -> None:
+    def __init__(self, environ: Mapping[str, str], *, name: Reference, progress: ByteCount) -> None:
         self._environ = dict(environ)
         self._host = environ.get("DOCKER_HOST") or DEFAULT_HOST
-        self._stream = ArchiveStream(progress=progress)
+        self._name = name
+        self._stream = ArchiveStream(name, progress=progress)
 
     def ensure_blob(
         self,
@@ -69,10 +71,10 @@ class DockerEngine:
         with self._call() as client:
             if not _has_image(client, image_id):
                 # The library hands its argument on to requests, which sends what an iterator yields.
-                client.images.load(cast("bytes", self._stream.render(body, reference=reference)))
+                client.images.load(cast("bytes", self._stream.render(body)))
                 if not _has_image(client, image_id):
                     raise EngineFailed(f"the Docker Engine took the image, but has none with the ID {image_id}")
-            client.images.get(image_id).tag(reference.name, tag=reference.tag)
+            client.images.get(image_id).tag(self._name.name, tag=self._name.tag)
         return make_digest(body)
 
     @contextmanager

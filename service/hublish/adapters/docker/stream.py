@@ -21,20 +21,28 @@ ByteCount = Callable[[int, int], None]
 
 
 class ArchiveStream:
-    """Blobs that were announced, and the archive made of them. Safe to share between threads."""
+    """Blobs that were announced, and the archive made of them. Safe to share between threads.
 
-    def __init__(self, *, progress: ByteCount) -> None:
+    Args:
+        name: name and tag that the image gets where the archive is loaded.
+        progress: told of bytes done, of all bytes; what it raises ends the rendering.
+    """
+
+    def __init__(self, name: Reference, *, progress: ByteCount) -> None:
+        self._name = name
         self._progress = progress
         self._lock = threading.Lock()
         self._bodies: dict[str, Callable[[], BinaryIO]] = {}
 
     def add(self, digest: str, *, size_bytes: int, open_body: Callable[[], BinaryIO]) -> BlobPush:
-        """Note where the bytes of a blob are."""
+        """Note where the bytes of a blob are; what opening them raises, it raises now, while a lost layer can be made."""
+        with open_body():
+            pass
         with self._lock:
             self._bodies[digest] = open_body
         return BlobPush(transfer="written", uploaded_bytes=size_bytes)
 
-    def render(self, manifest_body: bytes, *, reference: Reference) -> Iterator[bytes]:
+    def render(self, manifest_body: bytes) -> Iterator[bytes]:
         """Render the archive.
 
         Raises:
@@ -42,7 +50,7 @@ class ArchiveStream:
                 was given out until then must not be used.
             HublishError: what opening a blob raises.
         """
-        members = list_members(manifest_body, reference=reference)
+        members = list_members(manifest_body, reference=self._name)
         total_bytes = sum(_measure(member) for member in members)
         done_bytes = 0
         for member in members:
