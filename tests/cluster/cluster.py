@@ -43,21 +43,26 @@ class Cluster:
     host_address: str
     state: State | None
 
-    def ensure_image(self, archive: Path, name: str) -> str:
+    def ensure_image(self, source: str, name: str) -> str:
         """Make an image known to the nodes; returns the reference to use in pods.
 
         Our own cluster's containerd gets it at once, another cluster pulls it from the registry.
 
         Args:
-            archive: an OCI archive of one image, named inside it as `image_name(name)`.
+            source: "oci-archive:PATH" or "docker-archive:PATH" of one image, named inside it as `image_name(name)`.
             name: short name, e.g. "busybox".
         """
-        if self.state is not None:
+        archive = Path(source.partition(":")[2])
+        if self.state is None:
+            reference = f"{self.registry}/hublish-tests/{name}:1"
+            run("skopeo", "copy", "--dest-tls-verify=false", source, f"docker://{reference}", seconds=300)
+            return reference
+        # The archives of the cache never change under one name, so what is there already need not be read again.
+        imported = self.state.imported / name
+        if not imported.is_file() or imported.read_text() != str(archive):
             import_images(self.state, archive)
-            return image_name(name)
-        reference = f"{self.registry}/hublish-tests/{name}:1"
-        run("skopeo", "copy", "--dest-tls-verify=false", f"oci-archive:{archive}", f"docker://{reference}", seconds=300)
-        return reference
+            imported.write_text(str(archive))
+        return image_name(name)
 
 
 def find_given_kubeconfig(state: State) -> Path | None:

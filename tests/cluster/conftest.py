@@ -10,6 +10,7 @@ import pytest
 from tests.cluster.cluster import BASELINE, RESTRICTED, Cluster, ClusterMissing, find_cluster
 from tests.cluster.images import find_archive
 from tests.cluster.places import State
+from tests.cluster.program_images import make_program_archive
 from tests.sandbox.base_image import make_debian_base, push_layout
 from tests.sandbox.contract import check_calls
 from tests.sandbox.github import SANDBOX_FOLDER, GitHubSandbox
@@ -31,7 +32,7 @@ def cluster() -> Cluster:
 @pytest.fixture(scope="session")
 def busybox(cluster: Cluster) -> str:
     """Reference of an image with a shell, for pods."""
-    return cluster.ensure_image(find_archive("busybox"), "busybox")
+    return cluster.ensure_image(f"oci-archive:{find_archive('busybox')}", "busybox")
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,20 @@ def base(base_layout: Path, registry: RegistryContent) -> str:
     """That Debian in the registry: a reference with its digest."""
     digest = push_layout(base_layout, registry.host, "base/python", "3.11")
     return f"{registry.host}/base/python@{digest}"
+
+
+@pytest.fixture(scope="session")
+def service_image(cluster: Cluster, base: str) -> str:
+    """Reference of target `service` of the Dockerfile, built from this checkout."""
+    archive = make_program_archive("service", base=base)
+    return cluster.ensure_image(f"docker-archive:{archive}", "hublish-service")
+
+
+@pytest.fixture(scope="session")
+def build_image(cluster: Cluster, base: str) -> str:
+    """Reference of target `build` of the Dockerfile, built from this checkout."""
+    archive = make_program_archive("build", base=base)
+    return cluster.ensure_image(f"docker-archive:{archive}", "hublish-build")
 
 
 @pytest.fixture

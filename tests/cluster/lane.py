@@ -140,7 +140,7 @@ def _kill(process: int) -> None:
 
 
 def _prepare(state: State) -> None:
-    for folder in (state.folder, state.logs, state.pids):
+    for folder in (state.folder, state.logs, state.pids, state.imported):
         folder.mkdir(mode=0o700, parents=True)
     save_tunables(state)
     write_certificates(state)

@@ -81,6 +81,11 @@ class State:
         return self.folder / "containerd.sock"
 
     @property
+    def imported(self) -> Path:
+        """One file per image that tests gave to containerd, with the archive it came from."""
+        return self.folder / "imported"
+
+    @property
     def tekton_installed(self) -> Path:
         """Made once Tekton's resources are in the cluster; its processes wait for it."""
         return self.folder / "tekton-installed"

@@ -22,6 +22,7 @@ from hublish.cli.folder import (
 )
 from hublish.cli.house import House
 from hublish.cli.screen import JSONOption, Screen, open_screen
+from hublish.core.container import BasePin
 from hublish.core.plan import Plan, make_build_key, render_plan
 
 HELP = """Show what a build would do: strategy and its reason, base, packages, build key.
@@ -75,12 +76,18 @@ def _describe(made: Plan) -> tuple[tuple[str, str], ...]:
         ("strategy", f"{made.strategy.value}: {made.reason}"),
         ("ignored", ", ".join(made.ignored)),
         ("base", "" if made.base is None else str(made.base)),
+        *(("image", f"{pin.name} is {pin.image}") for pin in _list_pins(made)),
         ("python", made.python_full_version or ""),
         ("packages", f"{len(made.packages)} into {made.environment.value}" if made.packages else ""),
         ("source", f"{source}, at {made.source_path}"),
         ("build key", make_build_key(made)),
     ]
     return tuple((label, text) for label, text in rows if text)
+
+
+def _list_pins(made: Plan) -> tuple[BasePin, ...]:
+    """What a Dockerfile names; a builder image is the base already."""
+    return () if made.container is None or made.base is not None else made.container.bases
 
 
 def make_plan_document(item: PlannedImage) -> Mapping[str, object]:
