@@ -26,7 +26,7 @@ from bench.layers.stage import find_index
 from bench.layers.targets import MACHINES, list_tags, read_tags
 from bench.layers.tools import ensure_pipenv
 from hublish.adapters.index import HTTPPackageIndex
-from hublish.core.lockfile import IndexSource
+from hublish.core.locks.lockfile import IndexSource
 
 LOCK_SECONDS = 1800
 

@@ -23,7 +23,7 @@ from bench.layers.meter import run_quietly
 from bench.layers.relay import Relay, Traffic
 from bench.layers.tools import CACHE, UV, ToolMissing, ensure_pip_wheel, ensure_uv
 from hublish.adapters.index import HTTPPackageIndex, read_pip_configuration
-from hublish.core.lockfile import IndexSource
+from hublish.core.locks.lockfile import IndexSource
 from hublish.network import read_network
 
 BASE = "bench/base:3.11"

@@ -7,7 +7,7 @@ import json
 import pytest
 from bench.layers.notebook import BUMPED, LOCKS, SIBLING_LACKS, Notebook
 
-from hublish.core.pipfile import parse_pipfile
+from hublish.core.locks.pipfile import parse_pipfile
 
 INDEX = "https://mirror.example.com/simple"
 
