@@ -19,6 +19,7 @@ from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
 from hublish.bootstrap.userrunner import UserRunner
+from hublish.builders.containers.systembase import SystemBaseFolder
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -66,7 +67,9 @@ class Workbench:
         """Read the config of an opened source; config and findings are empty when it has none."""
         return read_config(source, repository_name=repository_name)
 
-    def plan(self, source: Source, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+    def plan(
+        self, source: Source, config: Config, image: ImageConfig, *, base: str | None, log: Callable[[str], None]
+    ) -> Planned:
         """Plan one image.
 
         Args:
@@ -74,6 +77,7 @@ class Workbench:
             config: its config.
             image: one of the config's images.
             base: overrides the config's base: a reference, or `oci:FOLDER`.
+            log: told what the installation of system packages prints.
         """
         settings = self._options.settings
         config = config if base is None else replace(config, base=self._find_base(base))
@@ -96,6 +100,14 @@ class Workbench:
             images=self._images,
             layers=self._owner_cache.layers,
             supply=supply if self._options.check_packages else None,
+            systems=SystemBaseFolder(
+                open_backend=lambda tell: self._runner.open_backend(log=tell),
+                images=self._images,
+                make_layout=OCILayout,
+                add_layout=self._images.add_layout,
+                folder=self._cache / "bases",
+                log=log,
+            ),
         )
 
     def build(
