@@ -137,6 +137,8 @@ def make_busybox_base(folder: Path) -> Path:
         TinyFile(path="bin/busybox", content=BUSYBOX.read_bytes()),
         *(TinyFile(path=f"bin/{applet}", link="busybox") for applet in applets if applet != "busybox"),
         TinyFile(path="etc"),
+        # Engines put their own over these for each step, and would leave empty ones in a layer.
+        *(TinyFile(path=f"etc/{name}", content=b"", mode=0o644) for name in ("hostname", "hosts", "resolv.conf")),
         TinyFile(path="etc/passwd", content=b"root:x:0:0:root:/root:/bin/sh\n", mode=0o644),
         TinyFile(path="root", mode=0o700),
         TinyFile(path="tmp", mode=0o1777),

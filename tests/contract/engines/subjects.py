@@ -111,7 +111,7 @@ class LocalSubject:
     steps = (Step.FETCH, Step.BASE, Step.PACKAGES, Step.LAYERS, Step.PUSH)
     failure = (
         Step.PACKAGES,
-        "the locked packages do not fit together: beta 1.0 requires missing, which the lock does not have",
+        "the locked packages do not fit together: beta 1.0 requires missing, but missing is not among them for Python 3.11.2",
     )
     time_seconds = 60
 

@@ -73,11 +73,10 @@ def stop_in(subject: Subject, step: Step, act: Callable[[Engine, StepClock, str]
         return stop(engine, subject.ask(name))
 
 
-@pytest.mark.parametrize("step", Step)
-def test_cancel_in_each_step_ends_the_build_as_cancelled(subject, step) -> None:
+@pytest.mark.parametrize("number", range(5))
+def test_cancel_in_each_step_ends_the_build_as_cancelled(subject, number) -> None:
     """Wherever it is, it stops there, and nothing stands under the name."""
-    if step not in subject.steps:
-        return  # not every engine has every step: its own are compared in the first test
+    step = subject.steps[number]
     outcome = stop_in(subject, step, lambda engine, _, name: engine.cancel(name))
 
     assert (outcome.code, outcome.cancelled, outcome.step) == ("BuildCancelled", True, step)
