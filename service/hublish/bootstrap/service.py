@@ -26,9 +26,10 @@ from hublish.adapters.store import (
     ensure_schema,
     open_database,
 )
+from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
 from hublish.bootstrap.hubs import make_hub
-from hublish.builders.ownercache import OwnerCaches
+from hublish.builders.packagecheck import WheelSupply
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -84,7 +85,14 @@ def make_services(settings: Settings) -> Services:
         limits=SourceLimits(total_bytes=settings.limits.source_bytes, files=settings.limits.source_files),
     )
     registry = make_registry(settings)
-    caches = OwnerCaches(data / "layers")
+    key_file = settings.cache.signing_key_file or data / "cache-key.pem"
+    index = make_index(settings, cache=data / "index")
+    caches = make_caches(
+        data / "layers",
+        images=registry,
+        key_file=key_file if settings.cache.registry else None,
+        limit_bytes=settings.limits.cache_bytes,
+    )
     return Services(
         reader=GitHubReader(github),
         conversation=GitHubConversation(github),
@@ -96,7 +104,7 @@ def make_services(settings: Settings) -> Services:
             sources=sources,
             images=registry,
             output=registry,
-            index=make_index(settings, cache=data / "index"),
+            index=index,
             caches=caches,
             workers=settings.engines.local.workers or os.cpu_count() or 1,
             slots=settings.engines.local.slots,
@@ -107,6 +115,7 @@ def make_services(settings: Settings) -> Services:
         steps=StepStore(engine),
         builds=BuildStore(engine),
         image_records=ImageStore(engine),
+        supply=WheelSupply(index=index, folder=data / "layers" / "wheels"),
         caches=caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hublish.builders.ownercache import OwnerCaches
+from hublish.builders.packagecheck import WheelSupply
 from hublish.core.consent import HubRule
 from hublish.core.github_ports import Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
@@ -82,6 +83,7 @@ class Services:
     builds: BuildRecords
     image_records: ImageRecords
     caches: OwnerCaches
+    supply: WheelSupply | None = None
     policy: Policy
     now: Callable[[], datetime]
     make_run_id: Callable[[], str]
