@@ -29,7 +29,7 @@ from hublish.adapters.store import (
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
 from hublish.bootstrap.hubs import make_hub
-from hublish.builders.packagecheck import WheelSupply
+from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hublish.builders.containerrun import ContainerBackend, ContainerTools, build_container
+from hublish.builders.containers.containerrun import ContainerBackend, ContainerTools, build_container
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
 from hublish.core.plan import Strategy, Trust
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, SourceFetcher

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from hublish.builders.layered import build_layered
-from hublish.builders.ownercache import OwnerCaches
+from hublish.builders.layered.layered import build_layered
+from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
 from hublish.core.plan import Strategy
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, PackageIndex, SourceFetcher

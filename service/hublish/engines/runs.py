@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hublish.builders.ownercache import OWN
+from hublish.builders.layerindex.ownercache import OWN
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Progress, Step
 from hublish.core.plan import make_build_key
 from hublish.core.ports import BuildLog, Source, SourceFetcher

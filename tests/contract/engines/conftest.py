@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hublish.builders.containerrun import ContainerBackend
+from hublish.builders.containers.containerrun import ContainerBackend
 from hublish.core.reference import parse_reference
 from hublish.engines.containers import ContainerEngine
 from tests.contract.engines.parts import Sources, Yard

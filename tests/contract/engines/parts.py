@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from hublish.adapters.registry import RegistryClient, RegistryRule
-from hublish.builders.ownercache import OWN, OwnerCaches
-from hublish.builders.planner import PlanInputs, make_plan
+from hublish.builders.layerindex.ownercache import OWN, OwnerCaches
+from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded
-from hublish.core.config import Config, DockerfileConfig, ImageConfig
+from hublish.core.config.file import Config, DockerfileConfig, ImageConfig
 from hublish.core.plan import Plan, Trust
 from hublish.core.ports import BuildLog, Engine
 from hublish.core.reference import Reference, parse_reference

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hublish.adapters.layout import OCILayout
-from hublish.builders.containerrun import ContainerBackend
+from hublish.builders.containers.containerrun import ContainerBackend
 from hublish.core.ports import ImageReader, ImageWriter, SourceFetcher
 from hublish.engines.buildah import BuildahBackend, BuildahChoices, Limits, NetworkMode
 from hublish.engines.containers import ContainerEngine, EngineRules

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from hublish.builders.assembly import BASE_DIGEST_LABEL, BUILDER_LABEL
-from hublish.builders.localbase import LOCAL_HOST
+from hublish.builders.base.local import LOCAL_HOST
+from hublish.builders.layered.assembly import BASE_DIGEST_LABEL, BUILDER_LABEL
 from hublish.core.building import Step
 from hublish.oci.manifest import make_digest
 from tests.contract.engines.parts import stop, succeed

@@ -8,7 +8,7 @@ from hublish.adapters.github import GitHubClone, GitHubSources
 from hublish.adapters.index import HTTPPackageIndex
 from hublish.adapters.source_archive import SourceLimits
 from hublish.bootstrap.steps.places import Door, StepPlaces, make_sources, open_door
-from hublish.builders.prefetch import PrefetchTools, fetch_inputs
+from hublish.builders.wheels.prefetch import PrefetchTools, fetch_inputs
 from hublish.core.plan import Strategy
 from hublish.core.podaccess import REQUEST_FILE, TOKEN_FILE
 from hublish.core.ports import Source

@@ -10,7 +10,7 @@ from hublish.adapters.index import IndexRule
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
 from hublish.adapters.source_archive.fetcher import FetchTarball, ListTree
-from hublish.builders.ownercache import OWN, OwnerCache, OwnerCaches
+from hublish.builders.layerindex.ownercache import OWN, OwnerCache, OwnerCaches
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
 from hublish.core.plan import Trust

@@ -16,7 +16,7 @@ from hublish.bootstrap.steps.handover import load_elsewhere, load_outcome
 from hublish.bootstrap.steps.places import StepPlaces, open_door
 from hublish.builders.attachment import attach_document
 from hublish.builders.push import open_until_closed
-from hublish.builders.wheels import map_in_threads
+from hublish.builders.wheels.choice import map_in_threads
 from hublish.core.building import BuildRequest, BuildSucceeded, LayerSummary, Progress, Step
 from hublish.core.ports import BlobPush
 from hublish.core.reference import Reference

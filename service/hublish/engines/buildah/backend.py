@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hublish.builders.buildcontext import write_context
-from hublish.builders.containerrun import ContainerJob
+from hublish.builders.base.local import LOCAL_HOST, LocalBase, copy_base
+from hublish.builders.containers.buildcontext import write_context
+from hublish.builders.containers.containerrun import ContainerJob
 from hublish.builders.disk import write_file
-from hublish.builders.localbase import LOCAL_HOST, LocalBase, copy_base
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.engines.buildah.confinement import DNS_ADDRESS, Confinement, Ended, NetworkMode, run_confined
@@ -68,7 +68,7 @@ class BuildahChoices:
 
 
 class BuildahBackend:
-    """Builds by buildah in a store of its own; `hublish.builders.containerrun.ContainerBackend`.
+    """Builds by buildah in a store of its own; `hublish.builders.containers.containerrun.ContainerBackend`.
 
     Args:
         choices: store, limits, network.

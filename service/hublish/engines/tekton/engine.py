@@ -225,9 +225,7 @@ class TektonEngine:
         name = run.request.name
         if name in self._cancelled:
             self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
-            watcher.wait(
-                lambda runs: name not in runs or find_end(runs[name]) is not None, seconds=_CANCEL_SECONDS
-            )
+            watcher.wait(lambda runs: name not in runs or find_end(runs[name]) is not None, seconds=_CANCEL_SECONDS)
             self._clean_up(name, namespace, watcher)
         raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
 
@@ -248,4 +246,3 @@ class TektonEngine:
         except EngineFailed:
             # Owned by the run, they go with it; whoever cleans up next finds the rest.
             return
-

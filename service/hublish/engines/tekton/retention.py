@@ -10,9 +10,7 @@ from hublish.engines.tekton.cluster import TektonCluster
 from hublish.engines.tekton_run import find_end
 
 
-def choose_old_runs(
-    runs: Sequence[Mapping[str, Any]], *, keep: int, seconds: float, now: datetime
-) -> tuple[str, ...]:
+def choose_old_runs(runs: Sequence[Mapping[str, Any]], *, keep: int, seconds: float, now: datetime) -> tuple[str, ...]:
     """Choose the ended runs that go: all but the newest `keep`, and those that ended more than `seconds` ago."""
     ended = sorted(
         (run for run in runs if find_end(run) is not None), key=lambda run: _ended_at(run) or now, reverse=True
@@ -29,9 +27,7 @@ def remove_old_runs(
         cluster.delete_run(name, namespace=namespace)
 
 
-def remove_orphans(
-    cluster: TektonCluster, *, namespace: str, selector: str, runs: Sequence[Mapping[str, Any]]
-) -> None:
+def remove_orphans(cluster: TektonCluster, *, namespace: str, selector: str, runs: Sequence[Mapping[str, Any]]) -> None:
     """Delete Secrets of hublish whose run has ended or is not there."""
     at_work = {run["metadata"]["name"] for run in runs if find_end(run) is None}
     for name, owner in cluster.list_secrets(namespace=namespace, selector=selector):

@@ -27,9 +27,7 @@ class RunWatcher:
         seconds: how long one watch lasts.
     """
 
-    def __init__(
-        self, cluster: TektonCluster, *, namespace: str, selector: str, seconds: int = WATCH_SECONDS
-    ) -> None:
+    def __init__(self, cluster: TektonCluster, *, namespace: str, selector: str, seconds: int = WATCH_SECONDS) -> None:
         self._cluster = cluster
         self._namespace = namespace
         self._selector = selector
