@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from hublish.builders.attachment import attach_document
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
 from hublish.core.plan import Strategy
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, PackageIndex, SourceFetcher
+from hublish.core.reference import Reference
+from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
 from hublish.engines.runs import BuildRun, BuildThreads, fetch_run_source, find_owner, find_target
 from hublish.errors import StrategyUnavailable
 
@@ -106,4 +109,17 @@ class LocalEngine:
             ),
             clock=self._clock,
         )
+        if run.request.target is not None:
+            self._attach_sbom(run, outcome, target)
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
+
+    def _attach_sbom(self, run: BuildRun, outcome: BuildSucceeded, target: Reference) -> None:
+        repository = run.request.repository
+        attach_document(
+            render_sbom(run.request.plan, outcome, repository=None if repository is None else repository.full_name),
+            media_type=SBOM_MEDIA_TYPE,
+            image=target.with_digest(outcome.digest),
+            images=self._images,
+            output=self._output,
+            log=run.tell,
+        )

@@ -11,7 +11,7 @@ from hublish.builders.containers.containerrun import ContainerBackend
 from hublish.core.reference import parse_reference
 from hublish.engines.containers import ContainerEngine
 from tests.contract.engines.parts import Sources, Yard
-from tests.contract.engines.subjects import make_buildah, make_engine
+from tests.contract.engines.subjects import make_buildah, make_docker, make_engine
 from tests.sandbox.base_image import make_debian_base, push_layout
 from tests.sandbox.registry import Registry
 
@@ -25,13 +25,15 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
         yield Yard(registry=registry, base=base, sources=Sources({}), folder=folder / "layers")
 
 
-@pytest.fixture(scope="module", params=["buildah"])
+@pytest.fixture(scope="module", params=["buildah", "docker"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def backend(kind: str, tmp_path_factory: pytest.TempPathFactory) -> ContainerBackend:
+def backend(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ContainerBackend:
+    if kind == "docker":
+        return make_docker(request.getfixturevalue("docker_engine").host)
     if shutil.which("buildah") is None:
         pytest.skip("buildah is not installed")
     return make_buildah(tmp_path_factory.mktemp("store"))

@@ -65,6 +65,9 @@ class ContainerJob:
 class ContainerBackend(Protocol):
     """An engine that runs containers on this machine: its own store, and what can be done in it."""
 
+    def describe(self) -> str:
+        """Say what answers, for people; raises EngineFailed when it does not work here."""
+
     def ensure_base(
         self, base: LocalBase, *, images: ImageReader, progress: ProgressSink, verify_running: Callable[[], None]
     ) -> None:
@@ -209,7 +212,7 @@ class _ContainerRun:
             self.tools.log("the image was built before hublish was stopped; it is taken as it is")
             return
         masked = sorted({line for body in secrets.values() for line in _list_masked(body)}, key=len, reverse=True)
-        names = {str(base.local): str(base.pinned) for base in bases}
+        names = {str(image): self.name, **{str(base.local): str(base.pinned) for base in bases}}
 
         def clean(line: str) -> str:
             for local, pinned in names.items():

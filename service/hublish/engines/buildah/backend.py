@@ -10,10 +10,8 @@ Source: buildah-build(1), containers-storage.conf(5), for buildah 1.28.
 from __future__ import annotations
 
 import fcntl
-import re
 import shutil
 import subprocess
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,13 +23,12 @@ from hublish.builders.containers.containerrun import ContainerJob
 from hublish.builders.disk import write_file
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
-from hublish.engines.buildah.confinement import DNS_ADDRESS, Confinement, Ended, NetworkMode, run_confined
-from hublish.engines.buildah.controlgroup import Limits
-from hublish.errors import BuildFailed, EngineFailed, clip
+from hublish.engines.buildah.confinement import Confinement, run_confined
+from hublish.engines.buildah.network import DNS_ADDRESS, NetworkMode
+from hublish.engines.buildah.watch import BuildWatch
+from hublish.engines.controlgroup import Limits
+from hublish.errors import EngineFailed, clip
 
-_STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP (?P<done>\d+)/(?P<total>\d+): (?P<text>.*)")
-_ERROR = re.compile(r"(?i)(?:error: |level=error msg=)(?P<text>.*)")
-_AT_STEP = re.compile(r"(?i)building at STEP \".*\": ")
 _CALL_SECONDS = 600
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NO_POLICY = b'{"default":[{"type":"insecureAcceptAnything"}]}'
@@ -96,6 +93,12 @@ class BuildahBackend:
                 self._driver = self._try_drivers()
                 write_file(noted, self._driver.encode())
         return self._driver
+
+    def describe(self) -> str:
+        """Say what answers: version, store, network; raises EngineFailed when it does not work here."""
+        driver = self.find_driver()
+        version = self._run_tool(driver, "--version").stdout.split("(")[0].strip()
+        return f"{clip(version)}, store {driver}, network {self._choices.network.value}"
 
     def _prepare(self) -> None:
         folder = self._choices.folder
@@ -184,7 +187,7 @@ class BuildahBackend:
             for number, body in enumerate(job.secrets.values()):
                 (job.folder / f"secret-{number}").touch(mode=0o600)
                 (job.folder / f"secret-{number}").write_bytes(body)
-            watch = _Watch(job=job)
+            watch = BuildWatch(job=job)
             ended = run_confined(
                 self._make_command(job, context),
                 Confinement(
@@ -286,37 +289,3 @@ class BuildahBackend:
         with (self._choices.folder / "tmp" / name).open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-class _Watch:
-    """Reads what buildah prints: which instruction it is at, and what it says when it fails."""
-
-    def __init__(self, *, job: ContainerJob) -> None:
-        self._job = job
-        self._step = ""
-        self._errors: deque[str] = deque(maxlen=1)
-
-    def read(self, line: str) -> None:
-        """Take one line."""
-        self._job.log(line)
-        step = _STEP.fullmatch(line)
-        if step is not None:
-            done, total = int(step["done"]), int(step["total"])
-            self._step = f"step {done} of {total}, {clip(self._job.clean(step['text']), limit=200)}"
-            self._job.progress(done - 1, total, step["text"])
-        error = _ERROR.match(line)
-        if error is not None:
-            self._errors.append(error["text"])
-
-    def make_error(self, ended: Ended, limits: Limits) -> BuildFailed:
-        """What went wrong, in words for people."""
-        at = self._step or "before its first step"
-        if ended.memory_kills:
-            return BuildFailed(
-                f"the build needed more memory than {limits.memory_bytes >> 20} MiB at {at}",
-                hint="Build with less at once, or ask the operator for more.",
-            )
-        words = _AT_STEP.sub("", self._errors[-1]) if self._errors else f"exit status {ended.status}"
-        return BuildFailed(
-            f"the build failed at {at}: {clip(self._job.clean(words))}", hint="The log has the whole story."
-        )

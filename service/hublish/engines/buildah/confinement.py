@@ -1,57 +1,33 @@
 """A program in namespaces of its own, told apart from the service: process tree, mounts, network, memory, output.
 
 It ends with whoever started it, as a whole: its first process is the init of a process namespace, which the kernel takes
-down with everything in it. What it may reach by network is decided here; what it does is not.
+down with everything in it. What it does is not decided here.
 
-Source: unshare(1), setpriv(1), slirp4netns(1), pid_namespaces(7).
+Source: unshare(1), setpriv(1), pid_namespaces(7).
 """
 
 from __future__ import annotations
 
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
-from hublish.engines.buildah.controlgroup import ControlGroup, Limits, make_group
+from hublish.engines.buildah.network import NetworkMode, connect
+from hublish.engines.controlgroup import ControlGroup, Limits, make_group
 from hublish.errors import BuildFailed, EngineFailed, clip
 
-DNS_ADDRESS = "10.0.2.3"
-"""Where slirp4netns answers questions for names."""
-_GATEWAY = "10.0.2.2"
-# Metadata services, this machine and its neighbours: nothing that a build has business with.
-_UNREACHABLE = ("169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 _READ_BYTES = 1 << 16
 _LINE_BYTES = 1 << 14
 _POLL_SECONDS = 0.2
 _START_SECONDS = 10.0
 OUTPUT_LIMIT_BYTES = 512 << 20
 """Twice what a log keeps; who prints more prints without end."""
-
-
-class NetworkMode(Enum):
-    """What a build may reach.
-
-    ISOLATED: the outside by a network of its own, but no private address and nothing of this machine. NONE: nothing.
-    HOST: all that this machine reaches, for people on their own machine.
-    """
-
-    ISOLATED = "isolated"
-    NONE = "none"
-    HOST = "host"
-
-
-def find_network_mode() -> NetworkMode:
-    """The best that this machine offers: its own network where the tools are there, else none."""
-    tools = all(shutil.which(name) for name in ("slirp4netns", "ip", "nsenter"))
-    return NetworkMode.ISOLATED if tools and Path("/dev/net/tun").exists() else NetworkMode.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +78,12 @@ def run_confined(
         BuildFailed: it printed more than any log keeps.
         EngineFailed: it could not be started, or its network could not be made.
     """
-    group = ControlGroup(folders={})
+    group = ControlGroup(name=confinement.name, folders={})
     if confinement.limits is not None:
         group = make_group(confinement.name, confinement.limits)
     process = _spawn(command, confinement, group)
     try:
-        with _connect(process, confinement):
+        with _make_network(process, confinement):
             _open_gate(process)
             for line in _read_lines(process, verify_running):
                 log(line)
@@ -180,90 +156,18 @@ def _await_children(process: subprocess.Popen[bytes]) -> tuple[int, ...]:
     )
 
 
+def _make_network(process: subprocess.Popen[bytes], confinement: Confinement) -> AbstractContextManager[None]:
+    if confinement.network is not NetworkMode.ISOLATED:
+        return nullcontext()
+    (inner,) = _await_children(process)
+    return connect(inner, reachable=confinement.reachable, environment=confinement.environment)
+
+
 def _open_gate(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         with suppress(OSError):
             process.stdin.write(b"\n")
             process.stdin.close()
-
-
-@contextmanager
-def _connect(process: subprocess.Popen[bytes], confinement: Confinement) -> Iterator[None]:
-    """Give the program a network of its own, whose other end goes with it."""
-    if confinement.network is not NetworkMode.ISOLATED:
-        yield
-        return
-    (inner,) = _await_children(process)
-    ready, told = os.pipe()
-    command = ("slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", f"--ready-fd={told}")
-    try:
-        network = subprocess.Popen(  # noqa: S603 -- a fixed program and a number
-            (  # noqa: S607 -- found on the path that the confinement names
-                "setpriv",
-                "--pdeathsig",
-                "KILL",
-                *command,
-                str(inner),
-                "tap0",
-            ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(told,),
-            env=dict(confinement.environment),
-            start_new_session=True,
-        )
-    except OSError as exc:
-        os.close(ready)
-        raise EngineFailed("the network of the build cannot be made: slirp4netns is missing") from exc
-    finally:
-        os.close(told)
-    try:
-        _await_ready(ready)
-        _block(inner, confinement)
-        yield
-    finally:
-        os.close(ready)
-        network.kill()
-        network.wait()
-
-
-def _await_ready(descriptor: int) -> None:
-    with selectors.DefaultSelector() as selector:
-        selector.register(descriptor, selectors.EVENT_READ)
-        if not selector.select(_START_SECONDS) or os.read(descriptor, 1) != b"1":
-            raise EngineFailed(
-                "the network of the build cannot be made: slirp4netns did not start",
-                hint="`hublish doctor` says what is missing; `engines.buildah.network: none` builds without a network.",
-            )
-
-
-def _block(pid: int, confinement: Confinement) -> None:
-    """Take the way to private addresses; a build has no right to give itself one."""
-    routes: list[tuple[str, ...]] = [("add", "blackhole", network) for network in _UNREACHABLE]
-    routes += [("replace", network, "via", _GATEWAY) for network in confinement.reachable]
-    user = ("-U", "--preserve-credentials") if os.geteuid() != 0 else ()
-    for route in routes:
-        done = subprocess.run(  # noqa: S603 -- a fixed program; routes are constants and the operator's
-            (  # noqa: S607 -- found on the path that the confinement names
-                "nsenter",
-                f"--target={pid}",
-                *user,
-                "--net",
-                "ip",
-                "route",
-                *route,
-            ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=dict(confinement.environment),
-            timeout=_START_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            raise EngineFailed(
-                f"the network of the build cannot be closed: {clip(done.stderr.decode(errors='replace'))}"
-            )
 
 
 def _read_lines(process: subprocess.Popen[bytes], verify_running: Callable[[], None]) -> Iterator[str]:

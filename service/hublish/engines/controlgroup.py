@@ -32,8 +32,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlGroup:
-    """The groups of one build: controller -> folder; empty where none can be made."""
+    """The groups of one build: their name, controller -> folder; empty where none can be made."""
 
+    name: str
     folders: Mapping[str, Path]
 
     def add(self, pid: int) -> None:
@@ -65,19 +66,22 @@ class ControlGroup:
                     time.sleep(0.02)
 
 
-def make_group(name: str, limits: Limits, *, root: Path = ROOT, membership: Path = _SELF) -> ControlGroup:
-    """Make groups of that name with these limits, as far as this user may.
+def make_group(
+    name: str, limits: Limits, *, shared: bool = False, root: Path = ROOT, membership: Path = _SELF
+) -> ControlGroup:
+    """Make groups with these limits, as far as this user may.
 
     Args:
-        name: of the build.
+        name: of the build; the groups are called "hublish-" and that.
         limits: to be kept.
+        shared: at the top, where another service finds them by name; False makes them where this process is.
         root: where control groups are mounted.
         membership: says which groups this process is in.
     """
     values = {"memory": limits.memory_bytes, "pids": limits.pids}
     folders = {}
     for controller, value in values.items():
-        for parent, names in _list_parents(controller, root=root, membership=membership):
+        for parent, names in _list_parents(controller, shared=shared, root=root, membership=membership):
             folder = parent / f"hublish-{name}"
             try:
                 folder.mkdir(exist_ok=True)
@@ -88,7 +92,7 @@ def make_group(name: str, limits: Limits, *, root: Path = ROOT, membership: Path
                 continue
             folders[controller] = folder
             break
-    return ControlGroup(folders=folders)
+    return ControlGroup(name=f"hublish-{name}", folders=folders)
 
 
 def describe_limits(*, root: Path = ROOT, membership: Path = _SELF) -> str:
@@ -100,14 +104,17 @@ def describe_limits(*, root: Path = ROOT, membership: Path = _SELF) -> str:
     return "no control groups may be made here: memory is limited for each process alone, processes for each user"
 
 
-def _list_parents(controller: str, *, root: Path, membership: Path) -> list[tuple[Path, Mapping[str, str]]]:
+def _list_parents(
+    controller: str, *, shared: bool, root: Path, membership: Path
+) -> list[tuple[Path, Mapping[str, str]]]:
     """Folders a group may be made in, with the names of the files that hold the limits there."""
     try:
         lines = [line.split(":", 2) for line in membership.read_text().splitlines()]
     except OSError:
         return []
     found: list[tuple[Path, Mapping[str, str]]] = []
-    for _, controllers, path in lines:
+    for _, controllers, place in lines:
+        path = "/" if shared else place
         if controller in controllers.split(","):
             found.append((root / controller / path.lstrip("/"), _V1_FILES))
         elif not controllers and (root / "cgroup.controllers").exists():
