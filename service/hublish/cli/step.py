@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -19,7 +19,7 @@ Example:
 """
 
 
-class StepName(str, Enum):
+class StepName(StrEnum):
     """The Steps of a pod."""
 
     FETCH = "fetch"

@@ -13,7 +13,7 @@ from hublish.errors import StoredValueInvalid
 Message = Progress | BuildSucceeded | BuildStopped
 
 _MARK = "::hublish "
-_KINDS: dict[str, type[Progress] | type[BuildSucceeded] | type[BuildStopped]] = {
+_KINDS: dict[str, type[Progress | BuildSucceeded | BuildStopped]] = {
     "progress": Progress,
     "succeeded": BuildSucceeded,
     "stopped": BuildStopped,

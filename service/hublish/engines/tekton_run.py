@@ -39,6 +39,7 @@ class RunChoices:
 
     Attributes:
         image: of the Steps.
+        namespace: where the pods run.
         service_account: the pods' account; it needs no right at all.
         user: UID of the Steps; None leaves it to the cluster, as OpenShift wants.
         cpu: limit of the Step build, e.g. "2".
@@ -47,6 +48,7 @@ class RunChoices:
     """
 
     image: str
+    namespace: str
     service_account: str
     user: int | None
     cpu: str
@@ -71,12 +73,11 @@ class RunEnd:
     results: Mapping[str, str]
 
 
-def make_run(request: BuildRequest, *, namespace: str, choices: RunChoices) -> dict[str, Any]:
+def make_run(request: BuildRequest, *, choices: RunChoices) -> dict[str, Any]:
     """Make the PipelineRun of a build; it is pending until its Secrets are there.
 
     Args:
         request: what to build.
-        namespace: where its pod runs.
         choices: the operator's.
     """
     plan = request.plan
@@ -85,7 +86,7 @@ def make_run(request: BuildRequest, *, namespace: str, choices: RunChoices) -> d
         "kind": "PipelineRun",
         "metadata": {
             "name": request.name,
-            "namespace": namespace,
+            "namespace": choices.namespace,
             "labels": _make_labels(request),
             "annotations": _make_annotations(request, choices),
         },

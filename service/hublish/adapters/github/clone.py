@@ -5,7 +5,7 @@ The App's key stays with the service; this token reads the contents of one repos
 
 from __future__ import annotations
 
-from hublish.adapters.github.app import GitHubApp, _Token, _TokenKey
+from hublish.adapters.github.app import GitHubApp, _TokenKey
 from hublish.network import Network
 
 

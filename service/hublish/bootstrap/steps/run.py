@@ -25,11 +25,17 @@ STEPS: Mapping[str, Callable[[BuildRun, StepPlaces], BuildSucceeded | None]] = {
 PROGRESS_SECONDS = 0.5
 
 
+def _say(line: str) -> None:
+    """One line at once: who reads the log is waiting for it."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 class _PodLog:
     """A BuildLog on standard output."""
 
     def append(self, line: str) -> None:
-        print(redact(line), flush=True)
+        _say(redact(line))
 
 
 class _ReportingRun(BuildRun):
@@ -42,7 +48,7 @@ class _ReportingRun(BuildRun):
         self.step, self.progress = progress.step, progress
         if known is None or known.step is not progress.step or self.clock() - told_at > PROGRESS_SECONDS:
             self._told_at = self.clock()
-            print(render_message(progress), flush=True)
+            _say(render_message(progress))
 
 
 def run_step(name: str, environ: Mapping[str, str]) -> int:
@@ -59,17 +65,17 @@ def run_step(name: str, environ: Mapping[str, str]) -> int:
     try:
         request = load_request(places)
     except (HublishError, OSError) as error:
-        print(f"error: this Step has no request: {error}", file=sys.stderr, flush=True)
+        _say(f"error: this Step has no request: {error}")
         return 1
     run = _ReportingRun(request=request, log=_PodLog(), clock=time.monotonic)
     try:
         outcome = STEPS[name](run, places)
     except HublishError as error:
-        print(render_message(replace(run.make_stopped(error), last_lines=())), flush=True)
+        _say(render_message(replace(run.make_stopped(error), last_lines=())))
         return 1
     except Exception as error:  # noqa: BLE001 -- the boundary of a Step: the engine learns the reason by this line
-        print(render_message(replace(run.make_unexpected(error), last_lines=())), flush=True)
+        _say(render_message(replace(run.make_unexpected(error), last_lines=())))
         return 1
     if outcome is not None:
-        print(render_message(outcome), flush=True)
+        _say(render_message(outcome))
     return 0

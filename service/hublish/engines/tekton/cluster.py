@@ -10,18 +10,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import kubernetes
 import urllib3
 from kubernetes.client.exceptions import ApiException
-from tekton_pipeline import TektonClient
+from tekton_pipeline import TektonClient  # type: ignore[import-untyped]  # it is published without types
 
 from hublish.errors import EngineFailed, SettingsInvalid, clip
 
 Value = TypeVar("Value")
+# These parts of the client have no types.
+_untyped: Any = kubernetes
 GROUP, VERSION, RUNS = "tekton.dev", "v1", "pipelineruns"
 _CALL_SECONDS = (5, 30)
+# A Step that says nothing for so long has its log opened anew, from where it was read to.
+_SILENCE_SECONDS = 600
 _PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 1.0
 _FORBIDDEN = "Give the service's account the rights of deploy/kubernetes/access.yaml, or raise the quota."
@@ -86,7 +90,8 @@ class TektonCluster:
 
         def create() -> None:
             self.delete_secret(name, namespace=namespace)
-            self._core.create_namespaced_secret(namespace, dict(secret), _request_timeout=_CALL_SECONDS)
+            body: Any = dict(secret)  # the client takes plain objects as well as its own
+            self._core.create_namespaced_secret(namespace, body, _request_timeout=_CALL_SECONDS)
 
         self._call("create a Secret", create)
 
@@ -105,8 +110,9 @@ class TektonCluster:
                 namespace, label_selector=selector, _request_timeout=_CALL_SECONDS
             ),
         )
-        owners = [(item.metadata.name, item.metadata.owner_references or ()) for item in listed.items]
-        return tuple((name, owned[0].name if owned else "") for name, owned in owners)
+        plain = self._core.api_client.sanitize_for_serialization(listed)
+        owners = [(item["metadata"]["name"], item["metadata"].get("ownerReferences")) for item in plain["items"]]
+        return tuple((name, owned[0]["name"] if owned else "") for name, owned in owners)
 
     # -- pods ---------------------------------------------------------------------------------------------------------
 
@@ -128,14 +134,15 @@ class TektonCluster:
         """Open the log of a container, each line with its time before it, as it grows until the container ends."""
         options: dict[str, Any] = {} if since_seconds is None else {"since_seconds": since_seconds}
         with _explain("read a log"):
-            response = self._core.read_namespaced_pod_log(
+            # Without `_preload_content` it is the response itself that comes back, whatever the client's types say.
+            response: Any = self._core.read_namespaced_pod_log(
                 pod,
                 namespace,
                 container=container,
                 follow=True,
                 timestamps=True,
                 _preload_content=False,
-                _request_timeout=(_CALL_SECONDS[0], None),
+                _request_timeout=(_CALL_SECONDS[0], _SILENCE_SECONDS),
                 **options,
             )
         try:
@@ -147,14 +154,13 @@ class TektonCluster:
 
     def list_runs(self, *, namespace: str, selector: str) -> dict[str, Any]:
         """All runs with those labels, with the version of the list."""
-        return self._call(
+        listed = self._call(
             "list PipelineRuns",
-            lambda: dict(
-                self._objects.list_namespaced_custom_object(
-                    GROUP, VERSION, namespace, RUNS, label_selector=selector, _request_timeout=_CALL_SECONDS
-                )
+            lambda: self._objects.list_namespaced_custom_object(
+                GROUP, VERSION, namespace, RUNS, label_selector=selector, _request_timeout=_CALL_SECONDS
             ),
         )
+        return cast("dict[str, Any]", listed)
 
     def watch_runs(self, *, namespace: str, selector: str, version: str, seconds: int) -> Iterator[dict[str, Any]]:
         """Changes of the runs since a version, for so many seconds: `{"type": ..., "object": ...}`.
@@ -163,7 +169,7 @@ class TektonCluster:
             EngineFailed: the server ended the watch; after 410 the runs have to be listed anew.
         """
         with _explain("watch PipelineRuns"):
-            yield from kubernetes.watch.Watch().stream(
+            yield from _untyped.watch.Watch().stream(
                 self._objects.list_namespaced_custom_object,
                 GROUP,
                 VERSION,
@@ -209,7 +215,7 @@ def open_cluster(kubeconfig: Path | None) -> TektonCluster:
     """
     try:
         if kubeconfig is None:
-            kubernetes.config.load_incluster_config()
+            _untyped.config.load_incluster_config()
         # Both clients take their connection from the default, which is one for the whole process.
         tekton = TektonClient(config_file=None if kubeconfig is None else str(kubeconfig), persist_config=False)
     except (kubernetes.config.ConfigException, OSError) as exc:

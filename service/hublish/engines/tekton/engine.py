@@ -49,8 +49,7 @@ class TektonChoices:
     """What the operator chose.
 
     Attributes:
-        namespaces: strategy -> namespace its pods run in; others are not executed.
-        run: for the pods.
+        runs: strategy -> choices for its pods; other strategies are not executed.
         slots: builds at the same time.
         keep_runs: ended runs that stay in a namespace at most.
         keep_seconds: how long they stay.
@@ -58,8 +57,7 @@ class TektonChoices:
         grace_seconds: how long an image that cannot be pulled is waited for.
     """
 
-    namespaces: Mapping[Strategy, str]
-    run: RunChoices
+    runs: Mapping[Strategy, RunChoices]
     slots: int
     keep_runs: int
     keep_seconds: float
@@ -96,13 +94,13 @@ class TektonEngine:
         self._cancelled: set[str] = set()
         self._watchers = {
             namespace: RunWatcher(cluster, namespace=namespace, selector=SELECTOR)
-            for namespace in set(choices.namespaces.values())
+            for namespace in {run.namespace for run in choices.runs.values()}
         }
 
     @property
     def strategies(self) -> frozenset[Strategy]:
-        """Those that have a namespace."""
-        return frozenset(self._choices.namespaces)
+        """Those that have an image and a namespace."""
+        return frozenset(self._choices.runs)
 
     def start(self, request: BuildRequest, log: BuildLog) -> None:
         """Start a build, or adopt the run of that name; returns at once.
@@ -110,9 +108,9 @@ class TektonEngine:
         Raises:
             StrategyUnavailable: no namespace for the strategy, or the engine is closed.
         """
-        if request.plan.strategy not in self._choices.namespaces:
+        if request.plan.strategy not in self._choices.runs:
             raise StrategyUnavailable(
-                f"the tekton engine has no namespace for the strategy {request.plan.strategy.value}",
+                f"the tekton engine has no image for the strategy {request.plan.strategy.value}",
                 hint="Run `hublish doctor` to see which engines work here.",
             )
         self._threads.start(request, log)
@@ -136,7 +134,7 @@ class TektonEngine:
 
     def _build(self, run: BuildRun) -> BuildSucceeded:
         request = run.request
-        namespace = self._choices.namespaces[request.plan.strategy]
+        namespace = self._choices.runs[request.plan.strategy].namespace
         watcher = self._watchers[namespace]
         watcher.ensure_started()
         # Tekton keeps the time of the pod; this clock is for a cluster that says nothing any more.
@@ -166,7 +164,7 @@ class TektonEngine:
         found = self._cluster.find_run(request.name, namespace=namespace)
         if found is None:
             found = self._cluster.create_run(
-                make_run(request, namespace=namespace, choices=self._choices.run), namespace=namespace
+                make_run(request, choices=self._choices.runs[request.plan.strategy]), namespace=namespace
             )
             run.tell(f"PipelineRun {namespace}/{request.name}")
         if not is_ours(found):

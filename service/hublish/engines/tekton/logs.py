@@ -168,7 +168,7 @@ def find_state(pod: Mapping[str, Any], container: str) -> str | None:
     """State of a container: waiting, running or terminated; None when the pod has not got so far."""
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
         if status["name"] == container:
-            return next(iter(status.get("state") or {"waiting": {}}))
+            return str(next(iter(status.get("state") or {"waiting": {}})))
     return None
 
 

@@ -43,4 +43,4 @@ def _is_over(cluster: TektonCluster, owner: str, *, namespace: str) -> bool:
 
 def _ended_at(run: Mapping[str, Any]) -> datetime | None:
     text = (run.get("status") or {}).get("completionTime")
-    return None if text is None else datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return None if text is None else datetime.fromisoformat(text)
