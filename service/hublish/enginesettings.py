@@ -105,10 +105,10 @@ class TektonSettings(Section):
     )
     slots: int = Field(default=8, ge=1, description="Builds at once; the quota of deploy/kubernetes has room for 20.")
     cpu: str = Field(
-        default="2", pattern=r"\A[0-9]+(\.[0-9]+)?m?\Z", description="Limit of the Step that builds; two cores."
+        default="2", pattern=r"\A[0-9]+(\.[0-9]+)?m?\z", description="Limit of the Step that builds; two cores."
     )
     memory: str = Field(
-        default="4Gi", pattern=r"\A[0-9]+[KMG]i\Z", description="Limit of the Step that builds; compiles most packages."
+        default="4Gi", pattern=r"\A[0-9]+[KMG]i\z", description="Limit of the Step that builds; compiles most packages."
     )
     keep_runs: int = Field(
         default=100, ge=0, description="Ended runs that stay in a namespace, for people with kubectl; the newest."
