@@ -24,16 +24,16 @@ def read_config(yard, name: str) -> dict:
     return json.loads(body)
 
 
-def test_build_ends_with_its_image(yard, engine) -> None:
+def test_build_ends_with_its_image(yard, engine, kind) -> None:
     """The registry holds the image; layers of the base are not sent again, and the outcome has the registry's digest."""
-    log = FakeLog()
+    log, name = FakeLog(), f"success-{kind}"
     request = yard.ask(
-        "FROM BASE\nARG WORD\nRUN echo $WORD > /made\nCOPY data /data\n", name="success", files={"data/a": b"1"}
+        "FROM BASE\nARG WORD\nRUN echo $WORD > /made\nCOPY data /data\n", name=name, files={"data/a": b"1"}
     )
     outcome = succeed(engine, request, log)
-    config = read_config(yard, "success")
+    config = read_config(yard, name)
 
-    assert outcome.digest == make_digest(yard.registry.manifest_bytes("team/success", "built"))
+    assert outcome.digest == make_digest(yard.registry.manifest_bytes(f"team/{name}", "built"))
     assert [layer.transfer for layer in outcome.layers] == ["mounted", "uploaded", "uploaded"]
     assert (config["config"]["Labels"][BUILDER_LABEL], config["config"]["Labels"][BASE_DIGEST_LABEL]) == (
         "dockerfile-1",
