@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from hublish.core.place import render_key
 from hublish.core.trees.yamlmodel import explain_fault
 from hublish.core.trees.yamltree import parse_tree
+from hublish.enginesettings import EngineSettings, Section
 from hublish.errors import SettingsInvalid, clip
 
 ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"
@@ -23,11 +24,7 @@ SETTINGS_LIMIT_BYTES = 1 << 20
 _SQLITE = "sqlite:///"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class GitHubSettings(_Section):
+class GitHubSettings(Section):
     """Who we are on GitHub."""
 
     api: str = Field(
@@ -44,7 +41,7 @@ class GitHubSettings(_Section):
     )
 
 
-class RegistrySettings(_Section):
+class RegistrySettings(Section):
     """One registry."""
 
     auth_file: Path | None = Field(default=None, description="A docker config.json; None for anonymous access.")
@@ -58,7 +55,7 @@ class RegistrySettings(_Section):
     )
 
 
-class IndexSettings(_Section):
+class IndexSettings(Section):
     """One package index, by the host that locks name."""
 
     mirror: str | None = Field(default=None, description="Base URL used instead of the lock's; None: as the lock says.")
@@ -66,7 +63,7 @@ class IndexSettings(_Section):
     plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as a lock's hashes hide nothing.")
 
 
-class ProxySettings(_Section):
+class ProxySettings(Section):
     """The way out, where there is no direct one; every client takes it."""
 
     https: str | None = Field(
@@ -81,7 +78,7 @@ class ProxySettings(_Section):
     auth_file: Path | None = Field(default=None, description="One line `user:password` for both; None: no login.")
 
 
-class AcceptSettings(_Section):
+class AcceptSettings(Section):
     """What a hub takes from whom."""
 
     repo: str = Field(description="Source repository, `owner/name`, or `owner/*` for all of an owner's.")
@@ -94,7 +91,7 @@ class AcceptSettings(_Section):
     )
 
 
-class HubSettings(_Section):
+class HubSettings(Section):
     """One hub's image list."""
 
     repo: str = Field(description="Repository that holds the list, `owner/name`; the App is installed on it, too.")
@@ -111,7 +108,7 @@ class HubSettings(_Section):
     )
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """What a build and the service may use."""
 
     build_seconds: int = Field(default=3600, ge=1, description="Ceiling over `limits.time` of any config.")
@@ -124,7 +121,7 @@ class LimitSettings(_Section):
     source_files: int = Field(default=200_000, ge=1, description="Number of files of a repository.")
 
 
-class CacheSettings(_Section):
+class CacheSettings(Section):
     """What builds keep in registries."""
 
     registry: bool = Field(
@@ -137,22 +134,7 @@ class CacheSettings(_Section):
     )
 
 
-class LocalEngineSettings(_Section):
-    """The engine in this process."""
-
-    slots: int = Field(default=1, ge=1, description="Builds at once; one, as a build uses all cores.")
-    workers: int | None = Field(default=None, description="Processes per build; None: one per core.")
-
-
-class EngineSettings(_Section):
-    """Choices per engine."""
-
-    local: LocalEngineSettings = Field(
-        default_factory=LocalEngineSettings, description="Builds in the service's process; the only engine so far."
-    )
-
-
-class Settings(_Section):
+class Settings(Section):
     """The whole file."""
 
     github: GitHubSettings = Field(description="The App that this service is on GitHub.")
@@ -264,6 +246,14 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "ca_file": at(settings.ca_file),
             "cache": settings.cache.model_copy(update={"signing_key_file": at(settings.cache.signing_key_file)}),
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),
+            "engines": settings.engines.model_copy(
+                update={
+                    "secrets": {
+                        repository: {name: folder / file for name, file in files.items()}
+                        for repository, files in settings.engines.secrets.items()
+                    }
+                }
+            ),
             "registries": {
                 host: registry.model_copy(update={"auth_file": at(registry.auth_file)})
                 for host, registry in settings.registries.items()
