@@ -24,8 +24,6 @@ from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.builders.planning.planner import PlanInputs, Planned, make_plan
 from hublish.builders.sourcefiles import read_config
-from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild
-from hublish.builders.verification.verdict import OpenedImage, Verification, open_image
 from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import Config, ImageConfig, ParsedConfig
 from hublish.core.output import Output, OutputKind
@@ -38,6 +36,7 @@ from hublish.network import Network, read_network
 
 if TYPE_CHECKING:
     from hublish.bootstrap.doctor import Check
+    from hublish.builders.verification.verdict import OpenedImage, Verification
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
@@ -147,6 +146,8 @@ class Workbench:
             ReferenceInvalid: `text` is no reference.
             HublishError: there is no such image, or it does not say what it was made from.
         """
+        from hublish.builders.verification.verdict import open_image  # noqa: PLC0415  # start-up time
+
         return open_image(self._images, self._find_base(text), platform=PLATFORM)
 
     def verify(
@@ -164,6 +165,8 @@ class Workbench:
         Raises:
             HublishError: what the builder raises.
         """
+        from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild  # noqa: PLC0415  # start-up time
+
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-") as scratch:
             tools = RebuildTools(
