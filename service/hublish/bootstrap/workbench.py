@@ -18,6 +18,7 @@ from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
+from hublish.bootstrap.userrunner import UserRunner
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -54,6 +55,7 @@ class Workbench:
         caches = make_caches(options.cache / "layers", images=self._images, key_file=options.cache_key)
         self._owner_cache = caches.open(owner=OWN, trust=Trust.OWNER, repositories=options.cache_repositories)
         self._index = UserIndex(options, network)
+        self._runner = UserRunner(options, self._images)
 
     def open_folder(self, path: Path) -> Source:
         """Open a folder as a source tree."""
@@ -85,7 +87,9 @@ class Workbench:
             target_repository=image.reference.name,
             find_default_index=self._index.find_default,
         )
-        supply = WheelSupply(index=self._index, folder=self._cache / "layers" / "wheels")
+        supply = WheelSupply(
+            index=self._index, folder=self._cache / "layers" / "wheels", can_build=self._runner.can_run
+        )
         return make_plan(
             inputs,
             images=self._images,
@@ -130,6 +134,7 @@ class Workbench:
             progress=progress,
             cancelled=cancelled,
             cache=replace(self._owner_cache, in_registry=output.kind is OutputKind.REGISTRY),
+            runner=self._runner,
         )
         attach_sbom(plan, outcome, output=output, registry=self._registry, log=log)
         return outcome
@@ -173,6 +178,7 @@ class Workbench:
                 log=log,
                 progress=progress,
                 cancelled=cancelled,
+                runner=self._runner,
             )
             return verify_by_rebuild(opened, plan, source, tools=tools)
 
