@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hublish.adapters.layout import OCILayout
+from hublish.bootstrap.pods.engine import make_tekton
+from hublish.bootstrap.pods.files import MintToken
 from hublish.builders.containers.containerrun import ContainerBackend
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest
@@ -40,6 +42,7 @@ def make_engine(
     output: ImageWriter,
     index: PackageIndex,
     caches: OwnerCaches,
+    mint_token: MintToken,
 ) -> Engine:
     """The engines that `engines.use` names, behind one port.
 
@@ -70,6 +73,8 @@ def make_engine(
             case "docker":
                 docker = make_docker({"DOCKER_HOST": chosen.docker.host}, chosen.docker)
                 engines.append(make_containers(name, docker, chosen.docker.slots, None))
+            case "tekton":
+                engines.append(make_tekton(settings, images=registry, mint_token=mint_token))
             case "local":
                 engines.append(
                     LocalEngine(
