@@ -20,7 +20,6 @@ from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
 from hublish.bootstrap.userrunner import UserRunner
-from hublish.builders.containers.systembase import SystemBaseFolder
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -30,7 +29,7 @@ from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import Config, ImageConfig, ParsedConfig
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Plan, Strategy, Trust
-from hublish.core.ports import ProgressSink, Source
+from hublish.core.ports import ProgressSink, Source, SystemBases
 from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
 from hublish.network import Network, read_network
@@ -99,14 +98,7 @@ class Workbench:
             images=self._images,
             layers=self._owner_cache.layers,
             supply=supply if self._options.check_packages else None,
-            systems=SystemBaseFolder(
-                open_backend=lambda tell: self._runner.open_backend(log=tell),
-                images=self._images,
-                make_layout=OCILayout,
-                add_layout=self._images.add_layout,
-                folder=self._cache / "bases",
-                log=log,
-            ),
+            systems=self._open_systems(log) if config.system_apt else None,
         )
 
     def build(
@@ -219,6 +211,18 @@ class Workbench:
             return (*engines, *here)
         chosen = check_chosen_engines(settings.engines, data=settings.data)
         return (*engines, *here, *check_settings(settings), *chosen)
+
+    def _open_systems(self, log: Callable[[str], None]) -> SystemBases:
+        from hublish.builders.containers.systembase import SystemBaseFolder  # noqa: PLC0415  # start-up time
+
+        return SystemBaseFolder(
+            open_backend=lambda tell: self._runner.open_backend(log=tell),
+            images=self._images,
+            make_layout=OCILayout,
+            add_layout=self._images.add_layout,
+            folder=self._cache / "bases",
+            log=log,
+        )
 
     def _find_base(self, text: str) -> Reference:
         if text.startswith(LAYOUT_PREFIX):
