@@ -150,6 +150,29 @@ class Workbench:
         attach_sbom(plan, outcome, output=output, registry=self._registry, log=log)
         return outcome
 
+    def lock(
+        self,
+        config: Config,
+        pipfile: bytes,
+        *,
+        python_version: str | None,
+        base: str | None,
+        log: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> bytes:
+        """Lock a Pipfile by pipenv in a container of the base; see `lock_in_base`."""
+        from hublish.bootstrap.containerlock import LockParts, choose_lock_base, lock_in_base  # noqa: PLC0415  # start-up
+
+        settings = self._options.settings
+        bases = make_bases({**(settings.bases if settings else {}), **self._options.bases})
+        named = config.base if base is None else self._find_base(base)
+        parts = LockParts(
+            options=self._options, images=self._images, layers=self._owner_cache.layers, index=self._index,
+            runner=self._runner, ca_file=find_network(self._options).ca_file, platform=PLATFORM,
+        )  # fmt: skip
+        reference = choose_lock_base(named, python_version=python_version, bases=bases)
+        return lock_in_base(pipfile, reference, parts=parts, log=log, cancelled=cancelled)
+
     def open_image(self, text: str) -> OpenedImage:
         """Open an image that is to be verified: a reference, or `oci:FOLDER`.
 

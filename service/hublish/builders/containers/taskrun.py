@@ -43,7 +43,7 @@ FROM {base} AS work
 USER 0:0
 WORKDIR /hublish
 COPY . /hublish/
-RUN ["/bin/sh", "-c", "mkdir -p files out; /bin/sh -eu run.sh || {{ echo '{mark}'; exit 1; }}; rm -rf out/.end files home tmp src run.sh; : > out/.end"]
+RUN ["/bin/sh", "-c", "mkdir -p files out; /bin/sh -eu run.sh || {{ echo '{mark}'; exit 1; }}; rm -rf out/.end files home tmp src tool work run.sh; : > out/.end"]
 FROM scratch
 COPY --from=work /hublish/out/ /
 """
