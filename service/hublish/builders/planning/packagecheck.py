@@ -89,7 +89,9 @@ def _choose(
         for package, choice in listed
         if isinstance(choice, str)
     )
-    return [*known.values(), *chosen], missing
+    # In the order of the plan, so that findings do not change with what happens to be known.
+    found = known | {choice.package: choice for choice in chosen}
+    return [found[package] for package in plan.packages if package in found], missing
 
 
 def _list_requirements(
