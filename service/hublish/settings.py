@@ -111,9 +111,30 @@ class HubSettings(_Section):
     )
 
 
+class QueueSettings(_Section):
+    """Builds at work and builds that wait, on all replicas together."""
+
+    builds: int | None = Field(
+        default=None, ge=1, description="Builds at the same time; None: as many as the engines have slots."
+    )
+    per_owner: int | None = Field(
+        default=None,
+        ge=1,
+        description="Of one owner at the same time; None, as owners take turns and a free slot is of use to nobody.",
+    )
+    per_repo: int | None = Field(default=None, ge=1, description="Of one repository at the same time; None likewise.")
+    waiting: int = Field(default=1000, ge=1, description="Builds that may wait; days of work, and then an answer.")
+    waiting_per_owner: int = Field(
+        default=100, ge=1, description="Of one owner; more than any release day has, less than a script makes."
+    )
+
+
 class LimitSettings(_Section):
     """What a build and the service may use."""
 
+    queue: QueueSettings = Field(
+        default_factory=QueueSettings, description="Builds at work and builds that wait, on all replicas together."
+    )
     build_seconds: int = Field(default=3600, ge=1, description="Ceiling over `limits.time` of any config.")
     image_bytes: int = Field(default=16 << 30, ge=1, description="Ceiling over `limits.size` of any config.")
     webhook_bytes: int = Field(default=25 << 20, ge=1, description="GitHub sends at most 25 MB.")
@@ -168,7 +189,16 @@ class Settings(_Section):
         default_factory=ProxySettings,
         description="Proxies for every client; none, as the service reads no environment.",
     )
-    executor_id: str = Field(default="local", description="Stable name of this replica.")
+    logs: Path | None = Field(
+        default=None,
+        description="Folder of the logs of builds; replicas on several machines need a shared one. None: in `data`.",
+    )
+    executor_id: str | None = Field(
+        default=None,
+        pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,99}\z",
+        description="Stable name of this replica, each with its own. None: with SQLite `local`, else the machine's name, "
+        "which a pod has to itself.",
+    )
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -244,6 +274,7 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "github": github,
             "data": folder / settings.data,
             "database": _resolve_database(settings.database, folder),
+            "logs": at(settings.logs) or folder / settings.data / "logs",
             "ca_file": at(settings.ca_file),
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),
             "registries": {

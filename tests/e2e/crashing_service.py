@@ -45,6 +45,7 @@ EFFECTS: dict[str, dict[str, Callable[[dict[str, Any], tuple[Any, ...]], str]]] 
     },
     "engine": {"start": lambda *_: ""},
     "output": {"ensure_blob": lambda *_: "", "ensure_manifest": _by_tag},
+    "queue": {"enter": lambda *_: "", "admit": lambda *_: "", "leave": lambda *_: ""},
     "image_records": {
         "claim_owner": lambda *_: "",
         "record_release": lambda *_: "",
