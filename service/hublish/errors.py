@@ -163,6 +163,10 @@ class ImageInvalid(HublishError):
     """An image's bytes do not match its descriptors."""
 
 
+class SignatureInvalid(HublishError):
+    """A signed document is not signed, signed by a key nobody here knows, or was changed since."""
+
+
 class DiskFull(HublishError):
     """No space left where hublish writes."""
 

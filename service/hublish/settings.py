@@ -137,9 +137,25 @@ class LimitSettings(_Section):
     )
     build_seconds: int = Field(default=3600, ge=1, description="Ceiling over `limits.time` of any config.")
     image_bytes: int = Field(default=16 << 30, ge=1, description="Ceiling over `limits.size` of any config.")
+    cache_bytes: int = Field(
+        default=20 << 30, ge=0, description="Layers and byte-code kept on disk; what was not used for longest goes."
+    )
     webhook_bytes: int = Field(default=25 << 20, ge=1, description="GitHub sends at most 25 MB.")
     source_bytes: int = Field(default=2 << 30, ge=1, description="Unpacked size of a repository.")
     source_files: int = Field(default=200_000, ge=1, description="Number of files of a repository.")
+
+
+class CacheSettings(_Section):
+    """What builds keep in registries."""
+
+    registry: bool = Field(
+        default=True,
+        description="Keep what is known of layers beside the images, signed, so that an empty disk costs no rebuild.",
+    )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="Ed25519 private key, PEM, that signs it and is believed; None: one is made in `data`.",
+    )
 
 
 class LocalEngineSettings(_Section):
@@ -181,6 +197,7 @@ class Settings(_Section):
         default_factory=dict, description="Name, as configs use it, to hub; none: images are pushed and not listed."
     )
     engines: EngineSettings = Field(default_factory=EngineSettings, description="Choices per engine.")
+    cache: CacheSettings = Field(default_factory=CacheSettings, description="What builds keep in registries.")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="What a build and the service may use.")
     ca_file: Path | None = Field(
         default=None, description="CA bundle for every client, in place of the system's; None: the system's."
@@ -276,6 +293,7 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "database": _resolve_database(settings.database, folder),
             "logs": at(settings.logs) or folder / settings.data / "logs",
             "ca_file": at(settings.ca_file),
+            "cache": settings.cache.model_copy(update={"signing_key_file": at(settings.cache.signing_key_file)}),
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),
             "registries": {
                 host: registry.model_copy(update={"auth_file": at(registry.auth_file)})

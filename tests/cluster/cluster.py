@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.binaries import KUBERNETES, find_binaries
 from tests.cluster.commands import run
+from tests.cluster.configuration import allow_plain_registry
 from tests.cluster.images import image_name
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.lane import import_images
+from tests.cluster.lane import find_process, import_images
 from tests.cluster.places import HOST_ADDRESS, REGISTRY_HOST, State, find_cache_folder
 
 RESTRICTED = "hublish-builds"
@@ -63,6 +65,33 @@ class Cluster:
             import_images(self.state, archive)
             imported.write_text(str(archive))
         return image_name(name)
+
+    def allow_plain_registry(self, host: str) -> None:
+        """Let the node pull from another registry of this machine over plain HTTP, "ADDRESS:PORT"."""
+        allow_plain_registry(self._own_state(), host)
+
+    def signal_process(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process of the node, e.g. SIGKILL to "kube-apiserver"; what ends is restarted after 1 s.
+
+        Raises:
+            ClusterMissing: there is none of that name now, or the cluster is not ours.
+        """
+        state = self._own_state()
+        inside = state.pids / name
+        process = find_process(state, inside.read_text()) if inside.is_file() else None
+        if process is None:
+            raise ClusterMissing(f"no process {name} is running on the node")
+        os.kill(process, number)
+
+    def enter_network(self) -> tuple[str, ...]:
+        """Words before a command that run it in the node's network: what listens there is on this machine for pods only."""
+        node = (self._own_state().pids / "node").read_text().strip()
+        return ("nsenter", "--target", node, "--net")
+
+    def _own_state(self) -> State:
+        if self.state is None:
+            raise ClusterMissing("this can be done to the cluster of this machine only: unset KUBECONFIG")
+        return self.state
 
 
 def find_given_kubeconfig(state: State) -> Path | None:

@@ -93,6 +93,28 @@ def find_node(state: State) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def find_process(state: State, inside: str) -> int | None:
+    """The id that this machine knows a process of the node by; None when it has ended.
+
+    Args:
+        state: of the running cluster.
+        inside: its id in the node's namespace, as it stands in the state's `pids`.
+    """
+    node = (state.pids / "node").read_text().strip()
+    namespace = os.readlink(f"/proc/{node}/ns/pid")
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                status = (folder / "status").read_text()
+                same = os.readlink(folder / "ns" / "pid") == namespace
+            except OSError:
+                continue
+            (ids,) = [line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")]
+            if same and ids[-1] == inside.strip():
+                return int(folder.name)
+    return None
+
+
 def _verify_machine() -> None:
     if os.geteuid() != 0:
         raise LaneBroken("the cluster needs root: it makes namespaces, interfaces and mounts")

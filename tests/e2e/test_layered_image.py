@@ -20,9 +20,10 @@ from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configu
 from hublish.core.lock import IndexSource
 from hublish.network import Network
 from tests.e2e.command_line import build, write_repository
+from tests.e2e.installed_tree import compare_with_uv
 from tests.sandbox.base_image import make_debian_base
 from tests.sandbox.registry import Registry
-from tests.sandbox.wheels import PLACEHOLDER_HOST, PLACEHOLDER_SOURCE, make_lock
+from tests.sandbox.wheels import PLACEHOLDER_HOST, PLACEHOLDER_SOURCE, make_lock, make_wheel, wheel_filename
 
 DEMO = Path(__file__).parents[1] / "sandbox" / "demo" / "repository"
 # Real, small, and with a console script and a dependency: enough to show that an image works.
@@ -160,6 +161,7 @@ def build_and_start(
 def test_small_image_runs(tmp_path, registry, containers):
     """Imports, scripts, pip and the entry point work, as the image's user and as any user with group 0."""
     folder = write_repository(tmp_path / "ts", *make_small_lock())
+    (folder / wheel_filename("six", "1.99")).write_bytes(make_wheel("six", "1.99"))
 
     container = build_and_start(folder, tmp_path, registry, containers)
     config = container.inspect()
@@ -180,6 +182,10 @@ def test_small_image_runs(tmp_path, registry, containers):
     assert "Successfully uninstalled" in container.run("pip", "uninstall", "-y", "pygments", user="123456:0")
     assert container.run("sh", "-c", "ls /opt/hublish/venv/bin | grep -c pygmentize || true") == "0\n"
     assert "pygments" not in container.run("sh", "-c", "ls /opt/hublish/venv/lib/python3.11/site-packages")
+    other = ("pip", "install", "--no-index", "--no-deps", f"/srv/repo/{wheel_filename('six', '1.99')}")
+    assert "Successfully installed six-1.99" in container.run(*other, user="1001:0")
+    installed = container.run("pip", "list", "--format", "freeze", user="1001:0")
+    assert [line for line in installed.splitlines() if line.startswith("six")] == ["six==1.99"]
 
 
 @pytest.mark.container
@@ -187,12 +193,18 @@ def test_small_image_runs(tmp_path, registry, containers):
 @pytest.mark.registry
 @pytest.mark.timeout(900)
 def test_notebook_image_runs(tmp_path, registry, containers):
-    """The science stack imports, `pip check` is clean, lab and single-user server answer; also as UID 123456:0."""
+    """The science stack imports, `pip check` is clean, lab and single-user server answer; also as UID 123456:0.
+
+    Every path, byte and executable bit of it is what `uv pip sync` makes of the same wheels.
+    """
     folder = Path(os.environ.get("HUBLISH_ACCEPTANCE_FOLDER", DEMO))
     imports = "import numpy, pandas, sklearn, jupyterlab"
 
     container = build_and_start(folder, tmp_path, registry, containers)
+    files, faults = compare_with_uv(containers.folder / "pulled", cache=tmp_path / "cache", folder=tmp_path / "uv")
 
+    assert faults == []
+    assert len([path for path in files if path.endswith(".dist-info/METADATA")]) > 100
     for user in (None, "123456:0"):
         assert container.run("python", "-c", imports, user=user) == ""
         assert container.run("pip", "check", user=user) == "No broken requirements found.\n"

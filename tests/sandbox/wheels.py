@@ -9,8 +9,9 @@ import base64
 import hashlib
 import io
 import json
+import stat
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import plette
 from packaging.utils import canonicalize_name
@@ -36,6 +37,7 @@ def make_wheel(
     scripts: Mapping[str, str] | None = None,
     tag: str = "py3-none-any",
     requires_python: str | None = None,
+    executable: Collection[str] = (),
 ) -> bytes:
     """Make a wheel: the same arguments give the same bytes.
 
@@ -47,6 +49,7 @@ def make_wheel(
         scripts: console script -> "module:function".
         tag: compatibility tag of the file name.
         requires_python: `Requires-Python`, or None.
+        executable: files with the executable bit.
     """
     module = canonicalize_name(name).replace("-", "_")
     default = {f"{module}/__init__.py": f'__version__ = "{version}"\n\n\ndef main():\n    print(__version__)\n'}
@@ -60,10 +63,10 @@ def make_wheel(
     if scripts:
         lines = "".join(f"{script} = {target}\n" for script, target in scripts.items())
         members[f"{info}/entry_points.txt"] = f"[console_scripts]\n{lines}"
-    return _zip_with_record(members, record=f"{info}/RECORD")
+    return _zip_with_record(members, record=f"{info}/RECORD", executable=executable)
 
 
-def _zip_with_record(members: Mapping[str, str | bytes], *, record: str) -> bytes:
+def _zip_with_record(members: Mapping[str, str | bytes], *, record: str, executable: Collection[str]) -> bytes:
     rows = []
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as archive:
@@ -71,15 +74,15 @@ def _zip_with_record(members: Mapping[str, str | bytes], *, record: str) -> byte
             raw = content.encode() if isinstance(content, str) else content
             digest = base64.urlsafe_b64encode(hashlib.sha256(raw).digest()).rstrip(b"=").decode()
             rows.append(f"{path},sha256={digest},{len(raw)}\n")
-            _write_member(archive, path, raw)
-        _write_member(archive, record, ("".join(rows) + f"{record},,\n").encode())
+            _write_member(archive, path, raw, mode=0o755 if path in executable else 0o644)
+        _write_member(archive, record, ("".join(rows) + f"{record},,\n").encode(), mode=0o644)
     return body.getvalue()
 
 
-def _write_member(archive: zipfile.ZipFile, path: str, raw: bytes) -> None:
+def _write_member(archive: zipfile.ZipFile, path: str, raw: bytes, *, mode: int) -> None:
     info = zipfile.ZipInfo(path, _ZIP_TIME)
     info.create_system = 3
-    info.external_attr = 0o100644 << 16
+    info.external_attr = (stat.S_IFREG | mode) << 16
     info.compress_type = zipfile.ZIP_DEFLATED
     archive.writestr(info, raw, compresslevel=6)
 

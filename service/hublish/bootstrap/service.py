@@ -30,10 +30,11 @@ from hublish.adapters.store import (
     hold,
     open_database,
 )
+from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name, make_rooms
-from hublish.builders.ownercache import OwnerCaches
+from hublish.builders.packagecheck import WheelSupply
 from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -106,7 +107,14 @@ def make_services(settings: Settings) -> Services:
     )
     replicas = ReplicaStore(engine, make_replica_name(settings))
     registry = make_registry(settings)
-    caches = OwnerCaches(data / "layers")
+    key_file = settings.cache.signing_key_file or data / "cache-key.pem"
+    index = make_index(settings, cache=data / "index")
+    caches = make_caches(
+        data / "layers",
+        images=registry,
+        key_file=key_file if settings.cache.registry else None,
+        limit_bytes=settings.limits.cache_bytes,
+    )
     return Services(
         reader=GitHubReader(github),
         conversation=GitHubConversation(github),
@@ -118,7 +126,7 @@ def make_services(settings: Settings) -> Services:
             sources=sources,
             images=registry,
             output=registry,
-            index=make_index(settings, cache=data / "index"),
+            index=index,
             caches=caches,
             workers=settings.engines.local.workers or os.cpu_count() or 1,
             slots=settings.engines.local.slots,
@@ -134,6 +142,7 @@ def make_services(settings: Settings) -> Services:
         replica=make_replica_name(settings),
         hold_duty=replicas.hold_duty,
         hold=partial(hold, engine),
+        supply=WheelSupply(index=index, folder=data / "layers" / "wheels"),
         caches=caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),

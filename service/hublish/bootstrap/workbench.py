@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
 from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
-from hublish.bootstrap.clients import make_bases, make_index_rules, make_network, make_registry_rules
+from hublish.bootstrap.caches import make_caches
+from hublish.bootstrap.clients import make_bases, make_network, make_registry_rules
 from hublish.bootstrap.images import Images
+from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
+from hublish.bootstrap.user_index import UserIndex
 from hublish.builders.layered import build_layered
-from hublish.builders.ownercache import OWN, OwnerCaches
+from hublish.builders.ownercache import OWN
+from hublish.builders.packagecheck import WheelSupply
 from hublish.builders.planner import PlanInputs, Planned, make_plan
 from hublish.builders.rebuild import RebuildTools, verify_by_rebuild
 from hublish.builders.sourcefiles import read_config
 from hublish.builders.verification import OpenedImage, Verification, open_image
 from hublish.core.building import BuildSucceeded
 from hublish.core.config import Config, ImageConfig, ParsedConfig
-from hublish.core.output import Output
+from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Plan, Strategy, Trust
 from hublish.core.ports import ProgressSink, Source
 from hublish.core.proxy import Proxies
@@ -35,34 +37,9 @@ from hublish.network import Network, read_network
 
 if TYPE_CHECKING:
     from hublish.bootstrap.doctor import Check
-    from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
-PLACEHOLDER_URL = "https://index.example.invalid/simple"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkbenchOptions:
-    """What the workbench may use.
-
-    Attributes:
-        environ: of the user's process: pip's configuration, proxies and `${VAR}` in locks are read from it.
-        cache: folder for wheels, layers and facts of bases.
-        plain_http: registry and index hosts that are spoken to without TLS.
-        index_map: host of a lock's index, or its URL -> base URL used instead.
-        bases: Python version -> default base image; the settings' count too.
-        settings: the operator's settings, or None.
-        workers: processes at work; None takes one per core.
-    """
-
-    environ: Mapping[str, str] = field(repr=False)
-    cache: Path
-    plain_http: frozenset[str]
-    index_map: Mapping[str, str]
-    bases: Mapping[str, str]
-    settings: Settings | None
-    workers: int | None
 
 
 class Workbench:
@@ -75,9 +52,9 @@ class Workbench:
         network = find_network(options)
         self._registry = _make_registry(options, network)
         self._images = Images(self._registry)
-        self._caches = OwnerCaches(options.cache / "layers")
-        self._index_url, pip_ca = _find_pip_index(options.environ)
-        self._index = _make_index(options, network, pip_index=self._index_url, pip_ca=pip_ca)
+        caches = make_caches(options.cache / "layers", images=self._images, key_file=options.cache_key)
+        self._owner_cache = caches.open(owner=OWN, trust=Trust.OWNER, repositories=options.cache_repositories)
+        self._index = UserIndex(options, network)
 
     def open_folder(self, path: Path) -> Source:
         """Open a folder as a source tree."""
@@ -96,9 +73,8 @@ class Workbench:
             image: one of the config's images.
             base: overrides the config's base: a reference, or `oci:FOLDER`.
         """
-        if base is not None:
-            config = replace(config, base=self._find_base(base))
         settings = self._options.settings
+        config = config if base is None else replace(config, base=self._find_base(base))
         bases = make_bases({**(settings.bases if settings else {}), **self._options.bases})
         inputs = PlanInputs(
             source=source,
@@ -108,10 +84,15 @@ class Workbench:
             trust=Trust.OWNER,
             source_repo_id=0,
             target_repository=image.reference.name,
-            default_index=find_default_index(self._options, pip_index=self._index_url),
+            find_default_index=self._index.find_default,
         )
-        cache = self._caches.open(owner=OWN, trust=inputs.trust)
-        return make_plan(inputs, images=self._images, layers=cache.layers)
+        supply = WheelSupply(index=self._index, folder=self._cache / "layers" / "wheels")
+        return make_plan(
+            inputs,
+            images=self._images,
+            layers=self._owner_cache.layers,
+            supply=supply if self._options.check_packages else None,
+        )
 
     def build(
         self,
@@ -149,6 +130,7 @@ class Workbench:
             log=log,
             progress=progress,
             cancelled=cancelled,
+            cache=replace(self._owner_cache, in_registry=output.kind is OutputKind.REGISTRY),
         )
         attach_sbom(plan, outcome, output=output, registry=self._registry, log=log)
         return outcome
@@ -199,7 +181,7 @@ class Workbench:
         settings = self._options.settings
         here = check_environment(
             cache=self._cache,
-            index_url=self._index_url,
+            index_url=self._index.find_url(),
             registry=self._registry,
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
@@ -209,28 +191,6 @@ class Workbench:
         if text.startswith(LAYOUT_PREFIX):
             return self._images.add_layout(Path(text.removeprefix(LAYOUT_PREFIX)))
         return parse_reference(text)
-
-
-def find_default_index(options: WorkbenchOptions, *, pip_index: str | None) -> str:
-    """Find the index of locks that name none: the settings', else that of pip under the name that is mapped to it.
-
-    pip's own URL may hold a login, and a plan is shown and kept.
-
-    Args:
-        options: of the workbench.
-        pip_index: what pip is configured for, or None.
-
-    Returns:
-        URL of the simple API; "" when there is none.
-    """
-    if options.settings is not None and options.settings.default_index is not None:
-        return options.settings.default_index.rstrip("/")
-    return PLACEHOLDER_URL if pip_index is not None or PLACEHOLDER_URL in options.index_map else ""
-
-
-def _find_pip_index(environ: Mapping[str, str]) -> tuple[str | None, Path | None]:
-    pip = read_pip_configuration(environ)
-    return (None, None) if pip is None else (pip.index_url, pip.ca_file)
 
 
 def _make_registry(options: WorkbenchOptions, network: Network) -> RegistryClient:
@@ -246,28 +206,6 @@ def _make_registry(options: WorkbenchOptions, network: Network) -> RegistryClien
         allow_private=True,
         allow_helpers=True,
         network=network,
-    )
-
-
-def _make_index(
-    options: WorkbenchOptions, network: Network, *, pip_index: str | None, pip_ca: Path | None
-) -> HTTPPackageIndex:
-    rules = make_index_rules(options.settings) if options.settings else {}
-    mirrors = dict(options.index_map)
-    if pip_index is not None:
-        # Locks of documentation and tests name a host that cannot exist; this user's own index stands in for it.
-        mirrors.setdefault(PLACEHOLDER_URL, pip_index)
-    for url, mirror in mirrors.items():
-        host = urlsplit(mirror).netloc.rpartition("@")[2]
-        rules[urlsplit(url).netloc] = IndexRule(mirror=mirror, plain_http=host in options.plain_http)
-    for host in options.plain_http:
-        rules.setdefault(host, IndexRule(plain_http=True))
-    return HTTPPackageIndex(
-        rules=rules,
-        allow_unlisted=True,
-        cache=options.cache / "index",
-        environ=options.environ,
-        network=network if network.ca_file is not None else replace(network, ca_file=pip_ca),
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from hublish.builders.disk import replace_file
 from hublish.builders.environment import TargetEnvironment
 from hublish.builders.keys import make_key
+from hublish.builders.sweep import note_use
 
 # Raised whenever `make_bytecode` makes other bytes of the same source.
 _RECIPE = 1
@@ -40,6 +41,7 @@ class BytecodeCache:
         """
         try:
             with zipfile.ZipFile(self._path(key)) as archive:
+                note_use(self._path(key))
                 return {"/" + info.filename: archive.read(info) for info in archive.infolist()}
         except (OSError, zipfile.BadZipFile, EOFError):
             return None

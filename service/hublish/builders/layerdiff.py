@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from posixpath import normpath
 from typing import BinaryIO, cast
 
 from hublish.errors import ImageInvalid, clip
-from hublish.oci.layers import open_layer
+from hublish.oci.layers import STREAM_ERRORS, open_layer
 from hublish.oci.manifest import Compression
 from hublish.oci.tar_header import FIXED_MTIME_SECONDS
 
 ENTRY_LIMIT = 1_000_000
 STREAM_LIMIT_BYTES = 32 << 30
 _CHUNK_BYTES = 1 << 20
+_BROKEN: tuple[type[Exception], ...] = (tarfile.TarError, *STREAM_ERRORS)
 # Records of extended headers that only spell a field of the entry itself.
 _PLAIN_RECORDS = frozenset({"path", "linkpath", "size", "uid", "gid", "mtime"})
 
@@ -84,7 +84,7 @@ def read_layer_entries(blob: BinaryIO, compression: Compression, *, what: str) -
                 entries[normpath("/" + member.name.lstrip("/"))] = _describe(archive, member)
                 # A streamed archive keeps every header it has seen unless told otherwise.
                 archive.members = []  # type: ignore[attr-defined] # typeshed leaves the attribute out
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as exc:
+    except _BROKEN as exc:
         raise ImageInvalid(f"{what}: the layer is no tar stream ({clip(str(exc))})") from exc
     _drain(stream, what=what)
     return LayerEntries(diff_id=stream.diff_id, entries=entries)
@@ -121,7 +121,7 @@ class _Measured:
 def _open(blob: BinaryIO, compression: Compression, *, what: str) -> BinaryIO:
     try:
         return open_layer(blob, compression)
-    except OSError as exc:
+    except STREAM_ERRORS as exc:
         raise ImageInvalid(f"{what}: the layer cannot be unpacked ({clip(str(exc))})") from exc
 
 
@@ -130,7 +130,7 @@ def _drain(stream: _Measured, *, what: str) -> None:
     try:
         while stream.read(_CHUNK_BYTES):
             pass
-    except (EOFError, zlib.error, OSError) as exc:
+    except STREAM_ERRORS as exc:
         raise ImageInvalid(f"{what}: the layer cannot be unpacked ({clip(str(exc))})") from exc
 
 

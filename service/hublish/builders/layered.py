@@ -26,6 +26,7 @@ from hublish.builders.packagelayers import PackageLayers
 from hublish.builders.push import PushAhead, Pushed, push_image
 from hublish.builders.repowheels import add_repository_wheels
 from hublish.builders.sourcelayer import write_source_layer
+from hublish.builders.sweep import sweep_workspace
 from hublish.builders.wheelhouse import Wheelhouse
 from hublish.builders.workshop import Workshop
 from hublish.core.building import BuildSucceeded, Progress, Step
@@ -158,10 +159,13 @@ class _Build:
 
     def _remember(self, image: Image, target: Reference, output: ImageWriter) -> None:
         repository = replace(target, tag=None, digest=None)
-        for layer in image.layers:
+        for layer in image.layers if self.cache.in_registry else ():
             self.cache.layers.store_place(layer.blob.digest, repository)
         self.cache.publish(target=repository, output=output, builder=self.plan.builder, log=self.log)
         self._show_remarks()
+        dropped_bytes = sweep_workspace(self.workspace, limit_bytes=self.cache.limit_bytes, now=time.time)
+        if dropped_bytes:
+            self.log(f"{dropped_bytes} bytes that no build used for long were dropped from the cache")
 
     def _show_remarks(self) -> None:
         for remark in self.cache.layers.take_remarks():

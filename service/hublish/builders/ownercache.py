@@ -21,6 +21,8 @@ from hublish.core.reference import Reference
 
 OWN = "own"
 """The owner of what the command line builds: whoever's machine it is."""
+DEFAULT_LIMIT_BYTES = 20 << 30
+"""Room for the layers of some fifty notebook images."""
 _NAME_DIGITS = 16
 
 
@@ -53,6 +55,8 @@ class OwnerCache:
         owner: whose they are.
         writable: the build may leave something.
         remote: where indexes of registries are written; None when they are not used.
+        limit_bytes: what the workspace may hold.
+        in_registry: the image goes to a registry, which is worth remembering.
     """
 
     layers: LayerIndex
@@ -60,10 +64,12 @@ class OwnerCache:
     owner: str
     writable: bool
     remote: RemoteIndexes | None
+    limit_bytes: int = DEFAULT_LIMIT_BYTES
+    in_registry: bool = True
 
     def publish(self, *, target: Reference, output: ImageWriter, builder: str, log: Callable[[str], None]) -> None:
         """Put what the build knew into the registry's index, if the build may; a failure is logged, never raised."""
-        if self.remote is not None and self.writable:
+        if self.remote is not None and self.writable and self.in_registry:
             self.remote.publish(
                 self.layers, repository=target, output=output, owner=self.owner, builder=builder, log=log
             )
@@ -75,10 +81,14 @@ class OwnerCaches:
     Args:
         workspace: folder shared by all builds of this machine.
         remote: indexes of registries; None leaves them out.
+        limit_bytes: what the workspace may hold; what was not used for longest is dropped.
     """
 
-    def __init__(self, workspace: Path, *, remote: RemoteIndexes | None = None) -> None:
+    def __init__(
+        self, workspace: Path, *, remote: RemoteIndexes | None = None, limit_bytes: int = DEFAULT_LIMIT_BYTES
+    ) -> None:
         self.workspace = workspace
+        self._limit_bytes = limit_bytes
         self._remote = remote
 
     def open(self, *, owner: str, trust: Trust, repositories: Sequence[Reference] = ()) -> OwnerCache:
@@ -101,4 +111,5 @@ class OwnerCaches:
             owner=owner,
             writable=writable,
             remote=remote,
+            limit_bytes=self._limit_bytes,
         )

@@ -22,6 +22,7 @@ from hublish.builders.layerindex import LayerIndex
 from hublish.builders.layering import ExpectedGroups, LayerGroup, group_wheels
 from hublish.builders.packagechoice import choose_packages
 from hublish.builders.push import PushAhead
+from hublish.builders.sweep import note_use
 from hublish.builders.wheelhouse import Wheelhouse
 from hublish.builders.wheellayer import WheelLayer
 from hublish.builders.wheels import ChosenWheel, SizedWheel
@@ -147,6 +148,7 @@ class PackageLayers:
             title=group.title, history=group.history, blob=known.blob, path=path, kept=True, places=known.places
         )
         self._built[key] = layer
+        note_use(path)
         self.ahead.begin(layer)
         return True
 

@@ -6,7 +6,7 @@ markers are evaluated for the Python that the base really holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import partial
@@ -16,6 +16,7 @@ from hublish.builders.baserecord import load_base
 from hublish.builders.bytecode import can_compile_for
 from hublish.builders.containers import BUILDERS, plan_dockerfile, plan_source
 from hublish.builders.layerindex import LayerIndex
+from hublish.builders.packagecheck import WheelSupply, check_packages
 from hublish.builders.plancheck import check_hub_majors, check_hub_packages, check_python, check_system, find_base
 from hublish.builders.repowheels import locate_wheels
 from hublish.builders.sourcefiles import read_source_file
@@ -24,8 +25,8 @@ from hublish.builders.targetcheck import check_selection, check_target, holds, m
 from hublish.core.config import Config, ImageConfig
 from hublish.core.container import ContainerPlan
 from hublish.core.finding import Finding, has_error
-from hublish.core.lock import Lock, LockedPackage
-from hublish.core.lock_choice import LockChoice, choose_lock, read_lock
+from hublish.core.lock import Lock, LockedPackage, LockKind
+from hublish.core.lock_choice import LockChoice, choose_lock, find_lock_kind, read_lock
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference
@@ -52,7 +53,7 @@ class PlanInputs:
         target_repository: `registry/repository` to push to; "" when nothing is pushed.
         platform: `os/architecture`.
         hub_majors: hub -> major version of JupyterHub it runs, as far as known.
-        default_index: URL of the simple API for locks that name none; "" when there is none.
+        find_default_index: tells the URL of the simple API for locks that name none; "" when there is none.
     """
 
     source: Source
@@ -64,7 +65,7 @@ class PlanInputs:
     target_repository: str
     platform: str = "linux/amd64"
     hub_majors: Mapping[str, int] = field(default_factory=dict)
-    default_index: str = ""
+    find_default_index: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +85,16 @@ class Planned:
     locked: Lock | None
 
 
-def make_plan(inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex) -> Planned:
+def make_plan(
+    inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex, supply: WheelSupply | None = None
+) -> Planned:
     """Plan one image.
 
     Args:
         inputs: what the plan is made from.
         images: where the base lies.
         layers: what earlier builds found out, the facts of bases among it.
+        supply: where wheels come from, to check that they fit together; None leaves that to the build.
 
     Raises:
         BaseUnsupported, ImageInvalid: the base cannot be used.
@@ -98,11 +102,18 @@ def make_plan(inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex) ->
     """
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
     if choice.strategy is Strategy.LAYERED:
-        return _plan_layered(inputs, choice, images=images, layers=layers)
+        return _plan_layered(inputs, choice, images=images, layers=layers, supply=supply)
     return _plan_container(inputs, choice, images=images)
 
 
-def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader, layers: LayerIndex) -> Planned:
+def _plan_layered(
+    inputs: PlanInputs,
+    choice: StrategyChoice,
+    *,
+    images: ImageReader,
+    layers: LayerIndex,
+    supply: WheelSupply | None,
+) -> Planned:
     found = choose_lock(
         inputs.config.python.lock, paths=inputs.source.tree.paths, read=partial(_read_file, inputs.source)
     )
@@ -125,6 +136,11 @@ def _plan_layered(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageRe
             packages = _add_pip(packages, lock)
         pinned = replace(reference, digest=base.named_digest)
         plan = _make_plan(inputs, choice, base=pinned, facts=facts, packages=packages, lock=lock)
+    if plan is not None and supply is not None:
+        findings += check_packages(
+            plan, source=inputs.source, facts=facts, supply=supply, layers=layers, lock_path=lock.path
+        )
+        plan = None if has_error(findings) else plan
     return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
 
 
@@ -148,7 +164,8 @@ def _read_lock(inputs: PlanInputs, choice: LockChoice) -> tuple[Lock | None, tup
         choice.path,
         read=partial(_read_file, inputs.source),
         dev=inputs.config.python.dev,
-        default_index=inputs.default_index,
+        # A Pipfile.lock names its own, always; asking may take a while.
+        default_index="" if find_lock_kind(choice.path) is LockKind.PIPFILE_LOCK else inputs.find_default_index(),
     )
     return parsed.lock, parsed.findings
 

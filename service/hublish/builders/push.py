@@ -21,7 +21,7 @@ from hublish.builders.wheels import map_in_threads
 from hublish.core.building import LayerSummary, Progress, Step
 from hublish.core.ports import BlobPush, ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
-from hublish.errors import ImageInvalid, LayerMissing, RegistryFailed
+from hublish.errors import ImageInvalid, LayerMissing, NotAllowed, RegistryFailed
 from hublish.oci.layers import LayerBlob
 from hublish.oci.manifest import OCI_MANIFEST, Descriptor, make_digest
 
@@ -131,7 +131,7 @@ def open_layer_body(layer: BuiltLayer, images: ImageReader) -> BinaryIO:
     if _is_whole(layer.path, layer.blob):
         return layer.path.open("rb")
     for place in layer.places:
-        with suppress(RegistryFailed):
+        with suppress(RegistryFailed, NotAllowed):
             return open_until_closed(images.open_blob(place, layer.blob.digest))
     raise LayerMissing(f"the layer {layer.title} of an earlier build lies nowhere any more", hint="Build again.")
 

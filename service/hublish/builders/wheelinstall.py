@@ -161,11 +161,11 @@ class WheelInstallation:
         stream, body, digest = member.read()
         if place.scheme == "scripts" and body.startswith(_GENERIC_SHEBANG):
             with fix_shebang(io.BytesIO(body), self._environment.interpreter) as changed:
-                self._put_body(place, changed.read(), executable=member.is_executable)
+                self._put_body(place, changed.read(), executable=True)
             return
         self._note(place, digest, size_bytes=len(body))
         if self._claim(place.full, digest):
-            mode = self._mode(executable=member.is_executable)
+            mode = self._mode(executable=_is_executable(place, member))
             if member.is_spliceable:
                 self._tree.add_deflated_file(place.full, ((stream, body),), size_bytes=len(body), mode=mode)
             else:
@@ -185,7 +185,7 @@ class WheelInstallation:
                 pass
         else:
             # A wheel that turns out to be wrong at the end of its stream takes the whole layer with it.
-            mode = self._mode(executable=member.is_executable)
+            mode = self._mode(executable=_is_executable(place, member))
             if member.is_spliceable:
                 self._tree.add_deflated_file(place.full, pieces, size_bytes=member.size_bytes, mode=mode)
             else:
@@ -268,6 +268,11 @@ class WheelInstallation:
         body = text.getvalue().encode()
         if self._claim(place.full, hashlib.sha256(body).digest()):
             self._tree.add_file(place.full, (body,), size_bytes=len(body), mode=self._mode(executable=False))
+
+
+def _is_executable(place: _Place, member: WheelMember) -> bool:
+    """Scripts are, whatever the archive says: one that was made on Windows states no such bit."""
+    return member.is_executable or place.scheme == "scripts"
 
 
 def _find_root_scheme(wheel: CheckedWheel) -> str:

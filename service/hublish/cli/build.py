@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -27,7 +28,18 @@ from hublish.cli.folder import (
     open_folder,
     plan_images,
 )
-from hublish.cli.output import LoadOption, OutputOption, PushOption, SBOMOption, TagOption, parse_output, stage_layout
+from hublish.cli.output import (
+    CacheFromOption,
+    CacheKeyOption,
+    LoadOption,
+    OutputOption,
+    PushOption,
+    SBOMOption,
+    TagOption,
+    parse_cache_repositories,
+    parse_output,
+    stage_layout,
+)
 from hublish.cli.plan import show_plan
 from hublish.cli.progress import show_progress
 from hublish.cli.screen import JSONOption, Screen, open_screen
@@ -53,6 +65,7 @@ Examples:
   hublish build --base oci:base-image --output image path/to/repository
   hublish build --push registry.example.org/team/ts:v1.0
   hublish build --plain-http localhost:5000 --push localhost:5000/ts:dev
+  hublish build --push registry.example.org/team/ts:v1.0 --cache-key key.pem
   hublish build --output docker-archive:ts.tar --tag ts:dev
   hublish build --load --tag ts:dev
 
@@ -80,11 +93,17 @@ def build(
     index_map: IndexMapOption = None,
     cache: CacheOption = None,
     workers: WorkersOption = None,
+    cache_key: CacheKeyOption = None,
+    cache_from: CacheFromOption = None,
     as_json: JSONOption = False,
 ) -> None:
     """Build one image of a folder; see HELP."""
     house: House = context.obj
-    choice = make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=workers)
+    choice = replace(
+        make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=workers),
+        cache_key=None if cache_key is None else cache_key.absolute(),
+        cache_repositories=parse_cache_repositories(push, cache_from or [], cache_key=cache_key),
+    )
     with open_screen("build", as_json=as_json) as screen:
         opened = open_folder(screen, house, folder, choice=choice, image=image)
         wanted = _pick_one(opened)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hublish.core.ports import ProgressSink, Source
     from hublish.core.queue import Place
     from hublish.core.records import Run
+    from hublish.core.reference import Reference
     from hublish.settings import Settings
 
 
@@ -116,12 +117,18 @@ class WorkbenchChoice:
         plain_http: registry and index hosts that may be spoken to without TLS.
         index_map: package index URL of a lock -> URL to use instead.
         workers: processes and threads at work; None lets the machine decide.
+        check_packages: planning looks whether the packages fit together, which may fetch them.
+        cache_key: file of the key that signs layer indexes in registries; None leaves those out.
+        cache_repositories: whose layer indexes are asked, in this order.
     """
 
     cache: Path
     plain_http: frozenset[str] = frozenset()
     index_map: Mapping[str, str] | None = None
     workers: int | None = None
+    check_packages: bool = False
+    cache_key: Path | None = None
+    cache_repositories: tuple[Reference, ...] = ()
 
 
 class House(Protocol):
@@ -157,10 +164,10 @@ class RealHouse:
     def open_workbench(self, choice: WorkbenchChoice) -> Workbench:
         """See House."""
         with uncollected():
-            from hublish.bootstrap import workbench  # noqa: PLC0415  # start-up time, see the module's docstring
+            from hublish.bootstrap import options, workbench  # noqa: PLC0415  # start-up time, see the module's docstring
 
         return workbench.open_workbench(
-            workbench.WorkbenchOptions(
+            options.WorkbenchOptions(
                 environ=os.environ,
                 cache=choice.cache,
                 plain_http=choice.plain_http,
@@ -168,6 +175,9 @@ class RealHouse:
                 bases={},
                 settings=_load_settings() if os.environ.get("HUBLISH_SETTINGS") else None,
                 workers=choice.workers,
+                check_packages=choice.check_packages,
+                cache_key=choice.cache_key,
+                cache_repositories=choice.cache_repositories,
             )
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from hublish.core.output import Output, OutputKind
-from hublish.core.reference import Reference, parse_reference
+from hublish.core.reference import Reference, parse_reference, parse_repository
 from hublish.errors import ReferenceInvalid, clip
 
 # Where a name without a host belongs for Docker.
@@ -40,6 +40,20 @@ TagOption = Annotated[
 ]
 SBOMOption = Annotated[
     Path | None, typer.Option("--sbom", metavar="FILE", help="Write the bill of materials here (CycloneDX 1.6, JSON).")
+]
+
+
+CacheKeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Keep what is known of layers in the registry, too, signed by this key; made where there is none.",
+        show_default="not kept there",
+    ),
+]
+CacheFromOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="REPOSITORY", help="Also use the layers of this REGISTRY/NAME, of the same key. Repeatable."),
 ]
 
 
@@ -70,6 +84,23 @@ def parse_output(
         return Output(kind=OutputKind.ENGINE, reference=reference)
     kind, path = (OutputKind.LAYOUT, default) if output is None else _parse_place(output)
     return Output(kind=kind, reference=reference, path=path.absolute())
+
+
+def parse_cache_repositories(
+    push: str | None, cache_from: Sequence[str], *, cache_key: Path | None
+) -> tuple[Reference, ...]:
+    """Parse whose layer indexes are asked: those of what `--push` names, then those of `--cache-from`.
+
+    Raises:
+        typer.BadParameter: one is no repository, or there is no key whose signature would count.
+    """
+    if cache_from and cache_key is None:
+        raise typer.BadParameter("name the key whose signature counts with --cache-key", param_hint="--cache-from")
+    try:
+        others = tuple(parse_repository(text) for text in cache_from)
+    except ReferenceInvalid as error:
+        raise typer.BadParameter(error.message, param_hint="--cache-from") from error
+    return others if push is None else (parse_target(push, option="--push"), *others)
 
 
 def parse_target(text: str, *, option: str, default: str | None = None) -> Reference:

@@ -1,9 +1,10 @@
-"""`hublish plan`: what `build` would do, and why, without fetching a package or making a layer."""
+"""`hublish plan`: what `build` would do, and why, without making a layer."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -22,11 +23,13 @@ from hublish.cli.folder import (
 )
 from hublish.cli.house import House
 from hublish.cli.screen import JSONOption, Screen, open_screen
+from hublish.core.container import BasePin
 from hublish.core.plan import Plan, make_build_key, render_plan
 
 HELP = """Show what a build would do: strategy and its reason, base, packages, build key.
 
-The base image is resolved to its digest now; no package is fetched. Two plans with one build key lead to the same
+The base image is resolved to its digest now, and it is checked that every package has a wheel for it and that their
+requirements are met. Two plans with one build key lead to the same
 image, byte for byte.
 
 \b
@@ -50,7 +53,9 @@ def plan(
 ) -> None:
     """Plan the images of a folder; see HELP."""
     house: House = context.obj
-    choice = make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=None)
+    choice = replace(
+        make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=None), check_packages=True
+    )
     with open_screen("plan", as_json=as_json) as screen:
         opened = open_folder(screen, house, folder, choice=choice, image=image)
         planned = plan_images(screen, opened, base=base, read_source=opened.read_text)
@@ -75,12 +80,18 @@ def _describe(made: Plan) -> tuple[tuple[str, str], ...]:
         ("strategy", f"{made.strategy.value}: {made.reason}"),
         ("ignored", ", ".join(made.ignored)),
         ("base", "" if made.base is None else str(made.base)),
+        *(("image", f"{pin.name} is {pin.image}") for pin in _list_pins(made)),
         ("python", made.python_full_version or ""),
         ("packages", f"{len(made.packages)} into {made.environment.value}" if made.packages else ""),
         ("source", f"{source}, at {made.source_path}"),
         ("build key", make_build_key(made)),
     ]
     return tuple((label, text) for label, text in rows if text)
+
+
+def _list_pins(made: Plan) -> tuple[BasePin, ...]:
+    """What a Dockerfile names; a builder image is the base already."""
+    return () if made.container is None or made.base is not None else made.container.bases
 
 
 def make_plan_document(item: PlannedImage) -> Mapping[str, object]:

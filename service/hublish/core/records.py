@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Protocol
 
 from hublish.core.building import BuildOutcome, Progress
+from hublish.core.reference import Reference
 from hublish.core.status import RunState
 
 
@@ -213,6 +214,9 @@ class BuildRecords(Protocol):
 
     def note_progress(self, name: str, progress: Progress) -> None:
         """Remember how far a build is, for its page."""
+
+    def list_targets(self, owner: str, *, limit: int) -> tuple[Reference, ...]:
+        """Repositories of images that builds of an owner's repositories were last pushed to, the newest first."""
 
 
 class ImageRecords(Protocol):

@@ -23,6 +23,8 @@ from hublish.workflows.queue import free_slot
 from hublish.workflows.services import Services
 
 POLL_SECONDS = 0.25
+SIBLINGS = 4
+"""Repositories whose layers are asked for: each costs a look when this machine and the target's own know nothing."""
 NOTE_EVERY_POLLS = 4
 
 
@@ -79,7 +81,18 @@ class BuildWorkflow(DBOSConfiguredInstance):
         text = None if build is None else self._services.builds.read_request(build.key)
         if text is None:
             raise BuildFailed(f"no request is stored for {name}", hint="start the build again")
-        return replace(parse_value(BuildRequest, text), name=name)
+        request = parse_value(BuildRequest, text)
+        owner = "" if request.repository is None else request.repository.owner
+        # Asked now rather than when it was planned: a sibling may have been built since.
+        places = self._services.builds.list_targets(owner, limit=SIBLINGS) if owner else ()
+        siblings = tuple(
+            place
+            for place in places
+            if request.target is not None
+            and place.registry == request.target.registry
+            and place.repository != request.target.repository
+        )
+        return replace(request, name=name, siblings=siblings)
 
     def _record(self, name: str, outcome: str) -> None:
         parsed: BuildOutcome = parse_value(BuildOutcome, outcome)  # type: ignore[arg-type]  # a union is no type to mypy

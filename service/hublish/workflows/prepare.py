@@ -167,10 +167,13 @@ class Preparation:
                 source_repo_id=trigger.repository.id,
                 target_repository=image.reference.name,
                 hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
-                default_index=policy.default_index,
+                find_default_index=lambda: policy.default_index,
             ),
             images=services.images,
-            layers=services.caches.open(owner=trigger.repository.owner.lower(), trust=trust).layers,
+            layers=services.caches.open(
+                owner=trigger.repository.owner.lower(), trust=trust, repositories=(image.reference,)
+            ).layers,
+            supply=services.supply,
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hublish.builders.ownercache import OwnerCaches
+from hublish.builders.packagecheck import WheelSupply
 from hublish.core.consent import HubRule
 from hublish.core.github_ports import Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
@@ -99,6 +100,7 @@ class Services:
     hold_duty: HoldDuty
     hold: Hold
     caches: OwnerCaches
+    supply: WheelSupply | None = None
     policy: Policy
     now: Callable[[], datetime]
     make_run_id: Callable[[], str]

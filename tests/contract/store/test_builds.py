@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from hublish.adapters.store import BuildStore, StepStore
-from hublish.core.building import BuildStopped, BuildSucceeded, Progress, Step
+from hublish.adapters.store import BuildStore, RunStore, StepStore
+from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, Progress, Step
+from hublish.core.codec import render_value
 from hublish.core.records import Build, BuildRecords
+from hublish.core.reference import Reference
+from tests.contract.store.test_runs import RUN
+from tests.unit.cli.fakes import make_plan
 
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 LATER = AT + timedelta(seconds=5)
@@ -106,3 +111,34 @@ def test_builds_a_run_waits_for_keep_their_order(engine: sa.Engine) -> None:
     steps.ensure_link("r1", "build-b-2", "ts")
 
     assert steps.list_links("r1") == (("build-b-2", "ts"), ("build-a-1", "gpu"))
+
+
+def note_build(
+    engine: sa.Engine, number: int, *, repository: str, image: str, outcome: BuildOutcome = SUCCEEDED
+) -> None:
+    """A run of a repository whose build pushed to an image repository."""
+    builds, key, run_id = BuildStore(engine), f"{number:024d}", f"run{number}"
+    run = dataclasses.replace(RUN, id=run_id, key=run_id, repository=repository)
+    RunStore(engine).ensure_run(run)
+    target = Reference(registry="registry.example.org", repository=f"team/{image}", tag=f"build-{key}")
+    request = BuildRequest(name="", plan=make_plan(), repository=None, ref=None, target=target)
+    builds.ensure_request(key, render_value(request))
+    build = builds.claim_build(key, at=AT)
+    StepStore(engine).ensure_link(run_id, build.name, image)
+    builds.finish_build(build.name, outcome, at=LATER)
+
+
+def test_targets_of_an_owner_come_newest_first(engine: sa.Engine, builds: BuildRecords) -> None:
+    """Each once, of succeeded builds, of that owner alone, whose name may be written in any case."""
+    note_build(engine, 1, repository="Octo/ts", image="ts")
+    note_build(engine, 2, repository="octo/course", image="course")
+    note_build(engine, 3, repository="octo/ts", image="ts")
+    note_build(engine, 4, repository="octo/broken", image="broken", outcome=STOPPED)
+    note_build(engine, 5, repository="octopus/ts", image="other")
+    note_build(engine, 6, repository="oc_o/ts", image="pattern")
+
+    names = [target.name for target in builds.list_targets("OCTO", limit=5)]
+
+    assert names == ["registry.example.org/team/ts", "registry.example.org/team/course"]
+    assert [target.name for target in builds.list_targets("octo", limit=1)] == ["registry.example.org/team/ts"]
+    assert builds.list_targets("nobody", limit=5) == ()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hublish.bootstrap.workbench import PLACEHOLDER_URL, WorkbenchOptions, find_default_index
+from hublish.bootstrap.options import WorkbenchOptions
+from hublish.bootstrap.user_index import PLACEHOLDER_URL, find_default_index
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings, parse_settings
 
@@ -41,7 +42,7 @@ def test_default_index_never_holds_pips_login(
         workers=None,
     )
 
-    assert find_default_index(options, pip_index=pip_index) == expected
+    assert find_default_index(options, find_pip_index=lambda: pip_index) == expected
 
 
 @pytest.mark.parametrize(

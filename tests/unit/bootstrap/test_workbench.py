@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hublish.bootstrap.workbench import Workbench, WorkbenchOptions, find_network, open_workbench
+from hublish.bootstrap.options import WorkbenchOptions
+from hublish.bootstrap.workbench import Workbench, find_network, open_workbench
 from hublish.builders.planner import Planned
 from hublish.core.config import Config
 from hublish.core.output import Output, OutputKind

@@ -90,3 +90,13 @@ def test_layer_beyond_the_bounds_is_refused(monkeypatch, limit, message):
 
     with pytest.raises(ImageInvalid, match=message):
         read_layer_entries(io.BytesIO(stream), Compression.NONE, what="layer 1")
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+def test_blob_that_does_not_unpack_is_refused(compression):
+    """Whatever the registry says it is compressed by."""
+    with pytest.raises(ImageInvalid, match=r"layer 1: the layer (cannot be unpacked|is no tar stream)"):
+        read_layer_entries(io.BytesIO(b"neither" * 500), compression, what="layer 1")
+    if compression is not Compression.NONE:
+        with pytest.raises(ImageInvalid, match="layer 1: the layer cannot be unpacked"):
+            read_diff_id(io.BytesIO(b"neither" * 500), compression, what="layer 1")

@@ -60,7 +60,7 @@ def plan(
         trust=Trust.OWNER,
         source_repo_id=7,
         target_repository="registry.example.org/team/ts",
-        default_index=default_index,
+        find_default_index=lambda: default_index,
     )
     return make_plan(inputs, images=images, layers=OwnerCaches(cache).open(owner=OWN, trust=Trust.OWNER).layers)
 

@@ -180,3 +180,35 @@ def test_many_layers_are_shown_by_the_largest(run: Run, house: FakeHouse, reposi
     result = run("build", repository, "--push", "registry.example.org/team/ts:v1")
 
     assert "  and 8 smaller layers\n" in result.stdout
+
+
+def test_cache_options_reach_the_workbench(run: Run, repository: Path, house: FakeHouse, tmp_path: Path) -> None:
+    """The target's own index is asked first, then those that are named."""
+    run("build", repository, "--push", "registry.example.org/team/ts:v1", "--cache-key", tmp_path / "key.pem",
+        "--cache-from", "registry.example.org/team/other")  # fmt: skip
+
+    (choice,) = house.choices
+
+    assert choice.cache_key == tmp_path / "key.pem"
+    assert [str(place) for place in choice.cache_repositories] == [
+        "registry.example.org/team/ts:v1",
+        "registry.example.org/team/other",
+    ]
+
+
+def test_cache_of_others_needs_the_key_that_counts(run: Run, repository: Path) -> None:
+    """Without a key nothing of a registry would be believed."""
+    outcome = run("build", repository, "--cache-from", "registry.example.org/team/other")
+
+    assert outcome.exit_code == 2
+    assert "--cache-key" in outcome.stderr
+
+
+def test_cache_from_names_a_repository(run: Run, repository: Path, tmp_path: Path) -> None:
+    """A tag would mean nothing."""
+    outcome = run(
+        "build", repository, "--cache-key", tmp_path / "key", "--cache-from", "registry.example.org/team/other:v1"
+    )
+
+    assert outcome.exit_code == 2
+    assert "a repository without tag and digest" in outcome.stderr

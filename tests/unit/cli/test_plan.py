@@ -9,8 +9,10 @@ import pytest
 import typer
 
 from hublish.cli.folder import OpenedFolder, make_image_name, parse_index_map
+from hublish.core.container import BasePin, ContainerPlan
 from hublish.core.finding import Finding, Severity
-from hublish.core.plan import make_build_key
+from hublish.core.plan import Strategy, make_build_key
+from hublish.core.reference import Reference
 from hublish.errors import RegistryFailed
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.fakes import BASE_DIGEST, FakeHouse, FakeWorkbench, FolderOnDisk, make_plan
@@ -33,6 +35,26 @@ def test_plan_is_printed_with_its_reason_and_key(run: Run, repository: Path) -> 
 
     assert expected == result.stdout
     assert result.exit_code == 0
+
+
+def test_images_of_a_dockerfile_are_shown_with_their_digests(run: Run, house: FakeHouse, repository: Path) -> None:
+    """What each name was when the plan was made."""
+    pinned = Reference(registry="docker.io", repository="library/python", digest=BASE_DIGEST)
+    container = ContainerPlan(
+        dockerfile_text="", context=".", bases=(BasePin(name="python", image=pinned), BasePin(name="p:1", image=pinned))
+    )
+    made = make_plan(strategy=Strategy.DOCKERFILE, base=None, python_full_version=None, container=container)
+    house.workbench.plan_answer = made
+    expected = (
+        "registry.example.org/team/ts\n"
+        "  strategy  dockerfile: there is no Dockerfile\n"
+        f"  image     python is {pinned}\n"
+        f"  image     p:1 is {pinned}\n"
+        "  source    files that no commit holds, at /srv/repo\n"
+        f"  build key {make_build_key(made)}\n"
+    )
+
+    assert run("plan", repository).stdout == expected
 
 
 def test_json_holds_the_plan_of_every_image(run: Run, house: FakeHouse, repository: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -90,6 +91,22 @@ def test_build_ends_with_its_image(bench, engine):
     assert [name for name, _ in outcome.step_seconds] == ["fetch", "base", "packages", "layers", "push"]
     assert log.lines[0] == f"source org/ts at {'a' * 40}"
     assert engine.status("build-1").progress.step is Step.PUSH
+
+
+def test_bill_of_materials_stands_beside_the_image(bench, engine):
+    """It names the repository; a build that pushes nowhere leaves none."""
+    engine.start(ask(bench), FakeLog())
+    outcome = wait(engine)
+    engine.start(ask(bench, name="own", target=None), FakeLog())
+    own = wait(engine, "own")
+
+    listed = json.loads(bench.images.fetch_manifest(TARGET.with_tag(outcome.digest.replace(":", "-"))).body)
+    artifact = bench.images.fetch_manifest(TARGET.with_digest(listed["manifests"][0]["digest"]))
+    bill = json.loads(bench.images.blobs[TARGET.name, json.loads(artifact.body)["layers"][0]["digest"]])
+    properties = bill["metadata"]["component"]["properties"]
+    assert {"name": "hublish:repository", "value": "org/ts"} in properties
+    assert isinstance(own, BuildSucceeded)
+    assert len([name for name, _ in bench.images.manifests if name.startswith("localhost/")]) == 2
 
 
 def test_layers_are_kept_per_owner(bench, engine):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from hublish.adapters.store.schema import build_requests, builds, insert_ignore, parse_time, render_time
-from hublish.core.building import BuildOutcome, BuildSucceeded, Progress
+from hublish.adapters.store.schema import (
+    build_requests,
+    builds,
+    insert_ignore,
+    parse_time,
+    render_time,
+    run_builds,
+    runs,
+)
+from hublish.core.building import BuildOutcome, BuildRequest, BuildSucceeded, Progress
 from hublish.core.codec import parse_value, render_value
 from hublish.core.records import Build
+from hublish.core.reference import Reference
 
 _RUNNING, _SUCCEEDED, _STOPPED = "running", "succeeded", "stopped"
 
@@ -60,6 +70,33 @@ class BuildStore:
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(builds).where(builds.c.name == name)).first()
         return None if row is None else _make_build(row)
+
+    def list_targets(self, owner: str, *, limit: int) -> tuple[Reference, ...]:
+        """Repositories of images that succeeded builds of an owner's repositories were pushed to, the newest first.
+
+        Args:
+            owner: on GitHub, in any case.
+            limit: how many at most.
+        """
+        newest = sa.func.max(run_builds.c.seq)
+        query = (
+            sa.select(run_builds.c.image, sa.func.max(builds.c.key).label("key"))
+            .select_from(runs)
+            .join(run_builds, run_builds.c.run_id == runs.c.id)
+            .join(builds, builds.c.name == run_builds.c.build_name)
+            .where(
+                sa.func.lower(runs.c.repository).startswith(f"{owner.lower()}/", autoescape=True),
+                builds.c.state == _SUCCEEDED,
+            )
+            .group_by(runs.c.repository, run_builds.c.image)
+            .order_by(newest.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            keys = [row.key for row in connection.execute(query)]
+        requests = [parse_value(BuildRequest, text) for key in keys if (text := self.read_request(key)) is not None]
+        found = {request.target.name: request.target for request in requests if request.target is not None}
+        return tuple(replace(target, tag=None, digest=None) for target in found.values())
 
     def finish_build(self, name: str, outcome: BuildOutcome, *, at: datetime) -> None:
         """Record how a build ended; the first outcome stays."""
