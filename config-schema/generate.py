@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hublish.core.config import make_json_schema
+from hublish.core.config.file import make_json_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA_PATH = ROOT / "config-schema" / "hublish.schema.json"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from hublish.core.lock import IndexSource
+from hublish.core.locks.lock import IndexSource
 from hublish.core.ports import BlobPush, IndexFile, Manifest
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository, ResolvedRef

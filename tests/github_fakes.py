@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hublish.core.github_ports import BranchState, CheckRun, Comment, PullRequest, Thread
+from hublish.core.github.ports import BranchState, CheckRun, Comment, PullRequest, Thread
 from hublish.core.repository import Permission, Repository, ResolvedRef
 from hublish.errors import HublishError, PullRequestTaken, SourceMissing
 from tests.fakes import FakeSource

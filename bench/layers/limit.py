@@ -26,7 +26,7 @@ from bench.layers.notebook import Notebook
 from bench.layers.stage import IndexAccess
 from bench.layers.targets import list_tags, read_tags
 from hublish.adapters.index import HTTPPackageIndex
-from hublish.core.lockfile import IndexSource
+from hublish.core.locks.lockfile import IndexSource
 from hublish.core.ports import IndexFile
 
 CONNECTIONS = 8

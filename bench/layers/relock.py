@@ -25,7 +25,7 @@ from bench.layers.notebook import BUMPED, LOCKS, NOTEBOOK, PLACEHOLDER, PREVIOUS
 from bench.layers.targets import MACHINES, list_tags, read_tags
 from bench.layers.tools import ensure_pipenv
 from hublish.adapters.index import HTTPPackageIndex, read_pip_configuration
-from hublish.core.lockfile import IndexSource
+from hublish.core.locks.lockfile import IndexSource
 
 LOCK_SECONDS = 1800
 

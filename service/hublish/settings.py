@@ -14,8 +14,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hublish.core.place import render_key
-from hublish.core.yamlmodel import explain_fault
-from hublish.core.yamltree import parse_tree
+from hublish.core.trees.yamlmodel import explain_fault
+from hublish.core.trees.yamltree import parse_tree
 from hublish.errors import SettingsInvalid, clip
 
 ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"

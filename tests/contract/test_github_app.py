@@ -10,7 +10,7 @@ import pytest
 
 from hublish.adapters.github import AppIdentity, GitHubApp, GitHubConversation, GitHubHub, GitHubReader, Patience
 from hublish.adapters.github.permissions import Scope
-from hublish.core.github_ports import CheckRun, Thread
+from hublish.core.github.ports import CheckRun, Thread
 from hublish.errors import GitHubFailed, NotAllowed, SettingsInvalid, SourceMissing
 from tests.contract.github_parts import Scene, make_app
 from tests.sandbox.github import Call, GitHubSandbox

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hublish.adapters.github import GitHubConversation
-from hublish.core.github_ports import CheckRun, Comment, Thread
+from hublish.core.github.ports import CheckRun, Comment, Thread
 from hublish.errors import GitHubFailed, SourceMissing
 from tests.contract.github_parts import Scene
 

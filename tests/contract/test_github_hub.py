@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hublish.adapters.github import GitHubHub
-from hublish.core.github_ports import BranchState, PullRequest
+from hublish.core.github.ports import BranchState, PullRequest
 from hublish.errors import CatalogInvalid, GitHubFailed, PullRequestTaken, SourceMissing
 from tests.contract.github_parts import Scene
 

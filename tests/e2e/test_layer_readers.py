@@ -19,15 +19,15 @@ from pathlib import Path
 import pytest
 
 from hublish.adapters.layout import OCILayout
-from hublish.builders.environment import make_environment
-from hublish.builders.wheellayer import WheelLayerJob, make_wheel_layer
+from hublish.builders.layered.environment import make_environment
+from hublish.builders.wheels.wheellayer import WheelLayerJob, make_wheel_layer
 from hublish.core.plan import Environment
 from hublish.core.reference import Reference
 from hublish.oci.layers import LayerBlob
 from hublish.oci.manifest import OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST, make_digest
 from tests.fakes import TINY_BASE
 from tests.sandbox.wheels import make_wheel, wheel_filename
-from tests.unit.builders.test_basefacts import read
+from tests.unit.builders.base.test_facts import read
 
 CPU_MODELS = ("Nehalem", "Haswell", "qemu64")
 # Text that a compressor has choices in, written by a generator of its own so that no library's version matters.

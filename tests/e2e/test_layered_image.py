@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from hublish.adapters.index import HTTPPackageIndex, IndexRule, read_pip_configuration
-from hublish.core.lock import IndexSource
+from hublish.core.locks.lock import IndexSource
 from hublish.network import Network
 from tests.e2e.command_line import build, write_repository
 from tests.e2e.installed_tree import compare_with_uv

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.workshop import INLINE_LIMIT_BYTES
+from hublish.builders.wheels.workshop import INLINE_LIMIT_BYTES
 from tests.e2e.command_line import build, write_repository
 from tests.sandbox.base_image import make_tiny_base
 from tests.sandbox.index import PackageIndexSandbox

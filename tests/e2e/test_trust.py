@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hublish.core.events import Ignored, parse_event
+from hublish.core.github.events import Ignored, parse_event
 from tests.e2e.answers import publish, wait_until
 from tests.e2e.deliveries import post_signed, read_deliveries
 from tests.sandbox.github import GitHubSandbox

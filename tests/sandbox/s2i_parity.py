@@ -21,11 +21,11 @@ from dockerfile_parse import DockerfileParser
 
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
-from hublish.builders.containers import make_container_build
-from hublish.builders.ownercache import OWN, OwnerCaches
-from hublish.builders.planner import PlanInputs, make_plan
+from hublish.builders.containers.containers import make_container_build
+from hublish.builders.layerindex.ownercache import OWN, OwnerCaches
+from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.s2i.variables import THOTH
-from hublish.core.config import parse_config
+from hublish.core.config.file import parse_config
 from hublish.core.container import ContainerBuild
 from hublish.core.finding import Severity
 from hublish.core.plan import Trust

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hublish.builders.ownercache import DEFAULT_LIMIT_BYTES, OwnerCaches
+from hublish.builders.layerindex.ownercache import DEFAULT_LIMIT_BYTES, OwnerCaches
 from hublish.core.ports import ImageReader
 
 
@@ -26,7 +26,7 @@ def make_caches(
         return OwnerCaches(workspace, limit_bytes=limit_bytes)
     # Here, because a build without a key must not wait for cryptography.
     from hublish.bootstrap.signing import ensure_signing_key  # noqa: PLC0415  # start-up time
-    from hublish.builders.registrycache import RegistryIndexes  # noqa: PLC0415  # start-up time
+    from hublish.builders.layerindex.registrycache import RegistryIndexes  # noqa: PLC0415  # start-up time
 
     remote = RegistryIndexes(images, key=ensure_signing_key(key_file))
     return OwnerCaches(workspace, remote=remote, limit_bytes=limit_bytes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hublish.core.consent import HubRule
+from hublish.core.github.consent import HubRule
 from hublish.settings import HubSettings
 from hublish.workflows.services import Hub
 

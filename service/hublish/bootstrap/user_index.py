@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from hublish.bootstrap.clients import make_index_rules
 from hublish.bootstrap.options import WorkbenchOptions
-from hublish.core.lock import IndexSource
+from hublish.core.locks.lock import IndexSource
 from hublish.core.ports import IndexFile, PackageIndex
 from hublish.network import Network
 

@@ -18,15 +18,15 @@ from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
-from hublish.builders.layered import build_layered
-from hublish.builders.ownercache import OWN
-from hublish.builders.packagecheck import WheelSupply
-from hublish.builders.planner import PlanInputs, Planned, make_plan
-from hublish.builders.rebuild import RebuildTools, verify_by_rebuild
+from hublish.builders.layered.layered import build_layered
+from hublish.builders.layerindex.ownercache import OWN
+from hublish.builders.planning.packagecheck import WheelSupply
+from hublish.builders.planning.planner import PlanInputs, Planned, make_plan
 from hublish.builders.sourcefiles import read_config
-from hublish.builders.verification import OpenedImage, Verification, open_image
+from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild
+from hublish.builders.verification.verdict import OpenedImage, Verification, open_image
 from hublish.core.building import BuildSucceeded
-from hublish.core.config import Config, ImageConfig, ParsedConfig
+from hublish.core.config.file import Config, ImageConfig, ParsedConfig
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Plan, Strategy, Trust
 from hublish.core.ports import ProgressSink, Source

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
-from hublish.builders.assembly import BuiltLayer, Image
-from hublish.builders.wheels import map_in_threads
+from hublish.builders.layered.assembly import BuiltLayer, Image
+from hublish.builders.wheels.choice import map_in_threads
 from hublish.core.building import LayerSummary, Progress, Step
 from hublish.core.ports import BlobPush, ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hublish.core.config import ParsedConfig, choose_config_path, parse_config
+from hublish.core.config.file import ParsedConfig, choose_config_path, parse_config
 from hublish.core.ports import Source
 from hublish.core.source import SourceFile
 from hublish.core.source_rules import find_file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hublish.core.config import Config, DockerfileConfig
-from hublish.core.lock_choice import LOCK_NAMES, PIPFILE_LOCK
+from hublish.core.config.file import Config, DockerfileConfig
+from hublish.core.locks.choice import LOCK_NAMES, PIPFILE_LOCK
 from hublish.core.plan import Strategy
 
 DOCKERFILE_NAMES = ("Dockerfile", "Containerfile")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from hublish.core.answers.pull_request import EntryAction
 from hublish.core.reference import Reference
-from hublish.core.report_pull_request import EntryAction
 
 IMAGE_NAME_LIMIT = 63
 

@@ -1,7 +1,7 @@
 """A hub's list of ImageStreams: the one entry of an image is created, given a tag, or its tag is moved.
 
 The entry is found by its name, else by the image it lists; there is never a second one. Every other byte of the folder
-stays as it is: comments, quotes, order, line ends. Who may change an entry is decided by `hublish.core.consent`.
+stays as it is: comments, quotes, order, line ends. Who may change an entry is decided by `hublish.core.github.consent`.
 
 Source: OpenShift `image.openshift.io/v1` ImageStream.
 """
@@ -18,9 +18,9 @@ from hublish.catalogs.template import IMPORTED_FROM, make_notes, make_tag, rende
 from hublish.catalogs.yamledit import append_pair, find_node, insert_item, replace_scalar
 from hublish.catalogs.yamlnodes import Scalar, make_data, parse_documents, refuse
 from hublish.catalogs.yamlrender import Atom, New
-from hublish.core.consent import check_entry_owner
+from hublish.core.answers.pull_request import EntryAction
+from hublish.core.github.consent import check_entry_owner
 from hublish.core.reference import Reference, is_tag
-from hublish.core.report_pull_request import EntryAction
 from hublish.errors import CatalogInvalid, NotAllowed, clip
 
 _FLOATING = "latest"

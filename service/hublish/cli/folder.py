@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hublish.cli.house import WorkbenchChoice
-from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
+from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
 from hublish.errors import clip
 
 if TYPE_CHECKING:
-    from hublish.builders.planner import Planned
+    from hublish.builders.planning.planner import Planned
     from hublish.cli.house import House, Workbench
     from hublish.cli.screen import Screen
     from hublish.core.ports import Source

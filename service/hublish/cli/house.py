@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from hublish.builders.planner import Planned
-    from hublish.builders.verification import OpenedImage, Verification
+    from hublish.builders.planning.planner import Planned
+    from hublish.builders.verification.verdict import OpenedImage, Verification
     from hublish.core.building import BuildSucceeded
-    from hublish.core.config import Config, ImageConfig, ParsedConfig
+    from hublish.core.config.file import Config, ImageConfig, ParsedConfig
     from hublish.core.output import Output
     from hublish.core.plan import Plan
     from hublish.core.ports import ProgressSink, Source

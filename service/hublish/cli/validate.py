@@ -16,10 +16,10 @@ import typer
 from hublish.builders.strategy import choose_strategy
 from hublish.cli.folder import make_image_name
 from hublish.cli.screen import JSONOption, open_screen
-from hublish.core.config import CONFIG_PATH, CONFIG_PATHS, Config, check_config_names, parse_config
-from hublish.core.config_legacy import LEGACY_PATH
+from hublish.core.config.file import CONFIG_PATH, CONFIG_PATHS, Config, check_config_names, parse_config
+from hublish.core.config.legacy import LEGACY_PATH
 from hublish.core.finding import Finding
-from hublish.core.lock_choice import EXPORTS, LOCK_NAMES, PIPFILE_LOCK, PYLOCK, choose_lock, is_lock_name, read_lock
+from hublish.core.locks.choice import EXPORTS, LOCK_NAMES, PIPFILE_LOCK, PYLOCK, choose_lock, is_lock_name, read_lock
 from hublish.core.plan import Strategy
 from hublish.errors import SourceInvalid
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hublish.builders.verification import (
+from hublish.builders.verification.verdict import (
     Claims,
     Doubt,
     LayerDifference,

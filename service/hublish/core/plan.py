@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hublish.core.container import ContainerPlan
-from hublish.core.lock import IndexSource, LockedPackage
+from hublish.core.locks.lock import IndexSource, LockedPackage
 from hublish.core.reference import Reference
 
 PLAN_FORMAT = 1

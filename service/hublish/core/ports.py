@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from hublish.core.building import BuildRequest, EngineStatus, Progress
-from hublish.core.lock import IndexSource
+from hublish.core.locks.lock import IndexSource
 from hublish.core.plan import Strategy
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository, ResolvedRef

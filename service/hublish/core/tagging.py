@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from hublish.core.config import ImageConfig, make_tags
+from hublish.core.config.file import ImageConfig, make_tags
 from hublish.core.repository import RefKind, ResolvedRef
 
 RELEASE = "{release}"

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hublish.builders.attachment import attach_document
-from hublish.builders.layered import build_layered
-from hublish.builders.ownercache import OWN, OwnerCaches
+from hublish.builders.layered.layered import build_layered
+from hublish.builders.layerindex.ownercache import OWN, OwnerCaches
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Progress, Step
 from hublish.core.plan import Plan, Strategy, make_build_key
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, PackageIndex, Source, SourceFetcher

@@ -6,10 +6,10 @@ exactly one answer. People are told at the start and at the end, never in betwee
 
 from __future__ import annotations
 
+from hublish.core.answers.report import Answer, make_check_run, make_marker, render_answer, render_progress
 from hublish.core.codec import parse_value
-from hublish.core.events import Trigger, TriggerKind
-from hublish.core.github_ports import Thread
-from hublish.core.report import Answer, make_check_run, make_marker, render_answer, render_progress
+from hublish.core.github.events import Trigger, TriggerKind
+from hublish.core.github.ports import Thread
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing

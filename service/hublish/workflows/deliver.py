@@ -17,11 +17,11 @@ from typing import TypeVar
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from dbos import error as dbos_error
 
+from hublish.core.answers.report import Answer, Failure, HubReport
 from hublish.core.building import BuildStopped, BuildSucceeded
 from hublish.core.codec import parse_value
-from hublish.core.events import Trigger
+from hublish.core.github.events import Trigger
 from hublish.core.redact import redact
-from hublish.core.report import Answer, Failure, HubReport
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing, clip

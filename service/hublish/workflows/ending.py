@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hublish.core.answers.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.building import BuildStopped
-from hublish.core.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.status import RunState
 from hublish.errors import clip
 from hublish.workflows.durable import Fault

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 from hublish.core.codec import render_value
-from hublish.core.events import Ignored, Trigger, parse_event
+from hublish.core.github.events import Ignored, Trigger, parse_event
 from hublish.core.records import Delivery, DeliveryState, Run
 from hublish.core.status import RunState
 from hublish.errors import HublishError, WebhookRefused

@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from hublish.builders.planner import PlanInputs, make_plan
+from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.sourcefiles import read_config
+from hublish.core.answers.markdown import code_span, escape_inline
+from hublish.core.answers.report import SHORT_SHA, Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
-from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
-from hublish.core.events import Trigger
+from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
 from hublish.core.finding import Finding
-from hublish.core.markdown import code_span, escape_inline
+from hublish.core.github.events import Trigger
+from hublish.core.github.triggers import Deny, Skip, decide
 from hublish.core.namespaces import check_namespace
 from hublish.core.plan import Plan, Strategy, Trust, make_build_key
 from hublish.core.ports import Source
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
-from hublish.core.report import SHORT_SHA, Failure
 from hublish.core.repository import RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
-from hublish.core.triggers import Deny, Skip, decide
 from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hublish.core.answers.report import Failure
 from hublish.core.finding import Finding
-from hublish.core.report import Failure
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
 

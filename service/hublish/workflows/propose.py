@@ -13,13 +13,7 @@ from hublish.builders.sourcefiles import read_source_file
 from hublish.catalogs.entry import CatalogEdit, Entry, Pin, make_image_name
 from hublish.catalogs.imagestream import edit_imagestream
 from hublish.catalogs.kustomization import NAMES as KUSTOMIZATION_NAMES
-from hublish.core.codec import parse_value
-from hublish.core.consent import CONSENT_PATH, HubRule, check_consent, parse_hub_consent
-from hublish.core.events import Trigger
-from hublish.core.ports import Source
-from hublish.core.reference import Reference, parse_reference
-from hublish.core.report import HubReport
-from hublish.core.report_pull_request import (
+from hublish.core.answers.pull_request import (
     EntryAction,
     ListedImage,
     PullRequestReport,
@@ -29,6 +23,12 @@ from hublish.core.report_pull_request import (
     render_commit_message,
     render_title,
 )
+from hublish.core.answers.report import HubReport
+from hublish.core.codec import parse_value
+from hublish.core.github.consent import CONSENT_PATH, HubRule, check_consent, parse_hub_consent
+from hublish.core.github.events import Trigger
+from hublish.core.ports import Source
+from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.errors import CatalogInvalid, HublishError, NotAllowed, PullRequestTaken, SourceMissing, clip
 from hublish.workflows.prepared import Delivered, Prepared

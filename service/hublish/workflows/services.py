@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hublish.builders.ownercache import OwnerCaches
-from hublish.builders.packagecheck import WheelSupply
-from hublish.core.consent import HubRule
-from hublish.core.github_ports import Conversation, HubRepository, RepositoryReader
+from hublish.builders.layerindex.ownercache import OwnerCaches
+from hublish.builders.planning.packagecheck import WheelSupply
+from hublish.core.github.consent import HubRule
+from hublish.core.github.ports import Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher

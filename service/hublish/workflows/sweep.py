@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hublish.core.answers.report import Answer, Failure
 from hublish.core.codec import parse_value
-from hublish.core.events import Trigger
+from hublish.core.github.events import Trigger
 from hublish.core.records import Run
-from hublish.core.report import Answer, Failure
 from hublish.core.status import RunState
 from hublish.errors import HublishError
 from hublish.telemetry import get_logger

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hublish.core.answers.report import Answer
 from hublish.core.queue import render_place
-from hublish.core.report import Answer
 from hublish.errors import HublishError
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hublish.adapters.index import HTTPPackageIndex, IndexTiming
-from hublish.core.lock import IndexSource
+from hublish.core.locks.lock import IndexSource
 from tests.sandbox.wheels import PLACEHOLDER_SOURCE
 
 SOURCE = IndexSource(name="index", url=PLACEHOLDER_SOURCE, verify_ssl=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hublish.adapters.index.rules import IndexBase, IndexRule, IndexRules
-from hublish.core.lock import IndexSource
+from hublish.core.locks.lock import IndexSource
 from hublish.errors import NotAllowed, SettingsInvalid
 
 LISTED = IndexRules(rules={"index.example.com": IndexRule()}, allow_unlisted=False)

@@ -16,7 +16,7 @@ from hublish.bootstrap.clients import (
     make_registry_rules,
 )
 from hublish.bootstrap.hubs import make_hub
-from hublish.core.consent import HubRule
+from hublish.core.github.consent import HubRule
 from hublish.core.proxy import Proxies, Proxy
 from hublish.core.reference import parse_reference
 from hublish.errors import SettingsInvalid

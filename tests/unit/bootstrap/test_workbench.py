@@ -10,8 +10,8 @@ import pytest
 
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.workbench import Workbench, find_network, open_workbench
-from hublish.builders.planner import Planned
-from hublish.core.config import Config
+from hublish.builders.planning.planner import Planned
+from hublish.core.config.file import Config
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Strategy, Trust
 from hublish.core.proxy import Proxies, Proxy

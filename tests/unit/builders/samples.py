@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hublish.builders.layered import build_layered
+from hublish.builders.layered.layered import build_layered
 from hublish.core.building import BuildSucceeded, Progress
-from hublish.core.lock import IndexSource, LockedPackage
+from hublish.core.locks.lock import IndexSource, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.reference import Reference
 from tests.fakes import TINY_BASE, FakeImages, FakeIndex, FakeSource, make_tar

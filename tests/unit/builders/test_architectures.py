@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.bytecode import can_compile_for
-from hublish.core.lockfile import LockedPackage
+from hublish.builders.wheels.bytecode import can_compile_for
+from hublish.core.locks.lockfile import LockedPackage
 from hublish.core.plan import Plan
 from hublish.errors import BaseUnsupported
 from hublish.oci.image import parse_spec

@@ -12,16 +12,16 @@ from dataclasses import replace
 
 import pytest
 
-from hublish.builders.environment import make_environment
-from hublish.builders.packagelayers import make_recipe_key
-from hublish.core.lockfile import LockedPackage
+from hublish.builders.layered.environment import make_environment
+from hublish.builders.layered.packagelayers import make_recipe_key
+from hublish.core.locks.lockfile import LockedPackage
 from hublish.core.plan import Environment
 from hublish.oci.manifest import parse_manifest
 from tests.fakes import TINY_BASE
 from tests.sandbox.wheels import make_wheel, wheel_filename
+from tests.unit.builders.base.test_facts import read
 from tests.unit.builders.samples import TARGET, Bench
-from tests.unit.builders.test_basefacts import read
-from tests.unit.builders.test_wheelfile import rewrite
+from tests.unit.builders.wheels.test_wheelfile import rewrite
 
 SITE = "/usr/local/lib/python3.11/dist-packages"
 # Modules of the standard library with closures, comprehensions, long constants and many shared names.
@@ -29,7 +29,7 @@ COMPILED = ("argparse", "ast", "decimal", "doctest", "enum", "inspect", "pydoc",
 COMPILE = """
 import hashlib, importlib.util, json, sys
 from pathlib import Path
-from hublish.builders.bytecode import make_bytecode
+from hublish.builders.wheels.bytecode import make_bytecode
 for name in sys.argv[2:]:
     __import__(name)
 digests = {}

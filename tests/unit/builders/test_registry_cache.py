@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hublish.builders.envelope import ENVELOPE_TYPE, open_envelope, render_envelope
-from hublish.builders.layered import build_layered
-from hublish.builders.ownercache import OwnerCaches
-from hublish.builders.registrycache import RegistryIndexes
-from hublish.builders.registryindex import ARTIFACT_TYPE, CACHE_TAG, INDEX_TYPE
+from hublish.builders.layered.layered import build_layered
+from hublish.builders.layerindex.envelope import ENVELOPE_TYPE, open_envelope, render_envelope
+from hublish.builders.layerindex.ownercache import OwnerCaches
+from hublish.builders.layerindex.registry import ARTIFACT_TYPE, CACHE_TAG, INDEX_TYPE
+from hublish.builders.layerindex.registrycache import RegistryIndexes
 from hublish.core.building import BuildSucceeded
 from hublish.core.plan import Trust
 from hublish.core.reference import Reference

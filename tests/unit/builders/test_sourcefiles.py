@@ -6,7 +6,7 @@ import pytest
 
 from hublish.builders import sourcefiles
 from hublish.builders.sourcefiles import read_config, read_source_file
-from hublish.core.config import ParsedConfig
+from hublish.core.config.file import ParsedConfig
 from hublish.errors import SourceInvalid
 from tests.fakes import FakeSource
 

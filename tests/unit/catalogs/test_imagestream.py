@@ -7,8 +7,8 @@ import pytest
 from hublish.catalogs.entry import CatalogEdit, Entry
 from hublish.catalogs.imagestream import edit_imagestream
 from hublish.catalogs.template import render_imagestream
+from hublish.core.answers.pull_request import EntryAction
 from hublish.core.reference import parse_reference
-from hublish.core.report_pull_request import EntryAction
 from hublish.errors import CatalogInvalid, NotAllowed
 from tests.unit.catalogs.catalog_samples import (
     COMMIT,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hublish.catalogs.entry import Pin
 from hublish.catalogs.imagestream import edit_imagestream
-from hublish.core.report_pull_request import EntryAction
+from hublish.core.answers.pull_request import EntryAction
 from tests.unit.catalogs.catalog_samples import ENTRY, FOLDER, IMAGE, NEW, OLD, apply
 
 

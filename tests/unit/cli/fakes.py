@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hublish.bootstrap.doctor import Check
-from hublish.builders.baseimage import BaseImage
-from hublish.builders.planner import Planned
-from hublish.builders.verification import Claims, OpenedImage, Verdict, Verification
+from hublish.builders.base.image import BaseImage
+from hublish.builders.planning.planner import Planned
+from hublish.builders.verification.verdict import Claims, OpenedImage, Verdict, Verification
 from hublish.cli.house import WorkbenchChoice
 from hublish.core.building import BuildSucceeded, LayerSummary, Progress, Step
-from hublish.core.config import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
+from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
 from hublish.core.finding import Finding
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Environment, Plan, Strategy, Trust

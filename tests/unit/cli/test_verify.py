@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.layerdiff import PathDifference
-from hublish.builders.verification import ConfigDifference, Doubt, LayerDifference, Verdict, Verification
+from hublish.builders.verification.layerdiff import PathDifference
+from hublish.builders.verification.verdict import ConfigDifference, Doubt, LayerDifference, Verdict, Verification
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.fakes import BASE_DIGEST, DIGEST, FakeHouse
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hublish.core.commands import COMMAND_RULES, LINE_LIMIT
+from hublish.core.github.commands import COMMAND_RULES, LINE_LIMIT
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "commands.md"
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from hublish.core.lock import IndexSource, LockedPackage
+from hublish.core.locks.lock import IndexSource, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust, make_build_key, render_plan
 from hublish.core.reference import parse_reference
 

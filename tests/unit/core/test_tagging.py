@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hublish.core.config import ImageConfig, parse_config
+from hublish.core.config.file import ImageConfig, parse_config
 from hublish.core.repository import RefKind, ResolvedRef
 from hublish.core.tagging import make_image_tags
 from hublish.errors import ValueInvalid

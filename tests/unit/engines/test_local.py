@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.ownercache import OwnerCaches
+from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest, BuildStopped, BuildSucceeded, Step
 from hublish.core.plan import Strategy, Trust
 from hublish.core.repository import RefKind, Repository, ResolvedRef

@@ -22,11 +22,11 @@ from hublish.adapters.store import (
     hold,
     open_database,
 )
-from hublish.builders.ownercache import OwnerCaches
+from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.codec import render_value
-from hublish.core.consent import HubRule
-from hublish.core.events import Trigger, TriggerKind
-from hublish.core.github_ports import Thread
+from hublish.core.github.consent import HubRule
+from hublish.core.github.events import Trigger, TriggerKind
+from hublish.core.github.ports import Thread
 from hublish.core.plan import Strategy
 from hublish.core.ports import Engine
 from hublish.core.records import Run

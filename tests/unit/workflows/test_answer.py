@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hublish.core.events import Trigger
-from hublish.core.github_ports import Thread
-from hublish.core.report import Answer, Failure, render_answer
+from hublish.core.answers.report import Answer, Failure, render_answer
+from hublish.core.github.events import Trigger
+from hublish.core.github.ports import Thread
 from hublish.core.repository import RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, SourceMissing

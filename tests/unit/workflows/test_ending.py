@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from hublish.core.answers.report import Failure
 from hublish.core.building import BuildStopped, Step
-from hublish.core.report import Failure
 from hublish.workflows.ending import explain_stop
 
 LATER = "The same build may succeed later: comment `/build` on an issue here."

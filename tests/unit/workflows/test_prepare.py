@@ -8,12 +8,12 @@ from typing import cast
 
 import pytest
 
+from hublish.core.answers.report import Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
-from hublish.core.events import Trigger
+from hublish.core.github.events import Trigger
 from hublish.core.plan import Strategy, Trust
 from hublish.core.ports import Engine
-from hublish.core.report import Failure
 from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, NotAllowed

@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from hublish.core.consent import HubRule
-from hublish.core.github_ports import BranchState
+from hublish.core.answers.report import HubReport
+from hublish.core.github.consent import HubRule
+from hublish.core.github.ports import BranchState
 from hublish.core.records import ImageRecord
 from hublish.core.reference import parse_reference
-from hublish.core.report import HubReport
 from hublish.core.status import RunState
 from hublish.errors import CatalogInvalid, NotAllowed, PullRequestTaken, RegistryFailed, SourceMissing
 from hublish.workflows.prepared import Delivered, Prepared, PreparedImage

@@ -9,7 +9,7 @@ Source: GitHub REST API, "Check runs".
 from __future__ import annotations
 
 from hublish.adapters.github.session import Reply, Session, make_path
-from hublish.core.github_ports import CheckRun
+from hublish.core.github.ports import CheckRun
 from hublish.core.repository import Repository
 
 ANNOTATIONS_PER_CALL = 50

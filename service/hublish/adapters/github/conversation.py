@@ -14,7 +14,7 @@ from hublish.adapters.github.app import AppIdentity, GitHubApp
 from hublish.adapters.github.checks import ensure_check_run
 from hublish.adapters.github.permissions import Scope
 from hublish.adapters.github.session import Reply, Session, make_path
-from hublish.core.github_ports import CheckRun, Comment, Thread
+from hublish.core.github.ports import CheckRun, Comment, Thread
 from hublish.core.repository import Repository
 from hublish.errors import GitHubFailed, SourceMissing
 

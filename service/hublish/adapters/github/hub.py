@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from hublish.adapters.github.app import AppIdentity, GitHubApp
 from hublish.adapters.github.permissions import Scope
 from hublish.adapters.github.session import Reply, Session, make_path
-from hublish.core.github_ports import BranchState, PullRequest
+from hublish.core.github.ports import BranchState, PullRequest
 from hublish.core.repository import Repository
 from hublish.errors import CatalogInvalid, GitHubFailed, PullRequestTaken, SourceMissing, clip
 

@@ -23,7 +23,7 @@ from hublish.adapters.index.pages import ACCEPT, parse_page
 from hublish.adapters.index.rules import LIST_IT, IndexBase, IndexRule, IndexRules, host_of, split_url
 from hublish.adapters.index.transport import Answer, IndexTiming, IndexTransport, Request
 from hublish.builders.disk import replace_file
-from hublish.core.lock import IndexSource
+from hublish.core.locks.lock import IndexSource
 from hublish.core.ports import IndexFile
 from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
 from hublish.network import Network, Pools

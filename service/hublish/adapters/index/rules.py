@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from urllib3.util import make_headers
 
-from hublish.core.lock import IndexSource
+from hublish.core.locks.lock import IndexSource
 from hublish.errors import NotAllowed, SettingsInvalid, clip
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

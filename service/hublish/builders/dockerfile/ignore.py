@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hublish.builders.gopattern import clean_path, compile_pattern
+from hublish.builders.containers.gopattern import clean_path, compile_pattern
 from hublish.core.finding import Finding, Severity
 from hublish.errors import ValueInvalid, clip
 

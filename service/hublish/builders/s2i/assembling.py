@@ -14,7 +14,7 @@ from hublish.builders.s2i.dockerfile import S2IBuild, render_s2i_dockerfile
 from hublish.builders.s2i.environment import ENVIRONMENT_PATH, Variables, parse_environment
 from hublish.builders.s2i.variables import LockInputs, VariableInputs, check_lock, make_variables
 from hublish.builders.sourcefiles import read_source_file, resolve_file
-from hublish.core.config import Config, ImageConfig, S2IConfig
+from hublish.core.config.file import Config, ImageConfig, S2IConfig
 from hublish.core.finding import Finding, Severity, has_error
 from hublish.core.ports import Source
 from hublish.core.reference import Reference

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hublish.builders.gopattern import clean_path
+from hublish.builders.containers.gopattern import clean_path
 from hublish.core.finding import Finding, Severity
 from hublish.errors import ValueInvalid, clip
 from hublish.oci.image import ImageSpec

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hublish.builders.gopattern import clean_path
+from hublish.builders.containers.gopattern import clean_path
 from hublish.builders.s2i.builderfacts import DESTINATION_LABEL, SCRIPTS_LABEL
 from hublish.builders.s2i.context import UPLOAD_SCRIPTS, UPLOAD_SOURCE
 from hublish.builders.s2i.environment import Variables

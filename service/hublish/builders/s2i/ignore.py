@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hublish.builders.gopattern import clean_path, compile_pattern, has_meta
+from hublish.builders.containers.gopattern import clean_path, compile_pattern, has_meta
 from hublish.core.finding import Finding, Severity
 from hublish.errors import ValueInvalid, clip
 

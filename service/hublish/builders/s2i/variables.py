@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from hublish.builders.s2i.environment import Variables
 from hublish.core.finding import Finding, Severity
-from hublish.core.lock_choice import PIPFILE_LOCK, REQUIREMENTS, read_lock
+from hublish.core.locks.choice import PIPFILE_LOCK, REQUIREMENTS, read_lock
 from hublish.errors import clip
 
 PIPENV = "ENABLE_PIPENV"

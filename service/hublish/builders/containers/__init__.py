@@ -1,0 +1,1 @@
+"""What builds by containers share, whichever engine runs them: the plan, the context, the run, the exported image."""

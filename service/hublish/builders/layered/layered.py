@@ -1,0 +1,264 @@
+"""The layered strategy: a base, locked wheels and a source tree become an image; nothing of it is ever run.
+
+The bytes of the image depend on the plan alone: neither on this machine, its user, clock and locale, nor on what was
+built before. What can be slow is spread over processes, and what earlier builds found out or made is not done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hublish.builders.base.facts import BaseFacts
+from hublish.builders.base.image import BaseImage
+from hublish.builders.base.record import load_base
+from hublish.builders.disk import name_disk_errors
+from hublish.builders.layered.assembly import BuiltLayer, Image, make_image
+from hublish.builders.layered.entrypoint import write_environment_layer, write_home_layer
+from hublish.builders.layered.environment import TargetEnvironment, make_environment
+from hublish.builders.layered.layering import LayerGroup, list_wheels
+from hublish.builders.layered.layertree import LayerTree, open_layer_file
+from hublish.builders.layered.packagelayers import PackageLayers
+from hublish.builders.layered.sourcelayer import write_source_layer
+from hublish.builders.layerindex.ownercache import OWN, OwnerCache, OwnerCaches
+from hublish.builders.push import PushAhead, Pushed, push_image
+from hublish.builders.sweep import sweep_workspace
+from hublish.builders.wheels.bytecode import can_compile_for
+from hublish.builders.wheels.repowheels import add_repository_wheels
+from hublish.builders.wheels.wheelhouse import Wheelhouse
+from hublish.builders.wheels.workshop import Workshop
+from hublish.core.building import BuildSucceeded, Progress, Step
+from hublish.core.plan import Environment, Plan
+from hublish.core.ports import ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
+from hublish.core.reference import Reference
+from hublish.errors import BuildCancelled, BuildFailed
+
+
+def build_layered(
+    plan: Plan,
+    *,
+    source: Source,
+    images: ImageReader,
+    output: ImageWriter,
+    target: Reference,
+    index: PackageIndex,
+    workspace: Path,
+    workers: int,
+    log: Callable[[str], None],
+    progress: ProgressSink,
+    cancelled: Callable[[], bool],
+    cache: OwnerCache | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> BuildSucceeded:
+    """Build an image by the layered strategy and put it where it shall stand.
+
+    Args:
+        plan: what to build; its strategy is LAYERED and its base is pinned.
+        source: the tree the plan was made from.
+        images: where the base is read from.
+        output: where the image goes.
+        target: repository and tag it goes under.
+        index: where wheels come from.
+        workspace: folder for finished layers and facts of bases, shared by all builds of this machine.
+        workers: processes that make layers.
+        log: told what happens, line by line, from several threads.
+        progress: told how far it is, from several threads.
+        cancelled: True once the build is to stop; asked between units of work.
+        cache: what the owner's builds share; None opens the one of this machine's user.
+        clock: seconds that only go up, for the times in the outcome.
+
+    Raises:
+        BuildCancelled: `cancelled` said so.
+        BuildFailed: conflicting wheels, unmet requirements, too large; the message says which.
+        WheelMissing, WheelInvalid, BaseUnsupported, SourceInvalid, ImageInvalid: what the build is made from.
+        IndexFailed, RegistryFailed: a server.
+        DiskFull: no space in the workspace.
+    """
+    index = add_repository_wheels(index, plan.packages, source=source, folder=workspace / "wheels")
+    build = _Build(
+        plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
+        cancelled=cancelled, cache=cache or OwnerCaches(workspace).open(owner=OWN, trust=plan.trust), clock=clock,
+    )  # fmt: skip
+    with name_disk_errors("the build"):
+        return build.run(output, target, workers=workers)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Build:
+    """One build on its way through the steps."""
+
+    plan: Plan
+    source: Source
+    images: ImageReader
+    index: PackageIndex
+    workspace: Path
+    log: Callable[[str], None]
+    progress: ProgressSink
+    cancelled: Callable[[], bool]
+    cache: OwnerCache
+    clock: Callable[[], float]
+    step: Step = Step.BASE
+    times: dict[str, float] = field(default_factory=dict)
+    started: float = 0.0
+
+    def run(self, output: ImageWriter, target: Reference, *, workers: int) -> BuildSucceeded:
+        """Go through all steps."""
+        self.started = self.clock()
+        base, facts = self._open_base()
+        self._enter(Step.PACKAGES)
+        ahead = PushAhead(
+            images=self.images,
+            output=output,
+            target=target,
+            limit_bytes=self.plan.size_bytes - base.size_bytes,
+            verify_running=self._verify_running,
+        )
+        wheels = Wheelhouse(
+            self.index, sources=self.plan.indexes, layers=self.cache.layers, verify_running=self._verify_running
+        )
+        with self._open_workshop(facts, wheels, workers=workers) as workshop, ahead:
+            packages = PackageLayers(
+                plan=self.plan, facts=facts, layers=self.cache.layers, index=self.index, wheels=wheels,
+                workshop=workshop, ahead=ahead, log=self.log, progress=self.progress,
+            )  # fmt: skip
+            groups = packages.gather(base_layers=len(base.manifest.layers))
+            self._enter(Step.LAYERS)
+            image = self._make_image(base, facts, packages, groups, workshop)
+            self._enter(Step.PUSH)
+            pushed = push_image(
+                image,
+                ahead=ahead,
+                images=self.images,
+                output=output,
+                target=target,
+                progress=self.progress,
+                verify_running=self._verify_running,
+            )
+        self._remember(image, target, output)
+        self._enter(Step.PUSH)
+        return self._report(pushed, groups, size_bytes=image.size_bytes)
+
+    def _make_image(
+        self,
+        base: BaseImage,
+        facts: BaseFacts,
+        packages: PackageLayers,
+        groups: tuple[LayerGroup, ...],
+        workshop: Workshop,
+    ) -> Image:
+        made = packages.make(groups)
+        first, last = self._write_own_layers(workshop.environment, facts, workshop.blobs)
+        image = make_image(self.plan, base=base, facts=facts, layers=(*first, *made, last))
+        # Only an image that is small enough may bring all of its layers to the target.
+        anew = packages.settle(groups)
+        if anew is None:
+            return image
+        return make_image(self.plan, base=base, facts=facts, layers=(*first, *anew, last))
+
+    def _remember(self, image: Image, target: Reference, output: ImageWriter) -> None:
+        repository = replace(target, tag=None, digest=None)
+        for layer in image.layers if self.cache.in_registry else ():
+            self.cache.layers.store_place(layer.blob.digest, repository)
+        self.cache.publish(target=repository, output=output, builder=self.plan.builder, log=self.log)
+        self._show_remarks()
+        dropped_bytes = sweep_workspace(self.workspace, limit_bytes=self.cache.limit_bytes, now=time.time)
+        if dropped_bytes:
+            self.log(f"{dropped_bytes} bytes that no build used for long were dropped from the cache")
+
+    def _show_remarks(self) -> None:
+        for remark in self.cache.layers.take_remarks():
+            self.log(remark)
+
+    def _open_workshop(self, facts: BaseFacts, wheels: Wheelhouse, *, workers: int) -> Workshop:
+        if self.plan.bytecode and not can_compile_for(facts.python_version):
+            raise BuildFailed(
+                f"the plan wants byte-code for Python {facts.python_full_version}, which this builder cannot compile",
+                hint="Plan and build with the same version of hublish and Python.",
+            )
+        if not self.plan.bytecode:
+            self.log("byte-code is not compiled: the builder's Python is not the base's, so first imports are slower")
+        return Workshop(
+            environment=make_environment(facts, self.plan.environment),
+            bytecode=self.plan.bytecode,
+            cache=self.cache.bytecode,
+            wheels=wheels,
+            blobs=self.workspace / "blobs",
+            workers=workers,
+            verify_running=self._verify_running,
+        )
+
+    def _report(self, pushed: Pushed, groups: tuple[LayerGroup, ...], *, size_bytes: int) -> BuildSucceeded:
+        self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} of them new here")
+        return BuildSucceeded(
+            digest=pushed.digest,
+            size_bytes=size_bytes,
+            layers=pushed.layers,
+            uploaded_bytes=pushed.uploaded_bytes,
+            packages=tuple((package.name, package.version) for package in self.plan.packages),
+            step_seconds=tuple((name, round(seconds, 3)) for name, seconds in self.times.items()),
+            wheels=list_wheels(groups),
+        )
+
+    def _enter(self, step: Step) -> None:
+        now = self.clock()
+        self.times[self.step.value] = self.times.get(self.step.value, 0.0) + now - self.started
+        self.step, self.started = step, now
+        self._verify_running()
+
+    def _verify_running(self) -> None:
+        if self.cancelled():
+            raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
+
+    def _open_base(self) -> tuple[BaseImage, BaseFacts]:
+        if self.plan.base is None:
+            raise BuildFailed("a layered plan without a base cannot be built")
+        self.log(f"base {self.plan.base}")
+        self.progress(Progress(step=Step.BASE, done=0, total=1, label=str(self.plan.base)))
+        base, facts = load_base(self.images, self.plan.base, platform=self.plan.platform, layers=self.cache.layers)
+        self._show_remarks()
+        kind, minor = facts.libc
+        self.log(
+            f"Python {facts.python_full_version} at {facts.executable}, {kind} minor {minor}, {facts.architecture}"
+        )
+        self.progress(Progress(step=Step.BASE, done=1, total=1))
+        return base, facts
+
+    def _write_own_layers(
+        self, environment: TargetEnvironment, facts: BaseFacts, blobs: Path
+    ) -> tuple[list[BuiltLayer], BuiltLayer]:
+        """Write what stands below the packages, and the source that stands above them."""
+        layers: list[BuiltLayer] = []
+        if self.plan.environment is Environment.VENV:
+            write = lambda tree: write_environment_layer(tree, environment, facts)  # noqa: E731 -- a line, used once
+            layers.append(_write_layer(blobs, environment, title="virtual environment", write=write))
+        layers.append(_write_layer(blobs, environment, title="home", write=lambda tree: write_home_layer(tree, facts)))
+        names = {package.name for package in self.plan.packages}
+        replaced = [known for known in facts.installed if known.name in names]
+        if self.plan.environment is Environment.BASE and replaced:
+            for known in replaced:
+                self.log(f"replacing {known.name} {known.version} of the base")
+            hidden = sorted({path for known in replaced for path in known.paths})
+
+            def hide(tree: LayerTree) -> None:
+                for path in hidden:
+                    tree.add_whiteout(path)
+
+            layers.append(_write_layer(blobs, environment, title="replaced in the base", write=hide))
+        source = _write_layer(
+            blobs,
+            environment,
+            title="source",
+            write=lambda tree: write_source_layer(tree, self.source, path=self.plan.source_path),
+        )
+        return layers, source
+
+
+def _write_layer(
+    blobs: Path, environment: TargetEnvironment, *, title: str, write: Callable[[LayerTree], None]
+) -> BuiltLayer:
+    with open_layer_file(blobs, environment) as layer:
+        write(layer.tree)
+    blob = layer.finished
+    return BuiltLayer(title=title, history=title, blob=blob, path=blobs / blob.digest.removeprefix("sha256:"))

@@ -1,0 +1,124 @@
+"""What `pip check` would say of an image, said when it is planned: each finding with the package's line in the lock.
+
+It asks as little as it can: what earlier builds found out, else the METADATA that the index gives by itself, else the wheel,
+which the build needs anyway. Choices and facts are kept, so that the build does not ask again; what only the index says is
+not, because the lock does not vouch for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from pathlib import Path
+
+from hublish.builders.base.facts import BaseFacts
+from hublish.builders.layerindex.entries import WheelFacts
+from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.planning.consistency import find_unmet, list_present
+from hublish.builders.planning.packagechoice import find_known_choices, store_choices
+from hublish.builders.wheels.choice import MISSING_HINT, ChosenWheel, list_choices, map_in_threads
+from hublish.builders.wheels.repowheels import add_repository_wheels
+from hublish.builders.wheels.wheelhouse import Wheelhouse
+from hublish.core.finding import Finding, Severity
+from hublish.core.plan import Plan
+from hublish.core.ports import PackageIndex, Source
+from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelSupply:
+    """Where the wheels of a plan come from: an index, and the folder that those of a repository are copied to."""
+
+    index: PackageIndex
+    folder: Path
+
+
+def check_packages(
+    plan: Plan, *, source: Source, facts: BaseFacts, supply: WheelSupply, layers: LayerIndex, lock_path: str
+) -> tuple[Finding, ...]:
+    """Check that each package has a wheel that fits, and that their requirements are met for the target Python.
+
+    Args:
+        plan: names the packages and their indexes.
+        source: holds the wheels of the repository.
+        facts: of the base.
+        supply: where wheels come from.
+        layers: what earlier builds found out.
+        lock_path: where findings point to.
+
+    Returns:
+        All errors at once; one warning where an index could not be asked, as the build asks it again.
+    """
+    index = add_repository_wheels(supply.index, plan.packages, source=source, folder=supply.folder)
+    try:
+        chosen, missing = _choose(plan, facts=facts, index=index, layers=layers, lock_path=lock_path)
+        if missing:
+            return missing
+        lists = _list_requirements(chosen, plan, index=index, layers=layers)
+    except (IndexFailed, NotAllowed) as error:
+        message = f"the packages were not checked: {error.message}"
+        return (_make_finding("PackagesUnchecked", message, error.hint, lock_path, severity=Severity.WARNING),)
+    except (WheelMissing, WheelInvalid) as error:
+        return (_make_finding(error.code, error.message, error.hint, lock_path),)
+    present = list_present(plan.packages, facts=facts, environment=plan.environment)
+    hint = (
+        f"Lock again with Python {facts.python_full_version}, which the base holds: a lock made with another one can "
+        "leave packages out by their markers."
+    )
+    return tuple(
+        _make_finding("UnmetRequirement", str(unmet), hint, lock_path, line=unmet.package.line)
+        for unmet in find_unmet(
+            [(choice.package, texts) for choice, texts in zip(chosen, lists, strict=True)], facts=facts, present=present
+        )
+    )
+
+
+def _choose(
+    plan: Plan, *, facts: BaseFacts, index: PackageIndex, layers: LayerIndex, lock_path: str
+) -> tuple[list[ChosenWheel], tuple[Finding, ...]]:
+    known = find_known_choices(plan.packages, sources=plan.indexes, facts=facts, layers=layers)
+    unknown = [package for package in plan.packages if package not in known]
+    listed = list_choices(unknown, sources=plan.indexes, facts=facts, index=index)
+    chosen = [choice for _, choice in listed if isinstance(choice, ChosenWheel)]
+    store_choices(chosen, sources=plan.indexes, facts=facts, layers=layers)
+    missing = tuple(
+        _make_finding(
+            "WheelMissing", f"{package.name} {package.version}: {choice}", MISSING_HINT, lock_path, line=package.line
+        )
+        for package, choice in listed
+        if isinstance(choice, str)
+    )
+    return [*known.values(), *chosen], missing
+
+
+def _list_requirements(
+    chosen: Sequence[ChosenWheel], plan: Plan, *, index: PackageIndex, layers: LayerIndex
+) -> list[tuple[str, ...]]:
+    wheels = Wheelhouse(index, sources=plan.indexes, layers=layers, verify_running=lambda: None)
+
+    def find(choice: ChosenWheel) -> tuple[str, ...] | None:
+        facts = layers.find_wheel(choice.sha256)
+        if facts is not None:
+            return facts.requirements
+        body = None if choice.source is None else index.fetch_metadata(choice.source, choice.file)
+        return None if body is None else _parse_requirements(body)
+
+    found = dict(zip(chosen, map_in_threads(find, chosen), strict=True))
+
+    def note(choice: ChosenWheel, facts: WheelFacts) -> None:
+        found[choice] = facts.requirements
+
+    wheels.fetch([choice for choice, texts in found.items() if texts is None], done=note)
+    return [texts or () for texts in found.values()]
+
+
+def _parse_requirements(metadata: bytes) -> tuple[str, ...]:
+    headers = HeaderParser().parsestr(metadata.decode(errors="replace"))
+    return tuple(str(value) for value in headers.get_all("Requires-Dist", []))
+
+
+def _make_finding(
+    code: str, message: str, hint: str, path: str, *, line: int | None = None, severity: Severity = Severity.ERROR
+) -> Finding:
+    return Finding(severity=severity, code=code, message=message, hint=hint, path=path, line=line)

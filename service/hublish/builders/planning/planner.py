@@ -1,0 +1,244 @@
+"""From a source, its config and the operator's bases to the plan of one image; all findings at once.
+
+Nothing is built here: the base is resolved to a digest and its facts are read (once per digest), the lock is read, and
+markers are evaluated for the Python that the base really holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from functools import partial
+
+from hublish.builders.base.facts import BaseFacts
+from hublish.builders.base.record import load_base
+from hublish.builders.containers.containers import BUILDERS, plan_dockerfile, plan_source
+from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.planning.packagecheck import WheelSupply, check_packages
+from hublish.builders.planning.plancheck import (
+    check_hub_majors,
+    check_hub_packages,
+    check_python,
+    check_system,
+    find_base,
+)
+from hublish.builders.planning.targetcheck import check_selection, check_target, holds, make_marker_environment
+from hublish.builders.sourcefiles import read_source_file
+from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
+from hublish.builders.wheels.bytecode import can_compile_for
+from hublish.builders.wheels.repowheels import locate_wheels
+from hublish.core.config.file import Config, ImageConfig
+from hublish.core.container import ContainerPlan
+from hublish.core.finding import Finding, has_error
+from hublish.core.locks.choice import LockChoice, choose_lock, find_lock_kind, read_lock
+from hublish.core.locks.lock import Lock, LockedPackage, LockKind
+from hublish.core.plan import Environment, Plan, Strategy, Trust
+from hublish.core.ports import ImageReader, Source
+from hublish.core.reference import Reference
+
+BUILDER = "layered-3"
+PIP_NAME = "pip"
+# The one thing an image gets that its lock may not hold: without pip a user can neither look nor add anything.
+PIP_VERSION = "26.3"
+PIP_HASH = "sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+_EPOCH = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanInputs:
+    """What a plan is made from.
+
+    Attributes:
+        source: the source tree and its bytes.
+        config: the config at that commit.
+        image: the one of the config's images that is planned.
+        bases: the operator's default bases by Python version, e.g. {"3.11": Reference(...)}.
+        trust: whose code this is.
+        source_repo_id: GitHub's id of the repository; 0 on the command line.
+        target_repository: `registry/repository` to push to; "" when nothing is pushed.
+        platform: `os/architecture`.
+        hub_majors: hub -> major version of JupyterHub it runs, as far as known.
+        find_default_index: tells the URL of the simple API for locks that name none; "" when there is none.
+    """
+
+    source: Source
+    config: Config
+    image: ImageConfig
+    bases: Mapping[str, Reference]
+    trust: Trust
+    source_repo_id: int
+    target_repository: str
+    platform: str = "linux/amd64"
+    hub_majors: Mapping[str, int] = field(default_factory=dict)
+    find_default_index: Callable[[], str] = lambda: ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What planning came to.
+
+    Attributes:
+        plan: None exactly when a finding is an error.
+        findings: faults and remarks, those of the source tree first.
+        base_size_bytes: compressed size of the base; None unless layered.
+        locked: the lock as read; None when there is none that can be read, or the strategy needs none.
+    """
+
+    plan: Plan | None
+    findings: tuple[Finding, ...]
+    base_size_bytes: int | None
+    locked: Lock | None
+
+
+def make_plan(
+    inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex, supply: WheelSupply | None = None
+) -> Planned:
+    """Plan one image.
+
+    Args:
+        inputs: what the plan is made from.
+        images: where the base lies.
+        layers: what earlier builds found out, the facts of bases among it.
+        supply: where wheels come from, to check that they fit together; None leaves that to the build.
+
+    Raises:
+        BaseUnsupported, ImageInvalid: the base cannot be used.
+        RegistryFailed: the base cannot be read.
+    """
+    choice = choose_strategy(inputs.config, inputs.source.tree.paths)
+    if choice.strategy is Strategy.LAYERED:
+        return _plan_layered(inputs, choice, images=images, layers=layers, supply=supply)
+    return _plan_container(inputs, choice, images=images)
+
+
+def _plan_layered(
+    inputs: PlanInputs,
+    choice: StrategyChoice,
+    *,
+    images: ImageReader,
+    layers: LayerIndex,
+    supply: WheelSupply | None,
+) -> Planned:
+    found = choose_lock(
+        inputs.config.python.lock, paths=inputs.source.tree.paths, read=partial(_read_file, inputs.source)
+    )
+    lock, findings = _read_lock(inputs, found)
+    choice = _join_choices(choice, found)
+    findings = (*inputs.source.tree.findings, *findings, *check_system(inputs.config))
+    reference, base_findings = find_base(lock, base=inputs.config.base, bases=inputs.bases)
+    findings += base_findings
+    if lock is None or reference is None:
+        return Planned(plan=None, findings=findings, base_size_bytes=None, locked=lock)
+    base, facts = load_base(images, reference, platform=inputs.platform, layers=layers)
+    packages = select_packages(lock, dev=inputs.config.python.dev, facts=facts)
+    packages, more = locate_wheels(packages, inputs.source.tree, lock_path=lock.path)
+    findings += more + check_target(lock, facts) + check_selection(packages, lock)
+    findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config, lock)
+    findings += check_hub_majors(packages, inputs.config, inputs.hub_majors, lock=lock)
+    plan = None
+    if not has_error(findings):
+        if inputs.config.python.environment is Environment.VENV:
+            packages = _add_pip(packages, lock)
+        pinned = replace(reference, digest=base.named_digest)
+        plan = _make_plan(inputs, choice, base=pinned, facts=facts, packages=packages, lock=lock)
+    if plan is not None and supply is not None:
+        findings += check_packages(
+            plan, source=inputs.source, facts=facts, supply=supply, layers=layers, lock_path=lock.path
+        )
+        plan = None if has_error(findings) else plan
+    return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
+
+
+def _plan_container(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader) -> Planned:
+    source, config, platform = inputs.source, inputs.config, inputs.platform
+    if choice.strategy is Strategy.SOURCE:
+        planned = plan_source(source, config, inputs.image, images=images, platform=platform)
+    else:
+        planned = plan_dockerfile(source, config, images=images, platform=platform)
+    findings = (*source.tree.findings, *planned.findings)
+    plan = None
+    if not has_error(findings):
+        plan = _make_plan(inputs, choice, base=planned.base, container=planned.container)
+    return Planned(plan=plan, findings=findings, base_size_bytes=None, locked=None)
+
+
+def _read_lock(inputs: PlanInputs, choice: LockChoice) -> tuple[Lock | None, tuple[Finding, ...]]:
+    if choice.finding is not None:
+        return None, (choice.finding,)
+    parsed = read_lock(
+        choice.path,
+        read=partial(_read_file, inputs.source),
+        dev=inputs.config.python.dev,
+        # A Pipfile.lock names its own, always; asking may take a while.
+        default_index="" if find_lock_kind(choice.path) is LockKind.PIPFILE_LOCK else inputs.find_default_index(),
+    )
+    return parsed.lock, parsed.findings
+
+
+def _join_choices(choice: StrategyChoice, lock: LockChoice) -> StrategyChoice:
+    reason = f"{choice.reason} {lock.reason}".strip()
+    return replace(choice, reason=reason, ignored=tuple(sorted({*choice.ignored, *lock.ignored})))
+
+
+def _read_file(source: Source, path: str) -> bytes | None:
+    file = next((file for file in source.tree.files if file.path == path), None)
+    if file is None or file.link is not None:
+        return None
+    return read_source_file(source, path)
+
+
+def select_packages(lock: Lock, *, dev: bool, facts: BaseFacts) -> tuple[LockedPackage, ...]:
+    """Select what is installed on a base: packages with a wheel whose markers hold for the base's Python, by name."""
+    environment = make_marker_environment(lock, facts)
+    return tuple(
+        package
+        for package in lock.packages(dev=dev)
+        if package.installable and (package.markers is None or holds(package.markers, environment))
+    )
+
+
+def _add_pip(packages: tuple[LockedPackage, ...], lock: Lock) -> tuple[LockedPackage, ...]:
+    if not lock.sources or any(package.name == PIP_NAME for package in packages):
+        return packages
+    pip = LockedPackage(name=PIP_NAME, version=PIP_VERSION, hashes=(PIP_HASH,), source=lock.sources[0].name)
+    return tuple(sorted((*packages, pip), key=lambda package: package.name))
+
+
+def _make_plan(
+    inputs: PlanInputs,
+    choice: StrategyChoice,
+    *,
+    base: Reference | None = None,
+    facts: BaseFacts | None = None,
+    packages: tuple[LockedPackage, ...] = (),
+    lock: Lock | None = None,
+    container: ContainerPlan | None = None,
+) -> Plan:
+    config, tree = inputs.config, inputs.source.tree
+    created = tree.committed_at
+    return Plan(
+        strategy=choice.strategy,
+        reason=choice.reason,
+        ignored=choice.ignored,
+        builder=BUILDERS.get(choice.strategy, BUILDER),
+        base=base,
+        platform=inputs.platform,
+        python_full_version=None if facts is None else facts.python_full_version,
+        environment=config.python.environment,
+        packages=packages,
+        indexes=() if lock is None else lock.sources,
+        bytecode=facts is not None and can_compile_for(facts.python_version),
+        source_name=tree.name,
+        source_path=config.source_path,
+        source_digest=tree.digest,
+        commit=tree.commit,
+        created_at=_EPOCH if created is None else created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        dockerfile=find_dockerfile(config, tree.paths) if choice.strategy is Strategy.DOCKERFILE else None,
+        time_seconds=config.limits.time_seconds,
+        size_bytes=config.limits.size_bytes,
+        source_repo_id=inputs.source_repo_id,
+        target_repository=inputs.target_repository,
+        trust=inputs.trust,
+        container=container,
+    )

@@ -1,0 +1,1 @@
+"""What the bot says: comments, check runs, pull requests. Values in, Markdown out."""

@@ -1,0 +1,286 @@
+"""What the bot says on GitHub: the progress comment, the one answer, the check run. Values in, Markdown out.
+
+Every text from a repository, a log or a person goes through `hublish.core.answers.markdown`. A comment carries a marker, an
+HTML comment with the run's id, by which it is found again; the marker alone proves nothing (see `Conversation`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hublish.core.answers.markdown import cell, code_block, code_span, escape_inline
+from hublish.core.finding import Finding, Severity
+from hublish.core.github.ports import CheckRun
+from hublish.core.measures import render_bytes, render_seconds
+from hublish.core.status import RunState
+from hublish.errors import clip
+
+SUMMARY_LIMIT_CHARACTERS = 60_000
+ANNOTATION_LIMIT = 50
+FINDINGS_LIMIT_CHARACTERS = 20_000
+"""What findings may take of a comment: GitHub refuses one over 65,536 characters, and then nothing would be said."""
+SHORT_SHA = 7
+NOT_SMOKE_TESTED = "not started in a hub: this version of hublish has no smoke test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageReport:
+    """One image of a run, for people.
+
+    Attributes:
+        title: last part of the image's name.
+        reference: where it stands: `registry/repository:tag`.
+        digest: of its manifest.
+        tags: further tags that now point at it.
+        kept_tags: floating tags left where they are, each with the reason.
+        size_bytes: compressed size.
+        layers: number of layers.
+        uploaded_bytes: what had to be sent; None when an earlier build was reused.
+        seconds: time of the build; None when an earlier build was reused.
+    """
+
+    title: str
+    reference: str
+    digest: str
+    tags: tuple[str, ...]
+    kept_tags: tuple[tuple[str, str], ...]
+    size_bytes: int
+    layers: int
+    uploaded_bytes: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubReport:
+    """What became of the entry in one hub.
+
+    Attributes:
+        hub: name of the hub in the operator's settings.
+        url: the pull request, or None when there is none.
+        number: its number, or None.
+        detail: what it does, or why there is none; one sentence.
+        ok: False when an entry was wanted and could not be proposed.
+    """
+
+    hub: str
+    url: str | None
+    number: int | None
+    detail: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run ended without its image or its entry: the first error, and what to do.
+
+    Attributes:
+        code: CamelCase cause.
+        message: first error; foreign parts already clipped.
+        hint: what to do; "" when nothing can be done.
+        last_lines: tail of the build's log.
+    """
+
+    code: str
+    message: str
+    hint: str
+    last_lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Everything the answer of one run says.
+
+    Attributes:
+        run_id: the run.
+        run_url: its page.
+        state: how it ended (or where it stands, for the progress comment).
+        wanted: what was asked for, e.g. the tag; "" for the default branch, or when the request names no ref.
+        sha: commit, or None when it was never resolved.
+        images: what was made.
+        hubs: what was proposed.
+        failure: None when all went well.
+        findings: remarks on config, lock and source, errors first.
+        notes: further sentences, e.g. on the choice of the strategy.
+    """
+
+    run_id: str
+    run_url: str
+    state: RunState
+    wanted: str
+    sha: str | None
+    images: tuple[ImageReport, ...] = ()
+    hubs: tuple[HubReport, ...] = ()
+    failure: Failure | None = None
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+_HEADLINES = {
+    RunState.DELIVERED: "Delivered",
+    RunState.FAILED: "Not delivered",
+    RunState.DENIED: "Not started",
+    RunState.SKIPPED: "Skipped",
+    RunState.CANCELLED: "Cancelled",
+}
+
+
+def make_marker(run_id: str, kind: str) -> str:
+    """The hidden marker of a run's comment; `kind` is "progress" or "answer"."""
+    return f"<!-- hublish:{kind}:{run_id} -->"
+
+
+def render_progress(answer: Answer, *, plan_lines: tuple[str, ...], queue_lines: tuple[str, ...] = ()) -> str:
+    """Render the comment that stands while a run is at work.
+
+    Args:
+        answer: the run as far as it is known.
+        plan_lines: what is about to be built, one line per image, foreign parts already escaped.
+        queue_lines: where its builds wait, one line per image, plain text; empty when none does.
+    """
+    verb = "Delivering" if answer.state is RunState.DELIVERING else "Waiting to build" if queue_lines else "Building"
+    lines = [f"**{verb}** {_wanted(answer)}", "", *(f"- {line}" for line in plan_lines)]
+    lines += ["", *(escape_inline(line, limit=512) for line in queue_lines)] if queue_lines else []
+    lines += _remarks(answer)
+    return _finish(answer, kind="progress", lines=lines)
+
+
+def render_answer(answer: Answer) -> str:
+    """Render the one comment that ends a run."""
+    return _finish(answer, kind="answer", lines=_answer_lines(answer))
+
+
+def _answer_lines(answer: Answer) -> list[str]:
+    lines = [f"**{_HEADLINES[answer.state]}:** {_wanted(answer)}"]
+    for image in answer.images:
+        lines += ["", *_image_table(image, answer.hubs if len(answer.images) == 1 else ())]
+    if len(answer.images) != 1:
+        lines += ["", *(f"- {_hub_line(hub)}" for hub in answer.hubs)] if answer.hubs else []
+    if answer.failure is not None:
+        lines += ["", *_failure_lines(answer.failure)]
+    return lines + _remarks(answer)
+
+
+def _wanted(answer: Answer) -> str:
+    if answer.sha is None:
+        # Nothing that could be a ref was named, so that there is no more to say of the request than that it came.
+        return code_span(answer.wanted) or "the request"
+    return f"{code_span(answer.wanted) or 'the default branch'} at {answer.sha[:SHORT_SHA]}"
+
+
+def _image_table(image: ImageReport, hubs: tuple[HubReport, ...]) -> list[str]:
+    size = f"{render_bytes(image.size_bytes)} in {image.layers} layers"
+    if image.uploaded_bytes is not None:
+        size += f"; {render_bytes(image.uploaded_bytes)} uploaded"
+    rows = [
+        ("image", cell(image.reference, limit=512)),
+        ("digest", cell(image.digest)),
+        *([("also tagged", ", ".join(cell(tag) for tag in image.tags))] if image.tags else []),
+        *((f"{cell(tag)} not moved", escape_inline(reason)) for tag, reason in image.kept_tags),
+        ("size", size),
+        ("time", "an earlier build was used" if image.seconds is None else render_seconds(image.seconds)),
+        ("smoke test", NOT_SMOKE_TESTED),
+        *((f"hub {cell(hub.hub)}", _hub_text(hub)) for hub in hubs),
+    ]
+    return ["| | |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rows)]
+
+
+def _hub_text(hub: HubReport) -> str:
+    detail = escape_inline(hub.detail, limit=512)
+    return detail if hub.url is None else f"[pull request #{hub.number}]({hub.url}): {detail}"
+
+
+def _hub_line(hub: HubReport) -> str:
+    return f"hub {code_span(hub.hub)}: {_hub_text(hub)}"
+
+
+def _failure_lines(failure: Failure) -> list[str]:
+    lines = [f"{failure.code}: {escape_inline(failure.message, limit=2048)}"]
+    if failure.hint:
+        lines += ["", f"**What to do:** {escape_inline(failure.hint, limit=1024)}"]
+    if failure.last_lines:
+        block = code_block("\n".join(failure.last_lines))
+        lines += ["", "<details><summary>Last lines of the log</summary>", "", block, "", "</details>"]
+    return lines
+
+
+def _remarks(answer: Answer) -> list[str]:
+    lines: list[str] = []
+    if answer.findings:
+        lines += ["", *_finding_lines(answer.findings)]
+    if answer.notes:
+        lines += ["", *(escape_inline(note, limit=512) for note in answer.notes)]
+    return lines
+
+
+def _finding_lines(findings: tuple[Finding, ...]) -> list[str]:
+    lines: list[str] = []
+    room = FINDINGS_LIMIT_CHARACTERS
+    for finding in findings[:ANNOTATION_LIMIT]:
+        line = f"- {_finding_text(finding)}"
+        room -= len(line)
+        if room < 0:
+            break
+        lines.append(line)
+    left = len(findings) - len(lines)
+    return [*lines, f"- and {left} more; `hublish validate` shows all of them"] if left else lines
+
+
+def _finding_text(finding: Finding) -> str:
+    hint = f" ({escape_inline(finding.hint, limit=512)})" if finding.hint else ""
+    where = code_span(finding.place)
+    return f"{finding.severity.value}, {where}: {escape_inline(finding.message, limit=1024)}{hint}"
+
+
+def _finish(answer: Answer, *, kind: str, lines: list[str]) -> str:
+    link = f"[Steps and log]({answer.run_url})"
+    return "\n".join([_fit(lines), "", link, "", make_marker(answer.run_id, kind)])
+
+
+def _fit(lines: list[str]) -> str:
+    text = "\n".join(lines)
+    if len(text) <= SUMMARY_LIMIT_CHARACTERS:
+        return text
+    whole, _, _ = text[:SUMMARY_LIMIT_CHARACTERS].rpartition("\n")
+    return f"{whole}\n\n…"
+
+
+_CONCLUSIONS = {
+    RunState.DELIVERED: "success",
+    RunState.FAILED: "failure",
+    RunState.DENIED: "neutral",
+    RunState.SKIPPED: "skipped",
+    RunState.CANCELLED: "cancelled",
+}
+_LEVELS = {Severity.ERROR: "failure", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
+    """Make the check run of one image of a run.
+
+    Args:
+        answer: the run as far as it is known.
+        image: title of the image; part of the check's name.
+        sha: the commit the check stands on.
+    """
+    ended = answer.state.ended
+    own = tuple(report for report in answer.images if report.title == image)
+    wanted = clip(answer.wanted) or "the default branch"
+    title = f"{_HEADLINES[answer.state]}: {wanted}" if ended else f"{answer.state.value}: {wanted}"
+    if answer.failure is not None:
+        title = f"{_HEADLINES[answer.state]}: {answer.failure.code}"
+    summary = _fit(_answer_lines(answer)) if ended else f"[Steps and log]({answer.run_url})"
+    return CheckRun(
+        name=f"hublish / {image}",
+        external_id=f"{answer.run_id}/{image}",
+        sha=sha,
+        status="completed" if ended else ("queued" if answer.state is RunState.RECEIVED else "in_progress"),
+        conclusion=_CONCLUSIONS[answer.state] if ended else None,
+        title=f"{title} ({own[0].digest[:19]})" if own else title,
+        summary=summary,
+        details_url=answer.run_url,
+        annotations=tuple(
+            (finding.path, finding.line, _LEVELS[finding.severity], finding.message)
+            for finding in answer.findings[:ANNOTATION_LIMIT]
+            if finding.line is not None
+        ),
+    )

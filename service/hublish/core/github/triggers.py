@@ -1,0 +1,178 @@
+"""Whether a trigger becomes a build: the rules of who may, what is switched on, and what is never built.
+
+`decide` is a pure function of facts that the caller fetched before. Build goes on; Skip ends the run without a word,
+because nobody asked by hand; Deny ends it with one answer that says what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hublish.core.config.file import CONFIG_PATHS, Config
+from hublish.core.finding import Finding, Severity
+from hublish.core.github.events import Trigger, TriggerKind
+from hublish.core.repository import Permission, ResolvedRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """The build goes on; `reason` says who asked for what, for the run's record."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """The run ends silently; `reason` stands in its record."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deny:
+    """The run ends with one answer.
+
+    Attributes:
+        code: stable CamelCase name of the rule.
+        reason: why not, one sentence; foreign text in it is limited to what refs and logins may hold.
+        hint: what to do.
+        findings: the faults of the config file; empty for other rules.
+    """
+
+    code: str
+    reason: str
+    hint: str
+    findings: tuple[Finding, ...] = ()
+
+
+Decision = Build | Skip | Deny
+
+
+def decide(
+    trigger: Trigger,
+    *,
+    config: Config | None,
+    config_findings: tuple[Finding, ...],
+    permission: Permission | None,
+    ref: ResolvedRef | None,
+) -> Decision:
+    """Decide what becomes of a trigger.
+
+    Args:
+        trigger: what was asked.
+        config: the config file as it is on the default branch, whose `triggers` count; None when there is none or it
+            cannot be used.
+        config_findings: all findings of that file; with `config` None and no error among them, no file was found.
+        permission: what the actor may do in the repository; None when it was not asked, which only a release and a
+            push allow.
+        ref: what `trigger.ref` was resolved to; None exactly when the trigger has a problem.
+
+    Returns:
+        Build, Skip or Deny. A person without permission is told only that; nothing else is said about the repository.
+    """
+    refusal = _check_person(trigger, permission) or _check_request(trigger, ref)
+    if refusal is not None:
+        return refusal
+    if config is None:
+        return _explain_config(trigger, config_findings)
+    switched_off = _check_switches(trigger, config)
+    if switched_off is not None:
+        return switched_off
+    return Build(reason=f"{trigger.kind.value} by {trigger.actor}")
+
+
+def _check_person(trigger: Trigger, permission: Permission | None) -> Skip | Deny | None:
+    if trigger.kind.proves_permission:
+        return None
+    if trigger.actor_is_bot:
+        return Skip(reason=f"bots do not start builds by an {trigger.kind.value}")
+    if permission is not None and permission.may_build:
+        return None
+    held = "unknown" if permission is None else permission.value
+    return Deny(
+        code="PermissionMissing",
+        reason=f"Builds need write permission on {trigger.repository.full_name}; the permission of {trigger.actor} is {held}.",
+        hint="Ask somebody with write permission to start the build.",
+    )
+
+
+def _check_request(trigger: Trigger, ref: ResolvedRef | None) -> Deny | None:
+    if trigger.problem is not None or ref is None:
+        reason = trigger.problem or "The ref to build is not known."
+        return Deny(code="RequestUnclear", reason=reason, hint=trigger.hint)
+    if ref.fork:
+        return Deny(
+            code="ForkRefused",
+            reason=f"Pull request {ref.name} comes from a fork; its code is not built, because it is not this repository's.",
+            hint="Push the branch to this repository and comment again, or merge the pull request and publish a release.",
+        )
+    return None
+
+
+def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | Deny:
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    if errors:
+        return Deny(
+            code="ConfigInvalid",
+            reason=f"The config file of the default branch cannot be used: {errors} error{'s' if errors > 1 else ''}.",
+            hint="Correct the places below, push to the default branch and ask again; `hublish validate` checks the file.",
+            findings=findings,
+        )
+    if trigger.kind is TriggerKind.PUSH:
+        return Skip(reason="the default branch has no config file, so no branch is listed in `triggers.push`")
+    return Deny(
+        code="ConfigMissing",
+        reason=f"The default branch has neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]}, so there is nothing to build.",
+        hint=f"Add {CONFIG_PATHS[0]} with at least `version: 1` and `image: {{name: REGISTRY/PATH}}`, then ask again.",
+    )
+
+
+def _check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
+    """What the config file switches off: silence for a release or a push, an answer for a person who asked."""
+    switches = config.triggers
+    if trigger.kind is TriggerKind.PUSH:
+        listed = any(matches_branch(pattern, trigger.ref or "") for pattern in switches.push)
+        return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
+    if trigger.kind is TriggerKind.RELEASE:
+        return _check_release(trigger, config)
+    if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:
+        return None
+    key = f"triggers.{trigger.kind.value}"
+    return Deny(
+        code="TriggerOff",
+        reason=f"`{key}` is off in {config.path} on the default branch.",
+        hint=f"Set `{key}: true` there, or publish a release.",
+    )
+
+
+def _check_release(trigger: Trigger, config: Config) -> Skip | None:
+    if not config.triggers.release:
+        return Skip(reason=f"`triggers.release` is off in {config.path}")
+    if trigger.prerelease and not config.triggers.prerelease:
+        return Skip(reason=f"the release is a prerelease and `triggers.prerelease` is off in {config.path}")
+    return None
+
+
+def matches_branch(pattern: str, branch: str) -> bool:
+    """Tell whether a branch is meant by a pattern of `triggers.push`, in which `*` is any text without a slash."""
+    if pattern.count("/") != branch.count("/"):
+        return False
+    return all(_matches_part(*parts) for parts in zip(pattern.split("/"), branch.split("/"), strict=True))
+
+
+def _matches_part(pattern: str, text: str) -> bool:
+    """Match one part from left to right; a regular expression made from many `*` could take exponential time."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return pattern == text
+    *middle, last = rest
+    if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
+        return False
+    end = len(text) - len(last)
+    at = len(first)
+    for piece in middle:
+        found = text.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True

@@ -1,0 +1,1 @@
+"""Locks: one value, read from Pipfile.lock, requirements.txt and pylock.toml."""

@@ -1,0 +1,144 @@
+"""The static check of a plan's packages: found before the build, each with its line, asking as little as it can."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hublish.builders.base.python import read_base_facts
+from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.ownercache import OwnerCaches
+from hublish.builders.planning.packagecheck import WheelSupply, check_packages
+from hublish.core.finding import Finding, Severity
+from hublish.core.plan import Trust
+from hublish.errors import IndexFailed
+from tests.unit.builders.samples import BASE, Bench
+
+HINT = (
+    "Lock again with Python 3.11.2, which the base holds: a lock made with another one can leave packages out by their "
+    "markers."
+)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path)
+    bench.add_base()
+    bench.add_package("alpha")
+    bench.add_package("beta", requires=["alpha>=2", "soup>1; python_full_version < '3.11.5'"])
+    bench.packages = [replace(package, line=10 + number) for number, package in enumerate(bench.packages)]
+    return bench
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> LayerIndex:
+    return OwnerCaches(tmp_path / "workspace").open(owner="octo", trust=Trust.OWNER).layers
+
+
+def check(bench: Bench, layers: LayerIndex) -> tuple[Finding, ...]:
+    return check_packages(
+        bench.plan(),
+        source=bench.source,
+        facts=read_base_facts(bench.images, BASE, platform="linux/amd64"),
+        supply=WheelSupply(index=bench.index, folder=bench.folder / "wheels"),
+        layers=layers,
+        lock_path="Pipfile.lock",
+    )
+
+
+def make_unmet(*messages: str) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(
+            severity=Severity.ERROR,
+            code="UnmetRequirement",
+            message=message,
+            hint=HINT,
+            path="Pipfile.lock",
+            line=11,
+        )
+        for message in messages
+    )
+
+
+UNMET = make_unmet(
+    "beta 1.0 requires alpha>=2, but 1.0 is locked",
+    "beta 1.0 requires soup>1; python_full_version < '3.11.5', but soup is not among them for Python 3.11.2",
+)
+
+
+def test_unmet_requirements_are_found_with_their_line(bench, layers):
+    """All at once; the wheels are fetched where the index has no METADATA to give."""
+    assert check(bench, layers) == UNMET
+
+
+def test_metadata_of_the_index_is_enough(bench, layers):
+    """No wheel is fetched for a check."""
+    for name in bench.index.wheels:
+        bench.index.metadata[name] = b"Name: x\n" if name.startswith("alpha") else b"Requires-Dist: alpha>=2\n"
+    bench.index.fetch_file = lambda *_: pytest.fail("a wheel was fetched")
+
+    assert check(bench, layers) == UNMET[:1]
+
+
+def test_what_only_the_index_says_is_not_kept(bench, layers):
+    """The lock does not vouch for it: the wheel's own word decides the build."""
+    for name in bench.index.wheels:
+        bench.index.metadata[name] = b"Name: x\n"
+
+    assert check(bench, layers) == ()
+    bench.index.metadata.clear()
+    assert check(bench, layers) == UNMET
+
+
+def test_known_wheels_need_no_index(bench, layers):
+    """Choices and facts of an earlier check or build are enough."""
+    check(bench, layers)
+
+    def fail(*_: object) -> None:
+        raise IndexFailed("the index is down")
+
+    bench.index.list_files = bench.index.fetch_file = bench.index.fetch_metadata = fail
+
+    assert check(bench, layers) == UNMET
+
+
+def test_packages_without_a_wheel_are_found_with_their_line(bench, layers):
+    """As the build would say it, one finding for each."""
+    bench.index.wheels.clear()
+
+    findings = check(bench, layers)
+
+    assert [(finding.code, finding.line, finding.message) for finding in findings] == [
+        ("WheelMissing", 10, "alpha 1.0: the index does not know it"),
+        ("WheelMissing", 11, "beta 1.0: the index does not know it"),
+    ]
+
+
+def test_index_that_is_down_is_a_warning(bench, layers):
+    """The build asks it again, and fails with its words if it must."""
+
+    def fail(*_: object) -> None:
+        raise IndexFailed("the index is down", hint="wait")
+
+    bench.index.list_files = fail
+
+    assert check(bench, layers) == (
+        Finding(
+            severity=Severity.WARNING,
+            code="PackagesUnchecked",
+            message="the packages were not checked: the index is down",
+            hint="wait",
+            path="Pipfile.lock",
+        ),
+    )
+
+
+def test_wheel_that_is_gone_is_an_error(bench, layers):
+    """Listed and not there."""
+    bench.index.gone.add("alpha-1.0-py3-none-any.whl")
+
+    (finding,) = check(bench, layers)
+
+    assert (finding.code, finding.severity) == ("WheelMissing", Severity.ERROR)

@@ -1,0 +1,496 @@
+"""`.hublish.yaml`: values, every fault with its place, tags, the JSON Schema and the examples."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hublish.core.config.file import (
+    CONFIG_PATHS,
+    Config,
+    DockerfileConfig,
+    ImageConfig,
+    Limits,
+    ParsedConfig,
+    PythonConfig,
+    Resources,
+    S2IConfig,
+    Smoke,
+    Triggers,
+    check_config_names,
+    choose_config_path,
+    make_json_schema,
+    make_tags,
+    parse_config,
+)
+from hublish.core.finding import Finding, Severity
+from hublish.core.plan import Environment, Strategy
+from hublish.core.reference import Reference
+from hublish.core.trees.yamltree import parse_tree
+from hublish.errors import ValueInvalid
+
+ROOT = Path(__file__).parents[4]
+EXAMPLES = sorted((ROOT / "config-schema" / "examples").glob("*.hublish.yaml"))
+TS = ImageConfig(reference=Reference(registry="registry.example.org", repository="team/ts"), tags=("{release}",))
+
+
+def parse(text: str) -> ParsedConfig:
+    """Parse a text as `.hublish.yaml`."""
+    return parse_config(text.encode(), path=".hublish.yaml")
+
+
+def lines(text: str) -> list[str]:
+    """Each finding of a text as one line."""
+    return [
+        f"{found.line}:{found.column} {found.severity.value} {found.code} {found.key}: {found.message} | {found.hint}"
+        for found in parse(text).findings
+    ]
+
+
+def parse_fault(rest: str) -> list[str]:
+    """The findings of a config that is right but for the lines given."""
+    return lines("version: 1\nimage: {name: registry.example.org/team/ts}\n" + rest)
+
+
+def test_smallest_config_has_all_defaults() -> None:
+    """Version and image name are enough; everything else is a default of the design."""
+    expected = Config(
+        path=".hublish.yaml",
+        legacy=False,
+        images=(TS,),
+        strategy=None,
+        base=None,
+        python=PythonConfig(lock=None, dev=False, environment=Environment.VENV),
+        system_apt=(),
+        source_path="/srv/repo",
+        dockerfile=None,
+        s2i=None,
+        resources=Resources(cpu=None, memory_bytes=None, gpu=0),
+        smoke=Smoke(notebooks=None, timeout_seconds=300),
+        triggers=Triggers(release=True, prerelease=False, tag=False, push=(), issue=True, comment=True),
+        hubs=(),
+        limits=Limits(time_seconds=1800, size_bytes=4 * 2**30),
+    )
+
+    parsed = parse("version: 1\nimage: {name: registry.example.org/team/ts}\n")
+
+    assert parsed == ParsedConfig(config=expected, findings=())
+
+
+def test_every_key_reaches_its_value() -> None:
+    """A config that sets every key is read into values with units, normal paths and enums."""
+    text = """\
+version: 1
+image: {name: registry.example.org/team/ts, tags: ["{release}", latest, latest]}
+strategy: layered
+base: registry.example.org/base/python:3.11
+python: {lock: ./env/Pipfile.lock, dev: true, environment: base}
+system: {apt: [graphviz]}
+source: {path: /home/jovyan/repo/}
+resources: {cpu: 1, memory: 8Gi, gpu: 2}
+smoke: {notebooks: image-tests/, timeout: 10m}
+triggers: {release: false, prerelease: true, tag: true, push: [main], issue: false, comment: false}
+hubs: [demo, demo]
+limits: {time: 1h, size: 2G}
+"""
+    expected = Config(
+        path=".hublish.yaml",
+        legacy=False,
+        images=(ImageConfig(reference=TS.reference, tags=("{release}", "latest")),),
+        strategy=Strategy.LAYERED,
+        base=Reference(registry="registry.example.org", repository="base/python", tag="3.11"),
+        python=PythonConfig(lock="env/Pipfile.lock", dev=True, environment=Environment.BASE),
+        system_apt=("graphviz",),
+        source_path="/home/jovyan/repo",
+        resources=Resources(cpu=1.0, memory_bytes=8 * 2**30, gpu=2),
+        smoke=Smoke(notebooks="image-tests", timeout_seconds=600),
+        triggers=Triggers(release=False, prerelease=True, tag=True, push=("main",), issue=False, comment=False),
+        hubs=("demo",),
+        limits=Limits(time_seconds=3600, size_bytes=2 * 10**9),
+    )
+
+    assert parse(text) == ParsedConfig(config=expected, findings=())
+
+
+@pytest.mark.parametrize(
+    "lock", ["Pipfile.lock", "a/pylock.toml", "pylock.gpu.toml", "requirements.txt", "requirements/base.txt"]
+)
+def test_every_lock_that_is_read_can_be_named(lock: str) -> None:
+    """Pipfile.lock, PEP 751's names and any text file of requirements."""
+    parsed = parse(f"version: 1\nimage: {{name: registry.example.org/team/ts}}\npython: {{lock: {lock}}}\n")
+
+    assert parsed.config is not None
+    assert parsed.config.python == PythonConfig(lock=lock)
+
+
+def test_dockerfile_and_source_blocks_reach_their_values() -> None:
+    """Context, target, sorted arguments and the script URL are kept; a block without a path leaves the choice open."""
+    image = "version: 1\nimage: {name: registry.example.org/team/ts}\n"
+    dockerfile = parse(image + 'dockerfile: {path: d/Dockerfile, context: d/, target: x, args: {B: "2", A: "1"}}\n')
+    context = parse(image + "dockerfile: {context: d}\n")
+    source = parse(
+        image + "strategy: source\nbase: r.example/b:1\n"
+        "s2i: {scripts_url: 'image:///s2i/bin', context: app/, environment: {B: b c, A: ''}, user: '1001'}\n"
+    )
+
+    assert dockerfile.config is not None
+    assert dockerfile.config.dockerfile == DockerfileConfig(
+        path="d/Dockerfile", context="d", target="x", args=(("A", "1"), ("B", "2"))
+    )
+    assert context.config is not None
+    assert context.config.dockerfile == DockerfileConfig(path=None, context="d", target=None, args=())
+    assert source.config is not None
+    assert source.config.s2i == S2IConfig(
+        scripts_url="image:///s2i/bin", context="app", environment=(("A", ""), ("B", "b c")), user="1001"
+    )
+
+
+def test_all_faults_are_reported_at_once_in_the_order_of_the_file() -> None:
+    """Misspelt and unknown keys, wrong types, bad values and YAML that is refused: one run names them all."""
+    text = """\
+verison: 2
+image: {name: registry.example.org/team/ts, tags: [3.10, "{rel}", yes]}
+strategy: layred
+timeout: 5m
+colour: red
+python: {lock: ../Pipfile.lock, dev: 1}
+resources: {cpu: 0, gpu: 1.5}
+hubs: demo
+smoke:
+limits: {time: 30, size: &a 4Gi}
+"""
+    expected = [
+        "1:1 error KeyMissing version: the key `version` is missing | add `version: 1`",
+        "1:1 error UnknownKey verison: unknown key `verison` | did you mean `version`?",
+        '2:52 error WrongType image.tags[0]: expected text, got the number 3.10 | put it in quotes: "3.10"',
+        '2:58 error ValueInvalid image.tags[1]: {release} is the only placeholder of a tag, got "{rel}" | ',
+        '2:67 error WrongType image.tags[2]: expected text, got the truth value yes | put it in quotes: "yes"',
+        (
+            "3:11 error ValueInvalid strategy: expected 'layered', 'source' or 'dockerfile', got \"layred\" | "
+            "did you mean `layered`?"
+        ),
+        "4:1 error UnknownKey timeout: unknown key `timeout` | `timeout` belongs under `smoke`",
+        (
+            "5:1 error UnknownKey colour: unknown key `colour` | known keys here: version, image, images, strategy, base, "
+            "python, system, source, dockerfile, s2i, resources, smoke, triggers, hubs, limits"
+        ),
+        (
+            '6:16 error ValueInvalid python.lock: the path "../Pipfile.lock" leaves the repository | '
+            "write it from the top folder, without .."
+        ),
+        "6:38 error WrongType python.dev: expected true or false, got the number 1 | ",
+        "7:18 error OutOfRange resources.cpu: expected a number above 0, got the number 0 | ",
+        "7:26 error WrongType resources.gpu: expected a whole number, got the number 1.5 | ",
+        '8:7 error WrongType hubs: expected a list, got "demo" | ',
+        "9:1 error ValueMissing smoke: `smoke` has no value | write a value or remove the line",
+        '10:16 error WrongType limits.time: expected text, got the number 30 | put it in quotes: "30"',
+        "10:26 error AnchorFound limits.size: the anchor `&a` is not read | remove it and write each value out",
+    ]
+
+    assert lines(text) == expected
+    assert parse(text).config is None
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("base: [1]\n", "3:7 error WrongType base: expected text, got a list of 1 | "),
+        ("base: {a: 1}\n", "3:7 error WrongType base: expected text, got a mapping | "),
+        ("python: text\n", '3:9 error WrongType python: expected a mapping of keys to values, got "text" | '),
+        (
+            "dockerfile: {args: [1]}\n",
+            "3:20 error WrongType dockerfile.args: expected a mapping of keys to values, got a list of 1 | ",
+        ),
+        (
+            "dockerfile: {args: {A: 3.11}}\n",
+            '3:24 error WrongType dockerfile.args.A: expected text, got the number 3.11 | put it in quotes: "3.11"',
+        ),
+        (
+            "dockerfile: {args: {a-b: x}}\n",
+            (
+                "3:26 error ValueInvalid dockerfile.args.a-b: expected the name of a build "
+                'argument (letters, digits and _), got "a-b" | '
+            ),
+        ),
+        (
+            "resources: {cpu: .inf}\n",
+            "3:18 error WrongType resources.cpu: expected a finite number, got the number .inf | ",
+        ),
+        (
+            "resources: {gpu: 65}\n",
+            "3:18 error OutOfRange resources.gpu: expected a number of at most 64, got the number 65 | ",
+        ),
+        (
+            "resources: {gpu: -1}\n",
+            "3:18 error OutOfRange resources.gpu: expected a number of at least 0, got the number -1 | ",
+        ),
+        (
+            "image: {name: a.example/b}\n",
+            (
+                "3:1 error DuplicateKey image: the key `image` stands here again; "
+                "its first place is line 2 | keep one of the two"
+            ),
+        ),
+        (
+            "source: {path: /etc}\n",
+            (
+                "3:16 error ValueInvalid source.path: expected an absolute path below /srv, /opt or "
+                '/home without . and .., got "/etc" | '
+            ),
+        ),
+        (
+            "images: []\n",
+            (
+                "3:1 error ImageTwice images: `image` and `images` are both given; one of them says where the "
+                "build is pushed | move the image into the list `images`, or remove one key"
+            ),
+        ),
+        (
+            "strategy: source\n",
+            (
+                '3:11 error KeyMissing strategy: the strategy "source" needs `base`: the builder image '
+                "that holds the s2i scripts | add `base: registry.example.org/builders/notebook:1.0`"
+            ),
+        ),
+        (
+            "strategy: dockerfile\nbase: a.example/b:1\n",
+            '4:1 warning KeyUnused base: `base` has no effect: the strategy "dockerfile" does not read it | ',
+        ),
+        (
+            "s2i: {scripts_url: 'image:///x'}\n",
+            '3:1 warning KeyUnused s2i: `s2i` has no effect: only the strategy "source" reads it | ',
+        ),
+    ],
+)
+def test_each_kind_of_fault_has_its_words(rest: str, expected: str) -> None:
+    """Wrong shapes, bounds, names and pairs of keys are told apart, each at its own place."""
+
+    assert expected in parse_fault(rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "version: 2\nimage: {name: a.example/b}\n",
+            ["1:10 error ValueInvalid version: expected 1, the only version there is, got 2 | "],
+        ),
+        (
+            'version: "1"\nimage: {name: a.example/b}\n',
+            ['1:10 error WrongType version: expected a whole number, got "1" | '],
+        ),
+        (
+            "version: true\nimage: {name: a.example/b}\n",
+            ["1:10 error WrongType version: expected a whole number, got the truth value true | "],
+        ),
+        (
+            "version: 1\n",
+            [
+                (
+                    "1:1 error ImageMissing None: neither `image` nor `images` says where the build is pushed | "
+                    "add `image: {name: registry.example.org/team/name}`"
+                )
+            ],
+        ),
+        (
+            "version: 1\nimage: {tags: []}\n",
+            [
+                (
+                    "2:1 error KeyMissing image.name: the key `image.name` is missing | "
+                    "add `name: registry.example.org/team/ts`"
+                ),
+                "2:15 error OutOfRange image.tags: expected at least this many items: 1, got a list of 0 | ",
+            ],
+        ),
+        (
+            "version: 1\nimages:\n  - name: a.example/x/ts\n  - name: b.example/y/ts\n",
+            [
+                (
+                    "4:11 error DuplicateImage images[1].name: two images are called `ts`; a hub lists an image by this name | "
+                    "rename this one or images[0]"
+                )
+            ],
+        ),
+        (
+            "version: 1\nimages:\n  - {name: a.example/x/ts, tag: latest}\n",
+            ["3:28 error UnknownKey images[0].tag: unknown key `tag` | did you mean `tags`?"],
+        ),
+        ("", ["1:1 error FileEmpty None: the file holds no keys | see the examples in config-schema"]),
+        ("- a\n", ["1:1 error WrongType None: expected a mapping of keys to values, got a list of 1 | "]),
+        ("text\n", ['1:1 error WrongType None: expected a mapping of keys to values, got "text" | ']),
+        (
+            "a: b: c\n",
+            [
+                (
+                    "1:5 error YAMLInvalid None: the file is not valid YAML: mapping values are not allowed here | "
+                    "check the indentation, quotes and brackets at this line and the one before"
+                )
+            ],
+        ),
+    ],
+)
+def test_faults_of_the_whole_file_are_named(text: str, expected: list[str]) -> None:
+    """A wrong version, no image, colliding images, an empty file and a file of another shape each have one answer."""
+
+    assert lines(text) == expected
+
+
+def test_key_without_value_of_the_root_list_is_found() -> None:
+    """An empty item in a list is a fault at its place, and no second one comes from the type check."""
+
+    assert parse_fault("hubs: [demo, ]\nsystem: {apt: [~]}\n") == [
+        "4:10 error ValueMissing system.apt[0]: `system.apt[0]` has no value | write a value or remove the line"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ({".hublish.yaml", ".aicoe-ci.yaml", "a"}, ".hublish.yaml"),
+        ({".aicoe-ci.yaml"}, ".aicoe-ci.yaml"),
+        ({"a/.hublish.yaml"}, None),
+    ],
+)
+def test_own_format_is_preferred_to_the_old_one(paths: set[str], expected: str | None) -> None:
+    """The first of CONFIG_PATHS in the top folder is the config."""
+
+    assert choose_config_path(frozenset(paths)) == expected
+    assert CONFIG_PATHS == (".hublish.yaml", ".aicoe-ci.yaml")
+
+
+def test_file_with_nearly_the_right_name_is_reported() -> None:
+    """`.hublish.yml` is not read, and the finding gives the right name; beside the right file it does not matter."""
+    expected = Finding(
+        severity=Severity.WARNING,
+        code="WrongFileName",
+        message="`.hublish.yml` is not read; the config file is called `.hublish.yaml`",
+        hint="run `git mv .hublish.yml .hublish.yaml`",
+        path=".hublish.yml",
+    )
+
+    assert check_config_names(frozenset({".hublish.yml", "x"})) == (expected,)
+    assert check_config_names(frozenset({".hublish.yml", ".hublish.yaml"})) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (".hublish.yaml", True),
+        (".hublish.yml", True),
+        (".aicoe-ci.yaml", True),
+        ("env/Pipfile.lock", True),
+        ("Pipfile", True),
+        ("docs/pipfile.md", False),
+        ("hublish.yaml.bak", False),
+    ],
+)
+def test_pre_commit_hook_runs_for_config_and_lock(path: str, expected: bool) -> None:
+    """The hook's pattern takes every file that `hublish validate` judges, near misses of the name included."""
+    hook = parse_tree((ROOT / ".pre-commit-hooks.yaml").read_bytes(), path=".pre-commit-hooks.yaml").tree
+
+    assert hook is not None
+    assert (re.search(hook.value[0]["files"], path) is not None) is expected
+
+
+def test_release_fills_the_placeholder() -> None:
+    """Each tag pattern gives one tag, in the order of the config."""
+    image = ImageConfig(reference=TS.reference, tags=("{release}", "{release}-gpu", "latest"))
+
+    assert make_tags(image, release="v1.2") == ("v1.2", "v1.2-gpu", "latest")
+
+
+@pytest.mark.parametrize("release", ["release/1", "v1+cu118", "-1", "v" * 129, ""])
+def test_release_that_makes_no_tag_is_refused(release: str) -> None:
+    """A git tag that no registry takes is refused in words, never changed in silence."""
+    with pytest.raises(ValueInvalid) as caught:
+        make_tags(TS, release=release)
+
+    assert caught.value.message.endswith("which is no image tag")
+    assert "{release}" in caught.value.hint
+
+
+def test_generated_files_are_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The JSON Schema and the table of keys equal what the model makes of them."""
+    monkeypatch.setattr(sys, "argv", ["generate.py", "--check"])
+
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(ROOT / "config-schema" / "generate.py"), run_name="__main__")
+
+    assert caught.value.code == 0
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_example_is_valid_for_model_and_schema(path: Path) -> None:
+    """Each annotated example is read without any finding and agrees with the JSON Schema."""
+    body = path.read_bytes()
+    tree = parse_tree(body, path=path.name).tree
+    jsonschema.Draft202012Validator.check_schema(make_json_schema())
+
+    assert tree is not None
+    jsonschema.validate(tree.value, make_json_schema(), cls=jsonschema.Draft202012Validator)
+    assert parse_config(body, path=path.name).findings == ()
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "colour: red", "base: 3", "base: x", "strategy: x", "python: {lock: ../Pipfile.lock}", "python: {lock: /Pipfile.lock}",
+        "python: {lock: poetry.lock}", "source: {path: /etc/x}", "limits: {time: 30}", "limits: {size: 8 GB}",
+        "images: [{name: a.example/b}]", "hubs: [Demo]", "smoke:", "resources: {cpu: 0}", "triggers: {push: main}",
+        "dockerfile: {target: -x}", "dockerfile: {path: d/}", "s2i: {scripts_url: 'https://x'}", "system: {apt: [-x]}",
+    ],
+)  # fmt: skip
+def test_schema_refuses_what_the_model_refuses(rest: str) -> None:
+    """An editor that knows the schema marks the same faults."""
+    text = f"version: 1\nimage: {{name: registry.example.org/team/ts}}\n{rest}\n"
+    tree = parse_tree(text.encode(), path="f.yaml").tree
+    validator = jsonschema.Draft202012Validator(make_json_schema())
+
+    assert tree is not None
+    assert not validator.is_valid(tree.value)
+    assert parse(text).config is None
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_config_or_an_error(body: bytes) -> None:
+    """No input raises; there is a config if and only if no finding is an error."""
+    for path in CONFIG_PATHS:
+        parsed = parse_config(body, path=path, repository_name="ts")
+
+        assert (parsed.config is None) == any(found.severity is Severity.ERROR for found in parsed.findings)
+
+
+VALUES = st.recursive(
+    st.sampled_from(["~", "1", "3.10", "yes", "'x'", "latest", "a.example/b:1", "../x", "30m", "4Gi", "layered"]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(
+            st.sampled_from(
+                ["name", "tags", "lock", "apt", "path", "args", "time", "cpu", "x y", "build", "registry-org"]
+            ),
+            inner,
+            max_size=3,
+        ).map(lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}")
+    ),
+    max_leaves=6,
+)
+KEYS = st.sampled_from([
+    "version", "image", "images", "strategy", "base", "python", "system", "source", "dockerfile", "s2i", "resources",
+    "smoke", "triggers", "hubs", "limits", "build", "overlays", "overlays_dir", "check", "deploy", "verison",
+])  # fmt: skip
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=6))
+def test_any_shape_of_known_keys_gives_a_config_or_an_error(items: dict[str, str]) -> None:
+    """Known keys with values of every shape never raise, in either format, and every finding has a line."""
+    body = "".join(f"{key}: {value}\n" for key, value in items.items()).encode()
+    for path in CONFIG_PATHS:
+        parsed = parse_config(body, path=path, repository_name="ts")
+
+        assert (parsed.config is None) == any(found.severity is Severity.ERROR for found in parsed.findings)
+        assert all(found.line is not None and found.column is not None for found in parsed.findings)

@@ -1,0 +1,250 @@
+"""Whether a trigger becomes a build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from hublish.core.config.file import Config, ParsedConfig, parse_config
+from hublish.core.finding import Finding, Severity
+from hublish.core.github.events import Trigger, TriggerKind
+from hublish.core.github.ports import Thread
+from hublish.core.github.triggers import Build, Decision, Deny, Skip, decide, matches_branch
+from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+TAG = ResolvedRef(name="v1", kind=RefKind.TAG, sha=SHA)
+FORK = ResolvedRef(name="3", kind=RefKind.PULL_REQUEST, sha=SHA, fork=True)
+REPOSITORY = Repository(id=7, owner="org", name="ts", installation_id=99, default_branch="main")
+RELEASE = Trigger(
+    kind=TriggerKind.RELEASE,
+    repository=REPOSITORY,
+    actor="alice",
+    actor_is_bot=False,
+    semantic_key="release:1",
+    ref="v1",
+    ref_kind=RefKind.TAG,
+    thread=Thread(kind="release", number=5),
+    url="https://github.com/org/ts/releases/tag/v1",
+)
+ISSUE = replace(RELEASE, kind=TriggerKind.ISSUE, thread=Thread(kind="issue", number=3))
+COMMENT = replace(RELEASE, kind=TriggerKind.COMMENT, thread=Thread(kind="issue", number=3, comment_id=13))
+
+
+def make_config(triggers: str = "{}") -> Config:
+    text = f"version: 1\nimage: {{name: registry.example.org/team/ts}}\ntriggers: {triggers}\n"
+    parsed: ParsedConfig = parse_config(text.encode(), path=".hublish.yaml")
+    if parsed.config is None:
+        raise AssertionError(parsed.findings)
+    return parsed.config
+
+
+CONFIG = make_config()
+
+
+def decide_with(
+    trigger: Trigger,
+    *,
+    config: Config | None = CONFIG,
+    findings: tuple[Finding, ...] = (),
+    permission: Permission | None = Permission.WRITE,
+    ref: ResolvedRef | None = TAG,
+) -> Decision:
+    return decide(trigger, config=config, config_findings=findings, permission=permission, ref=ref)
+
+
+@pytest.mark.parametrize(("trigger", "by"), [(RELEASE, "release"), (ISSUE, "issue"), (COMMENT, "comment")])
+@pytest.mark.parametrize("permission", [Permission.WRITE, Permission.ADMIN])
+def test_a_person_who_may_write_gets_a_build(trigger: Trigger, by: str, permission: Permission) -> None:
+    """Write and higher start builds, by each kind of trigger."""
+    assert decide_with(trigger, permission=permission) == Build(reason=f"{by} by alice")
+
+
+def test_a_release_needs_no_permission_check() -> None:
+    """GitHub asked for write permission before it published; bots publish too."""
+    trigger = replace(RELEASE, actor="release-tool[bot]", actor_is_bot=True)
+
+    assert decide_with(trigger, permission=None) == Build(reason="release by release-tool[bot]")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "permission"), list(product((ISSUE, COMMENT), (None, Permission.NONE, Permission.READ)))
+)
+def test_a_person_without_write_permission_is_denied(trigger: Trigger, permission: Permission | None) -> None:
+    """Read, none and unknown are not enough, and nothing else is told."""
+    held = "unknown" if permission is None else permission.value
+    expected = Deny(
+        code="PermissionMissing",
+        reason=f"Builds need write permission on org/ts; the permission of alice is {held}.",
+        hint="Ask somebody with write permission to start the build.",
+    )
+
+    assert decide_with(replace(trigger, problem="x"), permission=permission, ref=FORK, config=None) == expected
+
+
+@pytest.mark.parametrize("trigger", [ISSUE, COMMENT])
+def test_a_bot_starts_no_build_but_by_a_release(trigger: Trigger) -> None:
+    """Even with permission: bots that answer each other would never end."""
+    expected = Skip(reason=f"bots do not start builds by an {trigger.kind.value}")
+
+    assert decide_with(replace(trigger, actor_is_bot=True), permission=Permission.ADMIN) == expected
+
+
+def test_an_unclear_request_is_answered_with_its_problem() -> None:
+    """The problem found in the issue or comment is the answer."""
+    trigger = replace(ISSUE, ref=None, problem="The issue has no tag.", hint="Write one.")
+
+    assert decide_with(trigger, ref=None) == Deny(
+        code="RequestUnclear", reason="The issue has no tag.", hint="Write one."
+    )
+
+
+def test_a_request_without_a_resolved_ref_is_never_built() -> None:
+    """A caller that could not resolve the ref gets no build by accident."""
+    expected = Deny(code="RequestUnclear", reason="The ref to build is not known.", hint="")
+
+    assert decide_with(COMMENT, ref=None) == expected
+
+
+@pytest.mark.parametrize("permission", [Permission.WRITE, Permission.ADMIN])
+def test_a_forks_pull_request_is_denied_whoever_asks(permission: Permission) -> None:
+    """Code of a fork is not built, whatever the person's permission."""
+    expected = Deny(
+        code="ForkRefused",
+        reason="Pull request 3 comes from a fork; its code is not built, because it is not this repository's.",
+        hint="Push the branch to this repository and comment again, or merge the pull request and publish a release.",
+    )
+
+    assert decide_with(COMMENT, permission=permission, ref=FORK) == expected
+
+
+@pytest.mark.parametrize("trigger", [RELEASE, ISSUE, COMMENT])
+def test_a_repository_without_a_config_is_told_what_to_add(trigger: Trigger) -> None:
+    """No file, one answer with the shortest file that works; notes alone change nothing."""
+    note = Finding(severity=Severity.NOTE, code="Note", message="x", path=".hublish.yml")
+    expected = Deny(
+        code="ConfigMissing",
+        reason="The default branch has neither .hublish.yaml nor .aicoe-ci.yaml, so there is nothing to build.",
+        hint="Add .hublish.yaml with at least `version: 1` and `image: {name: REGISTRY/PATH}`, then ask again.",
+    )
+
+    assert decide_with(trigger, config=None) == expected
+    assert decide_with(trigger, config=None, findings=(note,)) == expected
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 error"), (2, "2 errors")])
+def test_a_faulty_config_is_answered_with_all_its_findings(count: int, words: str) -> None:
+    """The person sees every fault at once."""
+    error = Finding(severity=Severity.ERROR, code="UnknownKey", message="x", path=".hublish.yaml", line=2)
+    warning = replace(error, severity=Severity.WARNING)
+    findings = (*(error for _ in range(count)), warning)
+    expected = Deny(
+        code="ConfigInvalid",
+        reason=f"The config file of the default branch cannot be used: {words}.",
+        hint="Correct the places below, push to the default branch and ask again; `hublish validate` checks the file.",
+        findings=findings,
+    )
+
+    assert decide_with(COMMENT, config=None, findings=findings) == expected
+
+
+def test_a_release_is_skipped_when_releases_are_off() -> None:
+    """Nobody asked by hand, so nobody is told."""
+    expected = Skip(reason="`triggers.release` is off in .hublish.yaml")
+
+    assert decide_with(RELEASE, config=make_config("{release: false}")) == expected
+
+
+def test_a_prerelease_is_built_only_when_switched_on() -> None:
+    """Prereleases are off by default."""
+    trigger = replace(RELEASE, prerelease=True)
+    skipped = Skip(reason="the release is a prerelease and `triggers.prerelease` is off in .hublish.yaml")
+
+    assert decide_with(trigger) == skipped
+    assert decide_with(trigger, config=make_config("{prerelease: true}")) == Build(reason="release by alice")
+
+
+@pytest.mark.parametrize(("trigger", "key"), [(ISSUE, "issue"), (COMMENT, "comment")])
+def test_a_person_is_told_when_the_trigger_is_off(trigger: Trigger, key: str) -> None:
+    """A person who asked gets an answer instead of silence."""
+    expected = Deny(
+        code="TriggerOff",
+        reason=f"`triggers.{key}` is off in .hublish.yaml on the default branch.",
+        hint=f"Set `triggers.{key}: true` there, or publish a release.",
+    )
+
+    assert decide_with(trigger, config=make_config(f"{{{key}: false}}")) == expected
+
+
+PUSH = replace(
+    RELEASE,
+    kind=TriggerKind.PUSH,
+    actor="merge-queue[bot]",
+    actor_is_bot=True,
+    ref="main",
+    ref_kind=RefKind.BRANCH,
+    sha=SHA,
+    thread=Thread(kind="commit", number=0, sha=SHA),
+)
+MAIN = ResolvedRef(name="main", kind=RefKind.BRANCH, sha=SHA)
+
+
+@pytest.mark.parametrize("patterns", ["[main]", "[staging, m*]", "['*']"])
+def test_a_push_to_a_listed_branch_is_built(patterns: str) -> None:
+    """Whoever may push may build, bots included; nothing is asked of GitHub."""
+    config = make_config(f"{{push: {patterns}}}")
+
+    assert decide_with(PUSH, config=config, permission=None, ref=MAIN) == Build(reason="push by merge-queue[bot]")
+
+
+def test_a_push_to_another_branch_is_silent() -> None:
+    """Nobody asked for anything."""
+    expected = Skip(reason="`triggers.push` in .hublish.yaml does not list the branch")
+
+    assert decide_with(PUSH, permission=None, ref=MAIN) == expected
+    assert decide_with(PUSH, config=make_config("{push: [prod, ma]}"), permission=None, ref=MAIN) == expected
+
+
+def test_a_push_without_a_config_is_silent() -> None:
+    """The App may be installed on repositories that never want an image."""
+    expected = Skip(reason="the default branch has no config file, so no branch is listed in `triggers.push`")
+
+    assert decide_with(PUSH, config=None, permission=None, ref=MAIN) == expected
+
+
+def test_a_push_with_a_faulty_config_is_denied_with_the_findings() -> None:
+    """The push may be the one that broke it; the check run shows where."""
+    error = Finding(severity=Severity.ERROR, code="UnknownKey", message="x", path=".hublish.yaml", line=2)
+    decision = decide_with(PUSH, config=None, findings=(error,), permission=None, ref=MAIN)
+
+    assert isinstance(decision, Deny)
+    assert (decision.code, decision.findings) == ("ConfigInvalid", (error,))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "branch", "expected"),
+    [
+        ("main", "main", True),
+        ("main", "main2", False),
+        ("main", "mai", False),
+        ("*", "main", True),
+        ("*", "feature/x", False),
+        ("release/*", "release/1.0", True),
+        ("release/*", "release/1/2", False),
+        ("release-*-x", "release--x", True),
+        ("release-*-x", "release-x", False),
+        ("a*b*c", "aXbYc", True),
+        ("a*b*c", "abc", True),
+        ("a*b*c", "acb", False),
+        ("a*b*b", "ab", False),
+        ("*a*a*", "a", False),
+        ("a*b*c", "axc", False),
+        ("*" * 100 + "b", "a" * 200, False),
+        ("ab*ba", "aba", False),
+    ],
+)
+def test_pattern_of_branches_matches_within_one_part(pattern: str, branch: str, expected: bool) -> None:
+    """`*` is any text without a slash, also none; everything else is literal."""
+    assert expected == matches_branch(pattern, branch)
