@@ -42,8 +42,9 @@ def parse_links(body: bytes) -> PageLinks:
         return parse_any_links(text)
     head, mark, rest = text.partition("<a")
     links = _LINK.findall(mark + rest)
-    # Newer parsers read a title as text, so that a link in one is none.
-    if len(links) != text.count("<a") or "<title" in rest or head.count("<title") != head.count("</title"):
+    # Newer parsers read a title as text, so that a link in one is none; a version may stand anywhere.
+    titled = "<title" in rest or head.count("<title") != head.count("</title")
+    if len(links) != text.count("<a") or titled or "<meta" in rest:
         return parse_any_links(text)
     # The parser finds the version in what stands before the first link; a plain page has no <base>.
     page = parse_any_links(head)
