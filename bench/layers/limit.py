@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
 import platform
 import shutil
 import struct
@@ -41,11 +42,10 @@ def measure_limit(scratch: Path, index: IndexAccess) -> Measurement:
     """Measure it for the wheels of the large notebook; `cpu_s` is without the download."""
     scratch.mkdir(parents=True)
     try:
-        client = HTTPPackageIndex(rules={}, allow_unlisted=True, cache=scratch / "index", ca_file=index.ca_file)
-        source = IndexSource(name="index", url=index.url, verify_ssl=True)
+        client, source = index.open_client(scratch / "index")
         packages = Notebook().packages()
         files = run_parallel(lambda name: find_wheel(client, source, name, packages[name]["hashes"]), list(packages))
-        pool = urllib3.PoolManager(maxsize=CONNECTIONS, ca_certs=str(index.ca_file), cert_reqs="CERT_REQUIRED")
+        pool = _open_pool(index.ca_file)
         began_at = time.monotonic()
         wheels = run_parallel(lambda file: fetch(pool, file, scratch), files)
         fetched_at = time.monotonic()
@@ -73,6 +73,13 @@ def find_wheel(client: HTTPPackageIndex, source: IndexSource, name: str, hashes:
         if f"sha256:{file.sha256}" in hashes and not read_tags(file.filename).isdisjoint(ranks)
     ]
     return min(fitting)[2]
+
+
+def _open_pool(ca_file: Path) -> urllib3.PoolManager:
+    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    if proxy:
+        return urllib3.ProxyManager(proxy, maxsize=CONNECTIONS, ca_certs=str(ca_file))
+    return urllib3.PoolManager(maxsize=CONNECTIONS, ca_certs=str(ca_file))
 
 
 def fetch(pool: urllib3.PoolManager, file: IndexFile, folder: Path) -> Path:

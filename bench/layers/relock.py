@@ -22,9 +22,10 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from bench.layers.notebook import BUMPED, LOCKS, NOTEBOOK, PLACEHOLDER, PREVIOUS
+from bench.layers.stage import find_index
 from bench.layers.targets import MACHINES, list_tags, read_tags
 from bench.layers.tools import ensure_pipenv
-from hublish.adapters.index import HTTPPackageIndex, read_pip_configuration
+from hublish.adapters.index import HTTPPackageIndex
 from hublish.core.locks.lockfile import IndexSource
 
 LOCK_SECONDS = 1800
@@ -32,15 +33,12 @@ LOCK_SECONDS = 1800
 
 def main() -> None:
     """Lock the named Pipfiles, all by default."""
-    pip = read_pip_configuration(os.environ)
-    if pip is None:
-        sys.exit("pip does not say which package index it uses")
+    access = find_index()
     names = sys.argv[1:] or sorted(folder.name for folder in LOCKS.iterdir() if folder.is_dir())
     with tempfile.TemporaryDirectory(prefix="hublish-bench-") as scratch:
-        index = HTTPPackageIndex(rules={}, allow_unlisted=True, cache=Path(scratch) / "index", ca_file=pip.ca_file)
-        source = IndexSource(name="index", url=pip.index_url, verify_ssl=True)
+        index, source = access.open_client(Path(scratch) / "index")
         for name in names:
-            lock = trim(index, source, make_lock(LOCKS / name, Path(scratch) / name, pip.index_url))
+            lock = trim(index, source, make_lock(LOCKS / name, Path(scratch) / name, access.url))
             _write(LOCKS / name / "Pipfile.lock", lock)
             print(f"{name}: {len(lock['default'])} packages")
             if name == NOTEBOOK:

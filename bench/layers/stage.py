@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,7 +22,9 @@ from bench.layers.buildah import Buildah
 from bench.layers.meter import run_quietly
 from bench.layers.relay import Relay, Traffic
 from bench.layers.tools import CACHE, UV, ToolMissing, ensure_pip_wheel, ensure_uv
-from hublish.adapters.index import read_pip_configuration
+from hublish.adapters.index import HTTPPackageIndex, read_pip_configuration
+from hublish.core.locks.lockfile import IndexSource
+from hublish.network import read_network
 
 BASE = "bench/base:3.11"
 UV_IMAGE = f"bench/uv:{UV}"
@@ -35,6 +37,12 @@ class IndexAccess:
 
     url: str
     ca_file: Path
+
+    def open_client(self, cache: Path) -> tuple[HTTPPackageIndex, IndexSource]:
+        """Open a client that keeps what it fetches in `cache`; returns it and the index as its calls name it."""
+        network = replace(read_network(os.environ), ca_file=self.ca_file)
+        client = HTTPPackageIndex(rules={}, allow_unlisted=True, cache=cache, network=network)
+        return client, IndexSource(name="index", url=self.url, verify_ssl=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ BUILDKIT = "v0.26.2"
 BUILDKIT_MODULE = "github.com/moby/buildkit"
 # What BuildKit's go.mod asks for at least; an older Go fetches this one from the module proxy.
 GO = (1, 24)
-GO_TOOLCHAIN = "v0.0.1-go1.25.4.linux-amd64"
+GO_TOOLCHAIN = "v0.0.1-go1.25.4.linux"
+GO_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 INSTALL_SECONDS = 1800
 
 
@@ -80,16 +82,17 @@ def ensure_buildkit() -> Path:
 
 
 def _find_go() -> str:
-    """A Go that is new enough; Debian's old one is good enough to fetch a newer one as a module."""
-    found = shutil.which("go")
-    if found is None:
-        raise ToolMissing("BuildKit is built from its Go module: install Go (Debian: apt-get install golang-go)")
-    version = re.search(r"go(\d+)\.(\d+)", _run([found, "version"]))
+    """A Go that is new enough; Debian's old one, installed when there is none, fetches a newer one as a module."""
+    if shutil.which("go") is None:
+        if shutil.which("apt-get") is None:
+            raise ToolMissing("BuildKit is built from its Go module: install Go")
+        _run(["apt-get", "install", "--yes", "--no-install-recommends", "golang-go"], DEBIAN_FRONTEND="noninteractive")
+    version = re.search(r"go(\d+)\.(\d+)", _run(["go", "version"]))
     if version is not None and (int(version[1]), int(version[2])) >= GO:
-        return found
-    text = _run([found, "mod", "download", "-json", f"golang.org/toolchain@{GO_TOOLCHAIN}"], folder=CACHE)
-    root = Path(json.loads(text)["Dir"])
-    # Modules are unpacked without permission to execute, and into folders without permission to write.
+        return "go"
+    toolchain = f"golang.org/toolchain@{GO_TOOLCHAIN}-{GO_MACHINES[platform.machine()]}"
+    root = Path(json.loads(_run(["go", "mod", "download", "-json", toolchain], folder=CACHE))["Dir"])
+    # Modules are unpacked without permission to execute.
     for program in (*(root / "bin").iterdir(), *(root / "pkg" / "tool").rglob("*")):
         if program.is_file():
             program.chmod(0o755)

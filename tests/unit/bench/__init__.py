@@ -1,0 +1,1 @@
+"""Unit tests of the benches: what is compared, and what is concluded from figures."""
