@@ -97,6 +97,10 @@ class LockInvalid(FindingsError):
     """Pipfile and Pipfile.lock are missing, stale, or hold an entry that cannot be built."""
 
 
+class LockFailed(HublishError):
+    """A lock could not be made: pipenv is missing, found no versions that fit together, or ran out of time."""
+
+
 class DockerfileInvalid(HublishError):
     """A text is no Dockerfile; `line` is the 1-based line that shows it."""
 

@@ -11,23 +11,21 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from hublish.core.place import render_key
 from hublish.core.trees.yamlmodel import explain_fault
 from hublish.core.trees.yamltree import parse_tree
+from hublish.enginesettings import EngineSettings, Section
 from hublish.errors import SettingsInvalid, clip
+from hublish.limitsettings import LimitSettings
 
 ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"
 SETTINGS_LIMIT_BYTES = 1 << 20
 _SQLITE = "sqlite:///"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class GitHubSettings(_Section):
+class GitHubSettings(Section):
     """Who we are on GitHub."""
 
     api: str = Field(
@@ -44,7 +42,7 @@ class GitHubSettings(_Section):
     )
 
 
-class RegistrySettings(_Section):
+class RegistrySettings(Section):
     """One registry."""
 
     auth_file: Path | None = Field(default=None, description="A docker config.json; None for anonymous access.")
@@ -58,7 +56,7 @@ class RegistrySettings(_Section):
     )
 
 
-class IndexSettings(_Section):
+class IndexSettings(Section):
     """One package index, by the host that locks name."""
 
     mirror: str | None = Field(default=None, description="Base URL used instead of the lock's; None: as the lock says.")
@@ -66,7 +64,7 @@ class IndexSettings(_Section):
     plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as a lock's hashes hide nothing.")
 
 
-class ProxySettings(_Section):
+class ProxySettings(Section):
     """The way out, where there is no direct one; every client takes it."""
 
     https: str | None = Field(
@@ -81,7 +79,7 @@ class ProxySettings(_Section):
     auth_file: Path | None = Field(default=None, description="One line `user:password` for both; None: no login.")
 
 
-class AcceptSettings(_Section):
+class AcceptSettings(Section):
     """What a hub takes from whom."""
 
     repo: str = Field(description="Source repository, `owner/name`, or `owner/*` for all of an owner's.")
@@ -94,7 +92,7 @@ class AcceptSettings(_Section):
     )
 
 
-class HubSettings(_Section):
+class HubSettings(Section):
     """One hub's image list."""
 
     repo: str = Field(description="Repository that holds the list, `owner/name`; the App is installed on it, too.")
@@ -111,41 +109,7 @@ class HubSettings(_Section):
     )
 
 
-class QueueSettings(_Section):
-    """Builds at work and builds that wait, on all replicas together."""
-
-    builds: int | None = Field(
-        default=None, ge=1, description="Builds at the same time; None: as many as the engines have slots."
-    )
-    per_owner: int | None = Field(
-        default=None,
-        ge=1,
-        description="Of one owner at the same time; None, as owners take turns and a free slot is of use to nobody.",
-    )
-    per_repo: int | None = Field(default=None, ge=1, description="Of one repository at the same time; None likewise.")
-    waiting: int = Field(default=1000, ge=1, description="Builds that may wait; days of work, and then an answer.")
-    waiting_per_owner: int = Field(
-        default=100, ge=1, description="Of one owner; more than any release day has, less than a script makes."
-    )
-
-
-class LimitSettings(_Section):
-    """What a build and the service may use."""
-
-    queue: QueueSettings = Field(
-        default_factory=QueueSettings, description="Builds at work and builds that wait, on all replicas together."
-    )
-    build_seconds: int = Field(default=3600, ge=1, description="Ceiling over `limits.time` of any config.")
-    image_bytes: int = Field(default=16 << 30, ge=1, description="Ceiling over `limits.size` of any config.")
-    cache_bytes: int = Field(
-        default=20 << 30, ge=0, description="Layers and byte-code kept on disk; what was not used for longest goes."
-    )
-    webhook_bytes: int = Field(default=25 << 20, ge=1, description="GitHub sends at most 25 MB.")
-    source_bytes: int = Field(default=2 << 30, ge=1, description="Unpacked size of a repository.")
-    source_files: int = Field(default=200_000, ge=1, description="Number of files of a repository.")
-
-
-class CacheSettings(_Section):
+class CacheSettings(Section):
     """What builds keep in registries."""
 
     registry: bool = Field(
@@ -158,22 +122,7 @@ class CacheSettings(_Section):
     )
 
 
-class LocalEngineSettings(_Section):
-    """The engine in this process."""
-
-    slots: int = Field(default=1, ge=1, description="Builds at once; one, as a build uses all cores.")
-    workers: int | None = Field(default=None, description="Processes per build; None: one per core.")
-
-
-class EngineSettings(_Section):
-    """Choices per engine."""
-
-    local: LocalEngineSettings = Field(
-        default_factory=LocalEngineSettings, description="Builds in the service's process; the only engine so far."
-    )
-
-
-class Settings(_Section):
+class Settings(Section):
     """The whole file."""
 
     github: GitHubSettings = Field(description="The App that this service is on GitHub.")
@@ -295,6 +244,14 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "ca_file": at(settings.ca_file),
             "cache": settings.cache.model_copy(update={"signing_key_file": at(settings.cache.signing_key_file)}),
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),
+            "engines": settings.engines.model_copy(
+                update={
+                    "secrets": {
+                        repository: {name: folder / file for name, file in files.items()}
+                        for repository, files in settings.engines.secrets.items()
+                    }
+                }
+            ),
             "registries": {
                 host: registry.model_copy(update={"auth_file": at(registry.auth_file)})
                 for host, registry in settings.registries.items()

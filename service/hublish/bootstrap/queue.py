@@ -8,6 +8,13 @@ from hublish.core.plan import Strategy
 from hublish.core.queue import QueueLimits, Room
 from hublish.settings import Settings
 
+_EVERY = tuple(strategy.value for strategy in Strategy)
+_STRATEGIES = {
+    "local": (Strategy.LAYERED.value,),
+    "docker": (Strategy.SOURCE.value, Strategy.DOCKERFILE.value),
+    "buildah": (Strategy.SOURCE.value, Strategy.DOCKERFILE.value),
+}
+"""What engines execute; one that is not named here executes all."""
 SQLITE_REPLICA = "local"
 """SQLite serves one process, whose name must not change with the machine it runs on."""
 
@@ -25,7 +32,19 @@ def make_replica_name(settings: Settings) -> str:
 
 
 def make_rooms(settings: Settings) -> tuple[Room, ...]:
-    """The slots of this replica's engines: every strategy that an engine executes has to be in one of them."""
+    """The slots of this replica's engines, in the order in which they are asked."""
     replica = make_replica_name(settings)
-    local = Room(replica=replica, strategies=(Strategy.LAYERED.value,), slots=settings.engines.local.slots)
-    return (local,)
+    rooms = []
+    for name in settings.engines.use:
+        engine = getattr(settings.engines, name)  # each has the block of its name
+        owners = getattr(engine, "owners", None)
+        rooms.append(
+            Room(
+                replica=replica,
+                strategies=_STRATEGIES.get(name, _EVERY),
+                slots=engine.slots,
+                owners=None if owners is None else tuple(owner.lower() for owner in owners),
+            )
+        )
+    # What no engine takes does not wait for one: it starts and ends with the reason.
+    return (*rooms, Room(replica=replica, strategies=_EVERY, slots=None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -32,10 +31,10 @@ from hublish.adapters.store import (
 )
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
+from hublish.bootstrap.engines import make_engine
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name, make_rooms
 from hublish.builders.planning.packagecheck import WheelSupply
-from hublish.engines.local import LocalEngine
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
 from hublish.telemetry import configure_logging
@@ -122,14 +121,13 @@ def make_services(settings: Settings) -> Services:
         sources=sources,
         images=registry,
         output=registry,
-        engine=LocalEngine(
+        engine=make_engine(
+            settings,
             sources=sources,
-            images=registry,
+            registry=registry,
             output=registry,
             index=index,
             caches=caches,
-            workers=settings.engines.local.workers or os.cpu_count() or 1,
-            slots=settings.engines.local.slots,
         ),
         archive=DiskArchive(settings.logs or data / "logs"),
         deliveries=DeliveryStore(engine),

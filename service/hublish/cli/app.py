@@ -62,6 +62,7 @@ ROWS = (
     CommandRow(name="plan", short_help="Show what a build would do, and why."),
     CommandRow(name="build", short_help="Build the image of a folder, with no daemon and no root."),
     CommandRow(name="verify", short_help="Rebuild an image from its lock and compare it."),
+    CommandRow(name="lock", short_help="Make Pipfile.lock anew, or check that it is current."),
     CommandRow(name="serve", short_help="Run the service."),
     CommandRow(name="doctor", short_help="Check this machine and the settings."),
     CommandRow(name="runs", short_help="Look at the runs of the service on this machine."),

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -28,6 +24,7 @@ from hublish.cli.folder import (
     open_folder,
     plan_images,
 )
+from hublish.cli.interrupts import catch_interrupt
 from hublish.cli.output import (
     CacheFromOption,
     CacheKeyOption,
@@ -153,25 +150,6 @@ def run_build(
         return opened.workbench.build(
             plan, opened.source, output=staged, log=screen.remark, progress=progress, cancelled=cancelled
         )
-
-
-@contextmanager
-def catch_interrupt(screen: Screen) -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event that the build looks at; the second one stops at once."""
-    interrupted = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-        interrupted.set()
-        screen.interrupted = True
-        screen.remark("Stopping at the next safe point; press Ctrl-C again to stop at once.")
-
-    previous = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _show_outcome(screen: Screen, outcome: BuildSucceeded, *, output: Output) -> None:

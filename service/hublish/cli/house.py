@@ -92,6 +92,15 @@ class Workbench(Protocol):
         """What this machine offers, and what is missing."""
 
 
+class Locker(Protocol):
+    """Makes a Pipfile.lock."""
+
+    def lock_here(
+        self, folder: Path, pipfile: bytes, *, log: Callable[[str], None], cancelled: Callable[[], bool]
+    ) -> bytes:
+        """The lock that the pipenv of this machine makes of a Pipfile."""
+
+
 class Records(Protocol):
     """The runs the service has stored."""
 
@@ -137,6 +146,9 @@ class House(Protocol):
     def open_workbench(self, choice: WorkbenchChoice) -> Workbench:
         """The workbench of this machine, with the operator's settings if HUBLISH_SETTINGS names them."""
 
+    def open_locker(self, *, index_map: Mapping[str, str]) -> Locker:
+        """What makes locks on this machine; `index_map` has the indexes that are asked instead of a Pipfile's."""
+
     def run_service(self, *, host: str, port: int) -> None:
         """Serve until told to stop."""
 
@@ -180,6 +192,13 @@ class RealHouse:
                 cache_repositories=choice.cache_repositories,
             )
         )
+
+    def open_locker(self, *, index_map: Mapping[str, str]) -> Locker:
+        """See House."""
+        with uncollected():
+            from hublish.bootstrap import locking  # noqa: PLC0415  # start-up time, see the module's docstring
+
+        return locking.Locker(environ=os.environ, index_map=index_map)
 
     def run_service(self, *, host: str, port: int) -> None:
         """See House."""

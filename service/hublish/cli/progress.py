@@ -15,6 +15,7 @@ from hublish.core.ports import ProgressSink
 TITLES = {
     Step.FETCH: "fetch the source",
     Step.BASE: "read the base",
+    Step.BUILD: "build in a container",
     Step.PACKAGES: "fetch packages",
     Step.LAYERS: "make layers",
     Step.PUSH: "push",

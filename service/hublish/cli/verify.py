@@ -19,7 +19,6 @@ from hublish.builders.verification.verdict import (
     pin_base,
     render_git_commands,
 )
-from hublish.cli.build import catch_interrupt
 from hublish.cli.exit_codes import ExitCode
 from hublish.cli.folder import (
     BaseOption,
@@ -32,6 +31,7 @@ from hublish.cli.folder import (
     open_folder,
     plan_images,
 )
+from hublish.cli.interrupts import catch_interrupt
 from hublish.cli.progress import show_progress
 from hublish.cli.screen import JSONOption, Screen, open_screen
 

@@ -11,10 +11,14 @@ from hublish.core.repository import Repository, ResolvedRef
 
 
 class Step(Enum):
-    """The steps of a build, in order; log lines and progress name one of them. Only archives and engines have OUTPUT."""
+    """The steps of a build, in order; log lines and progress name one of them.
+
+    Only container builds have BUILD, only layered ones PACKAGES, only archives and engines OUTPUT.
+    """
 
     FETCH = "fetch"
     BASE = "base"
+    BUILD = "build"
     PACKAGES = "packages"
     LAYERS = "layers"
     PUSH = "push"
@@ -48,7 +52,7 @@ class Progress:
 
     Attributes:
         step: the step at work.
-        done: units done in this step (bytes in PUSH and OUTPUT, packages or layers elsewhere).
+        done: units done in this step (bytes in PUSH and OUTPUT, instructions in BUILD, packages or layers elsewhere).
         total: units in all; None when unknown.
         label: what is at work, e.g. a layer's short title; "" when nothing in particular.
     """

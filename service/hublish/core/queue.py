@@ -31,6 +31,7 @@ class Ticket:
         owner: of its source repository, in lower case.
         repo_id: its source repository.
         strategy: of its plan.
+        fork: whether it builds a fork's code.
         turn: number of the round it belongs to.
         entered_at: aware UTC.
         started_at: when it got its slot, aware UTC; None while it waits.
@@ -41,6 +42,7 @@ class Ticket:
     owner: str
     repo_id: int
     strategy: str
+    fork: bool = False
     turn: int
     entered_at: datetime
     started_at: datetime | None = None
@@ -73,12 +75,19 @@ class Room:
     Attributes:
         replica: where.
         strategies: what this engine executes.
-        slots: builds at the same time; None when the engine has a queue of its own, as a cluster does.
+        slots: builds at the same time; None for any number.
+        owners: whose builds it takes, in lower case, and then no fork's; None for everybody's.
     """
 
     replica: str
     strategies: tuple[str, ...]
     slots: int | None
+    owners: tuple[str, ...] | None = None
+
+    def takes(self, ticket: Ticket) -> bool:
+        """Whether its engine executes that build, sooner or later."""
+        allowed = self.owners is None or (ticket.owner in self.owners and not ticket.fork)
+        return allowed and ticket.strategy in self.strategies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +145,8 @@ def choose_starts(
         waiting: tickets without a slot, in any order.
         running: tickets with one, on any replica.
         limits: the operator's.
-        rooms: the slots to give away.
+        rooms: the slots to give away; a replica's in the order in which its engines are asked: only the first that takes
+            a ticket counts for it, as the build ends up there.
     Returns:
         The chosen ones in the order they start, each with its replica.
     """
@@ -158,7 +168,7 @@ class _Usage:
         self._builds = len(running)
         self._owners = Counter(ticket.owner for ticket in running)
         self._repos = Counter(ticket.repo_id for ticket in running)
-        self._used = Counter((ticket.replica, ticket.strategy) for ticket in running)
+        self._used = Counter(room for ticket in running for room in self._find_rooms(ticket, ticket.replica))
 
     def give_slot(self, ticket: Ticket) -> Ticket | None:
         """The ticket with its replica; None when it may not start."""
@@ -169,18 +179,20 @@ class _Usage:
             or _is_reached(limits.per_repo, self._repos[ticket.repo_id])
         ):
             return None
-        room = next((room for room in self._rooms if self._has_slot(room, ticket.strategy)), None)
+        replicas = dict.fromkeys(room.replica for room in self._rooms)
+        rooms = (room for replica in replicas for room in self._find_rooms(ticket, replica))
+        room = next((room for room in rooms if not _is_reached(room.slots, self._used[room])), None)
         if room is None:
             return None
         self._builds += 1
         self._owners[ticket.owner] += 1
         self._repos[ticket.repo_id] += 1
-        self._used[room.replica, ticket.strategy] += 1
+        self._used[room] += 1
         return replace(ticket, replica=room.replica)
 
-    def _has_slot(self, room: Room, strategy: str) -> bool:
-        used = sum(self._used[room.replica, other] for other in room.strategies)
-        return strategy in room.strategies and not _is_reached(room.slots, used)
+    def _find_rooms(self, ticket: Ticket, replica: str) -> tuple[Room, ...]:
+        """The room of a ticket on a replica, if it has one there."""
+        return tuple(room for room in self._rooms if room.replica == replica and room.takes(ticket))[:1]
 
 
 def _is_reached(limit: int | None, used: int) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, Step
 from hublish.core.codec import parse_value
+from hublish.core.plan import Trust
 from hublish.core.queue import BuildTime, Room, Ticket
 from hublish.core.records import Build
 from hublish.telemetry import get_logger
@@ -40,6 +41,7 @@ def enter_queue(services: Services, build: Build) -> None:
         owner=request.repository.owner.lower(),
         repo_id=request.repository.id,
         strategy=request.plan.strategy.value,
+        fork=request.plan.trust is Trust.FORK,
         turn=0,
         entered_at=services.now(),
     )

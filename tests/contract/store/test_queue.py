@@ -34,7 +34,9 @@ def queue(engine: sa.Engine) -> QueueRecords:
 
 def make_ticket(builds: BuildStore, key: str, *, owner: str = "octo") -> Ticket:
     name = builds.claim_build(key, at=AT).name
-    return Ticket(name=name, owner=owner, repo_id=3_000_000_000, strategy="layered", turn=0, entered_at=AT)
+    return Ticket(
+        name=name, owner=owner, repo_id=3_000_000_000, strategy="layered", fork=key == "b", turn=0, entered_at=AT
+    )
 
 
 def enter(queue: QueueRecords, builds: BuildStore, key: str, *, owner: str = "octo") -> Ticket:

@@ -26,7 +26,7 @@ from hublish.core.records import Run
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.source import FileMode, SourceFile, SourceTree
 from hublish.core.status import RunState
-from hublish.errors import BuildCancelled
+from hublish.errors import BuildCancelled, HublishError
 from hublish.oci.image import ImageSpec
 from hublish.oci.manifest import Descriptor, ImageManifest
 
@@ -228,11 +228,31 @@ class FakeRecords:
 
 
 @dataclass(slots=True, kw_only=True)
+class FakeLocker:
+    """Gives one lock, or fails."""
+
+    made: bytes = b""
+    error: HublishError | None = None
+    asked: list[tuple[Path, bytes]] = field(default_factory=list)
+
+    def lock_here(
+        self, folder: Path, pipfile: bytes, *, log: Callable[[str], None], cancelled: Callable[[], bool]
+    ) -> bytes:
+        self.asked.append((folder, pipfile))
+        log("Locking...")
+        if self.error is not None:
+            raise self.error
+        return self.made
+
+
+@dataclass(slots=True, kw_only=True)
 class FakeHouse:
     """All doors; `error` is raised by whichever is opened first."""
 
     workbench: FakeWorkbench = field(default_factory=FakeWorkbench)
     records: FakeRecords = field(default_factory=FakeRecords)
+    locker: FakeLocker = field(default_factory=FakeLocker)
+    mirrors: list[Mapping[str, str]] = field(default_factory=list)
     error: BaseException | None = None
     choices: list[WorkbenchChoice] = field(default_factory=list)
     served: list[tuple[str, int]] = field(default_factory=list)
@@ -241,6 +261,11 @@ class FakeHouse:
         self._fail()
         self.choices.append(choice)
         return self.workbench
+
+    def open_locker(self, *, index_map: Mapping[str, str]) -> FakeLocker:
+        self._fail()
+        self.mirrors.append(index_map)
+        return self.locker
 
     def run_service(self, *, host: str, port: int) -> None:
         self._fail()

@@ -120,6 +120,21 @@ def test_slots_of_each_engine_are_kept() -> None:
     assert [(ticket.name, ticket.replica) for ticket in starts] == [("l1", "b"), ("d1", "a")]
 
 
+def test_first_room_that_takes_a_build_is_where_it_counts() -> None:
+    """As the engines are asked in order: one that serves listed owners and no fork, then one for everybody else."""
+    rooms = (
+        Room(replica="a", strategies=("layered",), slots=1, owners=("acme",)),
+        Room(replica="a", strategies=("layered",), slots=2),
+    )
+    running = [make_running("r", owner="acme")]
+    listed, fork = make_ticket("w1", owner="acme"), replace(make_ticket("w2", owner="acme"), fork=True)
+    others = [make_ticket("w3", owner="bell"), make_ticket("w4", owner="crow")]
+
+    starts = choose_starts([listed, fork, *others], running, limits=FREE, rooms=rooms)
+
+    assert [ticket.name for ticket in starts] == ["w2", "w3"]
+
+
 def test_full_queue_says_whose_limit_is_reached() -> None:
     """Running builds do not count; the owner's own limit is named before the service's."""
     tickets = [make_ticket("a1"), make_ticket("a2"), make_ticket("b1", owner="bell"), make_running("a3")]

@@ -350,7 +350,7 @@ def test_closing_leaves_running_builds_without_an_outcome(bench, engine):
 
 def test_old_runs_are_forgotten(bench, engine, monkeypatch):
     """What is known does not grow for ever."""
-    monkeypatch.setattr("hublish.engines.local.ENDED_RUNS_KEPT", 1)
+    monkeypatch.setattr("hublish.engines.runs.ENDED_RUNS_KEPT", 1)
     for name in ("a", "b", "c"):
         engine.start(ask(bench, name=name, plan=bench.plan(trust=Trust.OWNER)), FakeLog())
         wait(engine, name)

@@ -133,6 +133,7 @@ build_queue = sa.Table(
     sa.Column("owner", sa.String(255), nullable=False),
     sa.Column("repo_id", sa.BigInteger, nullable=False),
     sa.Column("strategy", sa.String(32), nullable=False),
+    sa.Column("fork", sa.Boolean, nullable=False),
     sa.Column("turn", sa.Integer, nullable=False),
     sa.Column("replica", sa.String(255), nullable=False),
     sa.Column("entered_at", sa.String(32), nullable=False),

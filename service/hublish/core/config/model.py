@@ -67,7 +67,7 @@ HubName = Annotated[
 AptPackage = Annotated[
     str,
     AfterValidator(make_validator(valuetext.parse_apt_package)),
-    _pattern(r"^[a-z0-9][a-z0-9+.-]{1,127}(=[A-Za-z0-9.+:~-]{1,127})?$"),
+    _pattern(r"^[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+.](=[A-Za-z0-9.+:~-]{1,127})?$"),
 ]
 StageName = Annotated[
     str, AfterValidator(make_validator(valuetext.parse_stage)), _pattern(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")

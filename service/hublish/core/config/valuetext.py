@@ -31,7 +31,8 @@ _LARGEST_BYTES = 2**50
 _PATH_LIMIT = 1024
 _BRANCH_LIMIT = 255
 _HUB = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,127}(?:=[A-Za-z0-9.+:~-]{1,127})?")
+# apt would take a name that ends in "-" for one to remove.
+_APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+.](?:=[A-Za-z0-9.+:~-]{1,127})?")
 _STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _LOCK_NAME = re.compile(r"Pipfile\.lock|pylock(?:\.[^.]+)?\.toml|.+\.txt")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")

@@ -72,7 +72,7 @@ def parse_pipfile(body: bytes, *, path: str) -> ParsedPipfile:
     except (ValueError, RecursionError):
         return _fail("PipfileInvalid", "the file holds a number, a date or a nesting that is not read", path)
     try:
-        hashes = _make_hashes(data)
+        hashes = frozenset(hash_pipfile(data))
         requires = data.get("requires", {})
         version = requires.get("python_full_version", requires.get("python_version"))
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
@@ -90,7 +90,12 @@ def parse_pipfile(body: bytes, *, path: str) -> ParsedPipfile:
     return ParsedPipfile(pipfile=Pipfile(hashes=hashes, python_version=version), findings=findings)
 
 
-def _make_hashes(data: dict[str, Any]) -> frozenset[str]:
+def hash_pipfile(data: dict[str, Any]) -> tuple[str, str]:
+    """Hash a Pipfile as pipenv does: names of packages as written, as until 2026, and normalised, as since.
+
+    Raises:
+        ValueError, TypeError, AttributeError, KeyError, RecursionError: a section has the wrong shape.
+    """
     if "source" not in data:
         # pipenv hashes its default source in that case; the text of it is plette's.
         data = {**tomllib.loads(DEFAULT_SOURCE_TOML), **data}
@@ -98,7 +103,7 @@ def _make_hashes(data: dict[str, Any]) -> frozenset[str]:
         name: {canonicalize_name(key): value for key, value in section.items()} if _is_category(name) else section
         for name, section in data.items()
     }
-    return frozenset(plette.Pipfile(shape).get_hash().value for shape in (data, normalised))
+    return plette.Pipfile(data).get_hash().value, plette.Pipfile(normalised).get_hash().value
 
 
 def _is_category(name: str) -> bool:

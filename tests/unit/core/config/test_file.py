@@ -443,6 +443,7 @@ def test_example_is_valid_for_model_and_schema(path: Path) -> None:
         "python: {lock: poetry.lock}", "source: {path: /etc/x}", "limits: {time: 30}", "limits: {size: 8 GB}",
         "images: [{name: a.example/b}]", "hubs: [Demo]", "smoke:", "resources: {cpu: 0}", "triggers: {push: main}",
         "dockerfile: {target: -x}", "dockerfile: {path: d/}", "s2i: {scripts_url: 'https://x'}", "system: {apt: [-x]}",
+        "system: {apt: [gcc-]}", "system: {apt: ['a;b']}",
     ],
 )  # fmt: skip
 def test_schema_refuses_what_the_model_refuses(rest: str) -> None:

@@ -32,6 +32,7 @@ from hublish.errors import ValueInvalid
         (valuetext.parse_scripts_url, "image:///s2i/bin/", "image:///s2i/bin/"),
         (valuetext.parse_hub, "demo-2", "demo-2"),
         (valuetext.parse_apt_package, "libgomp1=12.2.0-14+b1", "libgomp1=12.2.0-14+b1"),
+        (valuetext.parse_apt_package, "g++", "g++"),
         (valuetext.parse_stage, "notebook", "notebook"),
         (valuetext.parse_build_argument, "GDAL_VERSION", "GDAL_VERSION"),
         (valuetext.parse_variable_value, 'two "words"\t$X', 'two "words"\t$X'),
@@ -107,6 +108,16 @@ def test_valid_text_is_read(parse: Callable[[str], object], text: str, expected:
             valuetext.parse_apt_package,
             "-o=Dir::Bin=x",
             'expected the name of a Debian package, with =version or without, got "-o=Dir::Bin=x"',
+        ),
+        (
+            valuetext.parse_apt_package,
+            "libgomp1-",
+            'expected the name of a Debian package, with =version or without, got "libgomp1-"',
+        ),
+        (
+            valuetext.parse_apt_package,
+            "a;reboot",
+            'expected the name of a Debian package, with =version or without, got "a;reboot"',
         ),
         (
             valuetext.parse_stage,

@@ -1,0 +1,199 @@
+"""The engines made from the operator's settings, and the one that a build at the command line uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hublish.adapters.layout import OCILayout
+from hublish.builders.containers.containerrun import ContainerBackend
+from hublish.builders.layerindex.ownercache import OwnerCaches
+from hublish.core.building import BuildRequest
+from hublish.core.plan import Trust
+from hublish.core.ports import Engine, ImageReader, ImageWriter, PackageIndex, SourceFetcher
+from hublish.core.reference import Reference
+from hublish.engines.buildah import BuildahBackend, BuildahChoices, NetworkMode, find_buildah, find_network_mode
+from hublish.engines.containers import ContainerEngine, EngineRules
+from hublish.engines.controlgroup import Limits
+from hublish.engines.dispatch import EngineDispatcher
+from hublish.engines.local import LocalEngine
+from hublish.enginesettings import BuildahSettings, DockerSettings
+from hublish.errors import EngineFailed, SettingsInvalid, StrategyUnavailable
+
+if TYPE_CHECKING:
+    from hublish.settings import Settings
+
+ENGINE_NAMES = ("buildah", "docker")
+_INSTALL_HINT = (
+    "Install Debian's packages buildah and slirp4netns, or start Docker; `hublish doctor` says what is missing."
+)
+_EXTRA_HINT = "Install hublish[docker]."
+
+
+def make_engine(
+    settings: Settings,
+    *,
+    sources: SourceFetcher,
+    registry: ImageReader,
+    output: ImageWriter,
+    index: PackageIndex,
+    caches: OwnerCaches,
+) -> Engine:
+    """The engines that `engines.use` names, behind one port.
+
+    Raises:
+        SettingsInvalid: one is named twice, or cannot be made here.
+    """
+    chosen = settings.engines
+    if len(set(chosen.use)) != len(chosen.use):
+        raise SettingsInvalid("engines.use names an engine twice", hint="name each once, in the order to be asked")
+
+    def make_containers(name: str, backend: ContainerBackend, slots: int, owners: list[str] | None) -> Engine:
+        listed = None if owners is None else frozenset(owner.lower() for owner in owners)
+        return ContainerEngine(
+            EngineRules(name=name, owners=listed, slots=slots, folder=settings.data / "builds"),
+            backend=backend,
+            sources=sources,
+            images=registry,
+            output=output,
+            find_secrets=lambda request: _load_secrets(settings, request),
+        )
+
+    engines: list[Engine] = []
+    for name in chosen.use:
+        match name:
+            case "buildah":
+                backend = make_buildah(settings.data, chosen.buildah)
+                engines.append(make_containers(name, backend, chosen.buildah.slots, chosen.buildah.owners))
+            case "docker":
+                docker = make_docker({"DOCKER_HOST": chosen.docker.host}, chosen.docker)
+                engines.append(make_containers(name, docker, chosen.docker.slots, None))
+            case "local":
+                engines.append(
+                    LocalEngine(
+                        sources=sources,
+                        images=registry,
+                        output=output,
+                        index=index,
+                        caches=caches,
+                        workers=chosen.local.workers or os.cpu_count() or 1,
+                        slots=chosen.local.slots,
+                    )
+                )
+    return EngineDispatcher(engines)
+
+
+def make_buildah(data: Path, chosen: BuildahSettings, *, network: NetworkMode | None = None) -> BuildahBackend:
+    """Make buildah's backend, its store in `data`.
+
+    Args:
+        data: folder of the service, or of the user's cache.
+        chosen: limits and network.
+        network: in place of what `chosen` has.
+
+    Raises:
+        SettingsInvalid: buildah is not installed.
+    """
+    program = find_buildah()
+    if program is None:
+        raise SettingsInvalid("the engine buildah is chosen, and buildah is not installed", hint=_INSTALL_HINT)
+    choices = BuildahChoices(
+        folder=data / "buildah",
+        limits=Limits(memory_bytes=chosen.memory_bytes, pids=chosen.pids),
+        network=network or NetworkMode(chosen.network),
+        reachable=tuple(chosen.reachable),
+        program=program,
+    )
+    return BuildahBackend(choices, make_layout=OCILayout)
+
+
+def make_docker(environ: Mapping[str, str], chosen: DockerSettings) -> ContainerBackend:
+    """Make the backend of a Docker Engine.
+
+    Args:
+        environ: DOCKER_HOST and its like.
+        chosen: limits and network.
+
+    Raises:
+        SettingsInvalid: the client is not installed, or builds would share the host's network.
+    """
+    if chosen.network == "host":
+        raise SettingsInvalid("engines.docker.network: builds never share the host's network", hint="name a bridge")
+    try:
+        from hublish.adapters.docker.engine import DockerEngine  # noqa: PLC0415 -- an extra, and slow to import
+        from hublish.engines.docker import DockerBackend, DockerChoices  # noqa: PLC0415 -- the same
+    except ModuleNotFoundError as exc:
+        raise SettingsInvalid("the client of Docker Engine is not installed", hint=_EXTRA_HINT) from exc
+    limits = Limits(memory_bytes=chosen.memory_bytes, pids=chosen.pids)
+    choices = DockerChoices(environ=environ, limits=limits, network=chosen.network)
+
+    def open_loader(name: Reference) -> ImageWriter:
+        return DockerEngine(environ, name=name, progress=lambda *_: None)
+
+    return DockerBackend(choices, make_loader=open_loader)
+
+
+def choose_backend(
+    name: str | None, *, cache: Path, environ: Mapping[str, str], settings: Settings | None, log: Callable[[str], None]
+) -> ContainerBackend:
+    """Choose the engine of a build at the command line: the one that is named, else the first that works here.
+
+    Args:
+        name: "buildah" or "docker"; None for either.
+        cache: where buildah's store lies.
+        environ: of the user.
+        settings: limits; None for the defaults.
+        log: told which it is.
+
+    Raises:
+        StrategyUnavailable: it does not work here, or none does; the message has the reasons.
+    """
+    buildah = BuildahSettings() if settings is None else settings.engines.buildah
+    docker = DockerSettings() if settings is None else settings.engines.docker
+    reasons = []
+    for candidate in ENGINE_NAMES if name is None else (name,):
+        try:
+            if candidate == "buildah":
+                network = find_network_mode()
+                # A person's own machine and own code: without the tools for a network apart, the machine's own.
+                network = NetworkMode.HOST if network is NetworkMode.NONE else network
+                backend: ContainerBackend = make_buildah(cache, buildah, network=network)
+            else:
+                backend = make_docker(environ, docker)
+            log(f"engine {candidate}: {backend.describe()}")
+        except (SettingsInvalid, EngineFailed) as error:
+            reasons.append(f"{candidate}: {error.message}")
+        else:
+            return backend
+    raise StrategyUnavailable(f"no container engine works here: {'; '.join(reasons)}", hint=_INSTALL_HINT)
+
+
+def load_secret_files(files: Mapping[str, Path]) -> dict[str, bytes]:
+    """Load secrets of a build from their files.
+
+    Raises:
+        SettingsInvalid: one cannot be read; its content is never shown.
+    """
+    loaded = {}
+    for name, path in files.items():
+        try:
+            loaded[name] = path.read_bytes()
+        except OSError as error:
+            raise SettingsInvalid(
+                f"the secret {name} cannot be read from {path}: {error.strerror}", hint="check the path and its mode"
+            ) from error
+    return loaded
+
+
+def _load_secrets(settings: Settings, request: BuildRequest) -> dict[str, bytes]:
+    """What the operator gives to builds of this repository's own code; a pull request gets nothing."""
+    if request.repository is None or request.plan.trust is not Trust.OWNER:
+        return {}
+    owner, full_name = request.repository.owner.lower(), request.repository.full_name.lower()
+    files: dict[str, Path] = {}
+    for pattern, named in settings.engines.secrets.items():
+        if pattern.lower() in (full_name, f"{owner}/*"):
+            files |= named
+    return load_secret_files(files)

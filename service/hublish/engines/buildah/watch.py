@@ -1,0 +1,49 @@
+"""What buildah prints, read for people: which instruction it is at, and what it says when it fails."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+
+from hublish.builders.containers.containerrun import ContainerJob
+from hublish.engines.buildah.confinement import Ended
+from hublish.engines.controlgroup import Limits
+from hublish.errors import BuildFailed, clip
+
+_STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP (?P<done>\d+)/(?P<total>\d+): (?P<text>.*)")
+_ERROR = re.compile(r"(?i)(?:error: |level=error msg=)(?P<text>.*)")
+_AT_STEP = re.compile(r"(?i)building at STEP \".*\": ")
+
+
+class BuildWatch:
+    """Reads what buildah prints: which instruction it is at, and what it says when it fails."""
+
+    def __init__(self, *, job: ContainerJob) -> None:
+        self._job = job
+        self._step = ""
+        self._errors: deque[str] = deque(maxlen=1)
+
+    def read(self, line: str) -> None:
+        """Take one line."""
+        self._job.log(line)
+        step = _STEP.fullmatch(line)
+        if step is not None:
+            done, total = int(step["done"]), int(step["total"])
+            self._step = f"step {done} of {total}, {clip(self._job.clean(step['text']), limit=200)}"
+            self._job.progress(done - 1, total, step["text"])
+        error = _ERROR.match(line)
+        if error is not None:
+            self._errors.append(error["text"])
+
+    def make_error(self, ended: Ended, limits: Limits) -> BuildFailed:
+        """What went wrong, in words for people."""
+        at = self._step or "before its first step"
+        if ended.memory_kills:
+            return BuildFailed(
+                f"the build needed more memory than {limits.memory_bytes >> 20} MiB at {at}",
+                hint="Build with less at once, or ask the operator for more.",
+            )
+        words = _AT_STEP.sub("", self._errors[-1]) if self._errors else f"exit status {ended.status}"
+        return BuildFailed(
+            f"the build failed at {at}: {clip(self._job.clean(words))}", hint="The log has the whole story."
+        )
