@@ -68,6 +68,8 @@ class _Crashing:
             return target
 
         def call(*arguments: Any, **named: Any) -> Any:
+            if method == "admit" and all(ticket.started_at is not None for ticket in self._port.list_tickets()):
+                return target(*arguments, **named)  # the feeder looks all the time; where nothing waits, nothing happens
             effect = f"{self._name}.{method} {label(named, arguments)}".strip()
             self._reach(f"before {effect}")
             result = target(*arguments, **named)
@@ -88,9 +90,10 @@ class _Crashing:
 
 def wrap(services: Services, record: Path) -> Services:
     """Put the crashes around every port that has effects."""
-    # The local engine pushes through the registry client it was given, so that client's methods are wrapped in place.
+    # Engines push through the registry client they were given, so it is put in its place there.
     output = _Crashing(services.output, "output", record)
-    services.engine._output = output
+    for engine in services.engine._engines:
+        engine._output = output
     return replace(
         services,
         output=output,
