@@ -72,11 +72,8 @@ class Town:
         github: GitHubSandbox,
         serve: Sequence[str] | None = None,
         registry_bytes: int | None = None,
-<<<<<<< HEAD
         database: str | None = None,
-=======
         address: str = "127.0.0.1",
->>>>>>> main
     ) -> None:
         self.folder = folder
         self.database = database or f"sqlite:///{folder}/data/hublish.sqlite"
