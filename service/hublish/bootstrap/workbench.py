@@ -18,6 +18,7 @@ from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
+from hublish.builders.disk import name_disk_errors
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -162,8 +163,10 @@ class Workbench:
         """
         from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild  # noqa: PLC0415  # start-up time
 
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-") as scratch:
+        with name_disk_errors("a rebuild"):
+            self._cache.mkdir(parents=True, exist_ok=True)
+            scratch_folder = tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-")
+        with scratch_folder as scratch:
             tools = RebuildTools(
                 images=self._images,
                 index=self._index,
