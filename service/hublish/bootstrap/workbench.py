@@ -14,7 +14,6 @@ from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_network, make_registry_rules
-from hublish.bootstrap.containerwork import build_by_engine
 from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
@@ -118,6 +117,8 @@ class Workbench:
             output, registry=self._registry, environ=self._options.environ, progress=progress, cancelled=cancelled
         )
         if plan.strategy is not Strategy.LAYERED:
+            from hublish.bootstrap.containerwork import build_by_engine  # noqa: PLC0415  # start-up time
+
             return build_by_engine(
                 plan,
                 source,
