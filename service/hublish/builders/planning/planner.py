@@ -13,6 +13,7 @@ from functools import partial
 
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.base.record import load_base
+from hublish.builders.disk import name_disk_errors
 from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.planning.packagecheck import WheelSupply, check_packages
 from hublish.builders.planning.plancheck import (
@@ -105,11 +106,13 @@ def make_plan(
     Raises:
         BaseUnsupported, ImageInvalid: the base cannot be used.
         RegistryFailed: the base cannot be read.
+        DiskFull, BuildFailed: what is found out cannot be kept.
     """
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
-    if choice.strategy is Strategy.LAYERED:
-        return _plan_layered(inputs, choice, images=images, layers=layers, supply=supply)
-    return _plan_container(inputs, choice, images=images)
+    with name_disk_errors("planning"):
+        if choice.strategy is Strategy.LAYERED:
+            return _plan_layered(inputs, choice, images=images, layers=layers, supply=supply)
+        return _plan_container(inputs, choice, images=images)
 
 
 def _plan_layered(
