@@ -176,7 +176,7 @@ def push_image(
 
     def push(blob: _Blob) -> BlobPush:
         verify_running()
-        sent = counter.start(blob.title)
+        sent = counter.start(blob)
         begun = ahead.find(blob.descriptor.digest)
         result = (
             begun.result()
@@ -190,7 +190,7 @@ def push_image(
                 progress=sent,
             )
         )
-        counter.finish(blob.title, blob.descriptor.size_bytes)
+        counter.finish(blob)
         return result
 
     results = map_in_threads(push, blobs)
@@ -244,22 +244,22 @@ class _Counter:
         self._finished_bytes = 0
         self._running: dict[str, int] = {}
 
-    def start(self, title: str) -> Callable[[int], None]:
+    def start(self, blob: _Blob) -> Callable[[int], None]:
         """Follow one more blob; returns what its sender calls with the bytes sent since the last call."""
 
         def sent(count: int) -> None:
             with self._lock:
-                self._running[title] = self._running.get(title, 0) + count
-                self._tell(title)
+                self._running[blob.descriptor.digest] = self._running.get(blob.descriptor.digest, 0) + count
+                self._tell(blob.title)
 
         return sent
 
-    def finish(self, title: str, size_bytes: int) -> None:
+    def finish(self, blob: _Blob) -> None:
         """Count a blob as a whole."""
         with self._lock:
-            self._running.pop(title, None)
-            self._finished_bytes += size_bytes
-            self._tell(title)
+            self._running.pop(blob.descriptor.digest, None)
+            self._finished_bytes += blob.descriptor.size_bytes
+            self._tell(blob.title)
 
     def _tell(self, title: str) -> None:
         done = min(self._total_bytes, self._finished_bytes + sum(self._running.values()))

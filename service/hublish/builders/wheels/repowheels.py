@@ -117,4 +117,6 @@ class _RepositoryWheels:
                 digest.update(chunk)
                 copy.write(chunk)
             if digest.hexdigest() != file.sha256:
-                raise WheelInvalid(f"{file.filename} is not what it was when the build was planned", hint="build again")
+                raise WheelInvalid(
+                    f"{file.filename} is not what it was when the build was planned", hint="Build again."
+                )
