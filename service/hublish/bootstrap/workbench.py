@@ -66,7 +66,13 @@ class Workbench:
         return read_config(source, repository_name=repository_name)
 
     def plan(
-        self, source: Source, config: Config, image: ImageConfig, *, base: str | None, log: Callable[[str], None]
+        self,
+        source: Source,
+        config: Config,
+        image: ImageConfig,
+        *,
+        base: str | None,
+        log: Callable[[str], None] = lambda _: None,
     ) -> Planned:
         """Plan one image.
 
