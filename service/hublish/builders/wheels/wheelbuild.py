@@ -1,7 +1,8 @@
 """Wheels of locked packages that have none: built once, in the base, from the source distribution whose hash is locked.
 
 The build has no network and no secret: what it needs is fetched before, from the lock's own indexes, and handed to it as
-files. A wheel is kept under everything it was asked for by: the locked hashes, the Python, the platform and the base.
+files. Which wheel was built is known to the owner's builds by everything it was asked for by: the locked hashes, the
+Python, the platform and the base.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class WheelBuilds:
         index: where everything else is.
         layers: what earlier builds made.
         runner: runs builds.
-        folder: where wheels are kept, by key.
+        folder: where wheels are kept, by their hash; shared by all builds of this machine.
         log: told what happens.
         verify_running: raises when the build is to stop.
     """
@@ -116,7 +117,7 @@ class WheelBuilds:
         if not file.url.startswith(_SCHEME):
             return self.index.fetch_file(source, file, progress)
         package = self._packages[file.url]
-        path = self.folder / self._key(package) / file.filename
+        path = self.folder / (file.sha256 or "") / file.filename
         if path.is_file() and _hash(path) == file.sha256:
             return path
         found = self._find_sdist(package)
@@ -196,7 +197,9 @@ class WheelBuilds:
                 f"the wheel of {title}: expected one wheel of that name and version, its build left {names}"
             )
         key = self._key(package)
-        path, sha256 = self.folder / key / made[0].name, _hash(made[0])
+        sha256 = _hash(made[0])
+        # By its own hash: what another owner's build makes of the same source must never take its place.
+        path = self.folder / sha256 / made[0].name
         path.parent.mkdir(parents=True, exist_ok=True)
         earlier = self.layers.find_choice(key)
         made[0].replace(path)
