@@ -6,17 +6,22 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from hublish.adapters.github import GitHubApp, Patience
 from hublish.adapters.registry import RegistryClient
-from hublish.adapters.store import ensure_schema, open_database
+from hublish.adapters.store import ReplicaStore, ensure_schema, open_database
 from hublish.bootstrap.clients import make_bases, make_network
-from hublish.core.measures import render_bytes
+from hublish.bootstrap.queue import make_replica_name
+from hublish.core.measures import render_bytes, render_seconds
+from hublish.core.queue_records import Replica
 from hublish.errors import HublishError, SettingsInvalid
 from hublish.settings import Settings
 
+ALIVE_SECONDS = 15
+"""A replica says every second that it lives; clocks of machines differ a little."""
 MINIMUM_FREE_BYTES = 4_000_000_000
 """A notebook image's wheels and layers take about 1 GB each; twice that is room for the next release."""
 
@@ -70,7 +75,7 @@ def check_settings(settings: Settings) -> tuple[Check, ...]:
     return (
         *read,
         _check_call("bases", lambda: f"{len(make_bases(settings.bases))} named"),
-        _check_call("database", lambda: _open_database(settings.database)),
+        _check_call("database", lambda: _open_database(settings)),
         _check_call("GitHub App", lambda: _ask_github(settings)),
     )
 
@@ -91,9 +96,21 @@ def _check_call(name: str, call: Callable[[], str]) -> Check:
         return Check(name=name, ok=False, detail=error.message, hint=error.hint)
 
 
-def _open_database(url: str) -> str:
-    ensure_schema(open_database(url))
-    return "opens"
+def _open_database(settings: Settings) -> str:
+    engine = open_database(settings.database)
+    ensure_schema(engine)
+    if engine.dialect.name != "postgresql":
+        return "SQLite opens; it serves one process"
+    replicas = ReplicaStore(engine, make_replica_name(settings)).list_replicas()
+    now = datetime.now(UTC)
+    named = ", ".join(f"{item.id} ({_describe_age(item, now)})" for item in replicas)
+    version = ".".join(str(part) for part in engine.dialect.server_version_info or ())
+    return f"PostgreSQL {version} opens; {named or 'no replica runs'}"
+
+
+def _describe_age(replica: Replica, now: datetime) -> str:
+    seconds = (now - replica.seen_at).total_seconds()
+    return "alive" if seconds < ALIVE_SECONDS else f"not seen for {render_seconds(seconds)}"
 
 
 def _ask_github(settings: Settings) -> str:

@@ -14,12 +14,12 @@ from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_network, make_registry_rules
-from hublish.bootstrap.containerwork import build_by_engine
 from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
 from hublish.bootstrap.userrunner import UserRunner
+from hublish.builders.disk import name_disk_errors
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -66,7 +66,13 @@ class Workbench:
         return read_config(source, repository_name=repository_name)
 
     def plan(
-        self, source: Source, config: Config, image: ImageConfig, *, base: str | None, log: Callable[[str], None]
+        self,
+        source: Source,
+        config: Config,
+        image: ImageConfig,
+        *,
+        base: str | None,
+        log: Callable[[str], None] = lambda _: None,
     ) -> Planned:
         """Plan one image.
 
@@ -121,6 +127,8 @@ class Workbench:
             output, registry=self._registry, environ=self._options.environ, progress=progress, cancelled=cancelled
         )
         if plan.strategy is not Strategy.LAYERED:
+            from hublish.bootstrap.containerwork import build_by_engine  # noqa: PLC0415  # start-up time
+
             return build_by_engine(
                 plan,
                 source,
@@ -201,8 +209,10 @@ class Workbench:
         """
         from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild  # noqa: PLC0415  # start-up time
 
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-") as scratch:
+        with name_disk_errors("a rebuild"):
+            self._cache.mkdir(parents=True, exist_ok=True)
+            scratch_folder = tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-")
+        with scratch_folder as scratch:
             tools = RebuildTools(
                 images=self._images,
                 index=self._index,

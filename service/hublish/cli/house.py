@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hublish.core.output import Output
     from hublish.core.plan import Plan
     from hublish.core.ports import ProgressSink, Source
+    from hublish.core.queue import Place
     from hublish.core.records import Run
     from hublish.core.reference import Reference
     from hublish.settings import Settings
@@ -122,6 +123,9 @@ class Records(Protocol):
 
     def read_run(self, run_id: str) -> Run | None:
         """One run; None when there is none of that id."""
+
+    def find_waits(self, runs: Sequence[Run]) -> Mapping[str, tuple[tuple[str, Place], ...]]:
+        """Run id to the images whose builds wait, each with its place; without the runs that wait for nothing."""
 
     def read_log(self, run_id: str) -> str:
         """Its log as text; "" when it has none yet."""

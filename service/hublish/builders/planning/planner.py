@@ -13,6 +13,7 @@ from functools import partial
 
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.base.record import load_base
+from hublish.builders.disk import name_disk_errors
 from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.planning.packagecheck import WheelSupply, check_packages
 from hublish.builders.planning.plancheck import (
@@ -110,14 +111,15 @@ def make_plan(
         systems: builds bases with system packages; None where nothing can.
 
     Raises:
-        BuildFailed: system packages cannot be installed.
         BaseUnsupported, ImageInvalid: the base cannot be used.
         RegistryFailed: the base cannot be read.
+        DiskFull, BuildFailed: what is found out cannot be kept, or system packages cannot be installed.
     """
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
-    if choice.strategy is Strategy.LAYERED:
-        return _plan_layered(inputs, choice, images=images, layers=layers, supply=supply, systems=systems)
-    return _plan_container(inputs, choice, images=images)
+    with name_disk_errors("planning"):
+        if choice.strategy is Strategy.LAYERED:
+            return _plan_layered(inputs, choice, images=images, layers=layers, supply=supply, systems=systems)
+        return _plan_container(inputs, choice, images=images)
 
 
 def _plan_layered(

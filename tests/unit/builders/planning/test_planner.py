@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -422,3 +424,15 @@ def test_hub_major_is_not_asked_of_a_lock_without_jupyterhub():
     lock = Lock(path="Pipfile.lock", python_version="3.11", sources=(), default=())
 
     assert check_hub_majors((), replace(CONFIG, hubs=("demo",)), {"demo": 5}, lock=lock) == ()
+
+
+def test_error_of_the_disk_is_said(images, tmp_path, monkeypatch):
+    """A lock that cannot be read ends the plan with a message, not with an error of the system."""
+    source = make_source(NOTEBOOK)
+    refusal = PermissionError(errno.EACCES, "Permission denied", "Pipfile.lock")
+    monkeypatch.setattr(source, "open", Mock(side_effect=refusal))
+
+    with pytest.raises(BuildFailed) as caught:
+        plan(images, source, cache=tmp_path)
+
+    assert caught.value.message == "planning failed: [Errno 13] Permission denied: 'Pipfile.lock'"
