@@ -112,7 +112,7 @@ def test_broken_layer_is_refused(tmp_path) -> None:
 
 def test_engine_fault_is_told_with_the_task(tmp_path) -> None:
     """What the engine says stands behind what was to be made; of a script that was killed its status."""
-    with pytest.raises(BuildFailed, match="^the answer: the build needed more memory"):
+    with pytest.raises(BuildFailed, match=r"^the answer: the build needed more memory"):
         run(Backend(error=BuildFailed("the build needed more memory than 1 MiB")), tmp_path)
     with pytest.raises(BuildFailed, match=r"^the answer failed: it was ended \(exit status 137\)$"):
         run(Backend(error=BuildFailed("the build failed at step 2 of 3, RUN x: exit status 137")), tmp_path)
