@@ -1,10 +1,12 @@
-"""The peers' own tools: pinned, from package registries only, kept outside the repository between runs.
+"""The peers' own tools: pinned, from package registries only, kept outside the repository between runs; and our own.
 
 It decides versions and where they lie; Debian's part (buildah, runc, the registry) is tests/sandbox/install-system.sh.
 """
 
 from __future__ import annotations
 
+import compileall
+import importlib.util
 import json
 import os
 import platform
@@ -29,6 +31,18 @@ INSTALL_SECONDS = 1800
 
 class ToolMissing(RuntimeError):
     """A peer's tool cannot be had here; the message says why."""
+
+
+def ensure_compiled_program() -> None:
+    """Compile hublish's own modules, as pip does for whoever installs it; from a checkout each start would do so anew.
+
+    Raises:
+        ToolMissing: a module cannot be compiled.
+    """
+    found = importlib.util.find_spec("hublish")
+    for folder in () if found is None else found.submodule_search_locations or ():
+        if not compileall.compile_dir(folder, quiet=2):
+            raise ToolMissing(f"the modules in {folder} cannot be compiled")
 
 
 def ensure_uv() -> Path:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-EngineName = Literal["local", "docker", "buildah"]
+EngineName = Literal["local", "docker", "buildah", "tekton"]
 
 
 def _use_local() -> list[EngineName]:
@@ -73,6 +73,49 @@ class DockerSettings(ContainerSettings):
     )
 
 
+class TektonNamespaces(Section):
+    """Where the pods of builds run."""
+
+    restricted: str = Field(default="hublish-builds", description="Of layered builds; as deploy/kubernetes makes it.")
+    baseline: str = Field(
+        default="hublish-builds-baseline", description="Of source and Dockerfile builds; as deploy/kubernetes makes it."
+    )
+
+
+class TektonSettings(Section):
+    """Pods of a Kubernetes with Tekton Pipelines; `kubectl apply --server-side -k tekton` first."""
+
+    kubeconfig: Path | None = Field(
+        default=None, description="Access to the cluster; None: the account of the pod that the service runs in."
+    )
+    namespaces: TektonNamespaces = Field(default_factory=TektonNamespaces, description="Where the pods of builds run.")
+    image: str | None = Field(
+        default=None,
+        description="Image of hublish, its Dockerfile's target `service`; None: no layered builds in pods.",
+    )
+    build_image: str | None = Field(
+        default=None,
+        description="The same, target `build`; None: no source and Dockerfile builds in pods.",
+    )
+    service_account: str = Field(
+        default="build", description="Account of the pods; it needs no right, and none of its tokens reaches them."
+    )
+    user: int | None = Field(
+        default=1000, ge=1, description="UID of layered builds; the image's own. None: the cluster chooses (OpenShift)."
+    )
+    slots: int = Field(default=8, ge=1, description="Builds at once; the quota of deploy/kubernetes has room for 20.")
+    cpu: str = Field(
+        default="2", pattern=r"\A[0-9]+(\.[0-9]+)?m?\z", description="Limit of the Step that builds; two cores."
+    )
+    memory: str = Field(
+        default="4Gi", pattern=r"\A[0-9]+[KMG]i\z", description="Limit of the Step that builds; compiles most packages."
+    )
+    keep_runs: int = Field(
+        default=100, ge=0, description="Ended runs that stay in a namespace, for people with kubectl; the newest."
+    )
+    keep_hours: float = Field(default=168, ge=0, description="How long they stay; a week, as people look on Mondays.")
+
+
 class EngineSettings(Section):
     """Which engines build, and choices per engine."""
 
@@ -85,6 +128,7 @@ class EngineSettings(Section):
     )
     docker: DockerSettings = Field(default_factory=DockerSettings, description="Container builds by a Docker Engine.")
     buildah: BuildahSettings = Field(default_factory=BuildahSettings, description="Container builds by buildah.")
+    tekton: TektonSettings = Field(default_factory=TektonSettings, description="Builds in pods of a cluster.")
     secrets: dict[str, dict[str, Path]] = Field(
         default_factory=dict,
         description="`owner/name` or `owner/*` to id to file: what `RUN --mount=type=secret` is given in builds of the "

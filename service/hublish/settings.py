@@ -246,10 +246,13 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),
             "engines": settings.engines.model_copy(
                 update={
+                    "tekton": settings.engines.tekton.model_copy(
+                        update={"kubeconfig": at(settings.engines.tekton.kubeconfig)}
+                    ),
                     "secrets": {
                         repository: {name: folder / file for name, file in files.items()}
                         for repository, files in settings.engines.secrets.items()
-                    }
+                    },
                 }
             ),
             "registries": {

@@ -69,9 +69,8 @@ class _Crashing:
 
         def call(*arguments: Any, **named: Any) -> Any:
             if method == "admit" and all(ticket.started_at is not None for ticket in self._port.list_tickets()):
-                return target(
-                    *arguments, **named
-                )  # the feeder looks all the time; where nothing waits, nothing happens
+                # The feeder looks all the time; where nothing waits, nothing happens.
+                return target(*arguments, **named)
             effect = f"{self._name}.{method} {label(named, arguments)}".strip()
             self._reach(f"before {effect}")
             result = target(*arguments, **named)

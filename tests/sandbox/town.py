@@ -73,12 +73,13 @@ class Town:
         serve: Sequence[str] | None = None,
         registry_bytes: int | None = None,
         database: str | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         self.folder = folder
         self.database = database or f"sqlite:///{folder}/data/hublish.sqlite"
         self.github = github
-        self.registry = Registry.start(folder / "registry", storage_limit=registry_bytes)
-        self.index = PackageIndexSandbox.start(folder / "index")
+        self.registry = Registry.start(folder / "registry", storage_limit=registry_bytes, address=address)
+        self.index = PackageIndexSandbox.start(folder / "index", address=address)
         self.registry_login: Path | None = None  # a docker config.json, when the registry asks for one
         self.settings: dict[str, Any] = {}
         self.service: subprocess.Popen[bytes] | None = None

@@ -24,8 +24,6 @@ ALIVE_SECONDS = 15
 """A replica says every second that it lives; clocks of machines differ a little."""
 MINIMUM_FREE_BYTES = 4_000_000_000
 """A notebook image's wheels and layers take about 1 GB each; twice that is room for the next release."""
-# No fault of the machine: there is nothing a person could install to change it.
-_NO_ENGINE = "none used: this version builds layered only; source and dockerfile end in an answer that says so"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ class Check:
 def check_environment(
     *, cache: Path, index_url: str | None, registry: RegistryClient, hosts: tuple[str, ...]
 ) -> tuple[Check, ...]:
-    """Check this machine.
+    """Check this machine, its engines apart.
 
     Args:
         cache: folder for wheels and layers.
@@ -57,13 +55,6 @@ def check_environment(
         hosts: registries of the operator's settings.
     """
     return (
-        Check(name="layered builds", ok=True, detail="built in; no daemon, no container engine and no root needed"),
-        Check(
-            name="container engine",
-            ok=True,
-            detail=_NO_ENGINE,
-            hint="set `strategy: layered` in the config of repositories that have a Pipfile.lock",
-        ),
         _check_cache(cache),
         _check_index(index_url),
         *(_check_registry(registry, host) for host in hosts),

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hublish.adapters.layout import OCILayout
+from hublish.bootstrap.pods.engine import make_tekton
+from hublish.bootstrap.pods.files import MintToken
 from hublish.builders.containers.containerrun import ContainerBackend
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest
@@ -26,10 +28,10 @@ if TYPE_CHECKING:
     from hublish.settings import Settings
 
 ENGINE_NAMES = ("buildah", "docker")
-_INSTALL_HINT = (
+INSTALL_HINT = (
     "Install Debian's packages buildah and slirp4netns, or start Docker; `hublish doctor` says what is missing."
 )
-_EXTRA_HINT = "Install hublish[docker]."
+EXTRA_HINT = "Install hublish[docker]."
 
 
 def make_engine(
@@ -40,6 +42,7 @@ def make_engine(
     output: ImageWriter,
     index: PackageIndex,
     caches: OwnerCaches,
+    mint_token: MintToken,
 ) -> Engine:
     """The engines that `engines.use` names, behind one port.
 
@@ -70,6 +73,8 @@ def make_engine(
             case "docker":
                 docker = make_docker({"DOCKER_HOST": chosen.docker.host}, chosen.docker)
                 engines.append(make_containers(name, docker, chosen.docker.slots, None))
+            case "tekton":
+                engines.append(make_tekton(settings, images=registry, mint_token=mint_token))
             case "local":
                 engines.append(
                     LocalEngine(
@@ -98,7 +103,7 @@ def make_buildah(data: Path, chosen: BuildahSettings, *, network: NetworkMode | 
     """
     program = find_buildah()
     if program is None:
-        raise SettingsInvalid("the engine buildah is chosen, and buildah is not installed", hint=_INSTALL_HINT)
+        raise SettingsInvalid("the engine buildah is chosen, and buildah is not installed", hint=INSTALL_HINT)
     choices = BuildahChoices(
         folder=data / "buildah",
         limits=Limits(memory_bytes=chosen.memory_bytes, pids=chosen.pids),
@@ -125,7 +130,7 @@ def make_docker(environ: Mapping[str, str], chosen: DockerSettings) -> Container
         from hublish.adapters.docker.engine import DockerEngine  # noqa: PLC0415 -- an extra, and slow to import
         from hublish.engines.docker import DockerBackend, DockerChoices  # noqa: PLC0415 -- the same
     except ModuleNotFoundError as exc:
-        raise SettingsInvalid("the client of Docker Engine is not installed", hint=_EXTRA_HINT) from exc
+        raise SettingsInvalid("the client of Docker Engine is not installed", hint=EXTRA_HINT) from exc
     limits = Limits(memory_bytes=chosen.memory_bytes, pids=chosen.pids)
     choices = DockerChoices(environ=environ, limits=limits, network=chosen.network)
 
@@ -167,7 +172,7 @@ def choose_backend(
             reasons.append(f"{candidate}: {error.message}")
         else:
             return backend
-    raise StrategyUnavailable(f"no container engine works here: {'; '.join(reasons)}", hint=_INSTALL_HINT)
+    raise StrategyUnavailable(f"no container engine works here: {'; '.join(reasons)}", hint=INSTALL_HINT)
 
 
 def load_secret_files(files: Mapping[str, Path]) -> dict[str, bytes]:

@@ -128,6 +128,7 @@ def make_services(settings: Settings) -> Services:
             output=registry,
             index=index,
             caches=caches,
+            mint_token=github.token_for_clone,
         ),
         archive=DiskArchive(settings.logs or data / "logs"),
         deliveries=DeliveryStore(engine),

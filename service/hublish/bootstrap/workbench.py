@@ -14,17 +14,17 @@ from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_network, make_registry_rules
+from hublish.bootstrap.containerwork import build_by_engine
 from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
+from hublish.bootstrap.userrunner import UserRunner
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.builders.planning.planner import PlanInputs, Planned, make_plan
 from hublish.builders.sourcefiles import read_config
-from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild
-from hublish.builders.verification.verdict import OpenedImage, Verification, open_image
 from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import Config, ImageConfig, ParsedConfig
 from hublish.core.output import Output, OutputKind
@@ -32,11 +32,11 @@ from hublish.core.plan import Plan, Strategy, Trust
 from hublish.core.ports import ProgressSink, Source
 from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
-from hublish.errors import StrategyUnavailable
 from hublish.network import Network, read_network
 
 if TYPE_CHECKING:
     from hublish.bootstrap.doctor import Check
+    from hublish.builders.verification.verdict import OpenedImage, Verification
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
@@ -55,6 +55,7 @@ class Workbench:
         caches = make_caches(options.cache / "layers", images=self._images, key_file=options.cache_key)
         self._owner_cache = caches.open(owner=OWN, trust=Trust.OWNER, repositories=options.cache_repositories)
         self._index = UserIndex(options, network)
+        self._runner = UserRunner(options, self._images)
 
     def open_folder(self, path: Path) -> Source:
         """Open a folder as a source tree."""
@@ -86,7 +87,9 @@ class Workbench:
             target_repository=image.reference.name,
             find_default_index=self._index.find_default,
         )
-        supply = WheelSupply(index=self._index, folder=self._cache / "layers" / "wheels")
+        supply = WheelSupply(
+            index=self._index, folder=self._cache / "layers" / "wheels", can_build=self._runner.can_run
+        )
         return make_plan(
             inputs,
             images=self._images,
@@ -107,17 +110,24 @@ class Workbench:
         """Build a plan and put the image where `output` says.
 
         Raises:
-            StrategyUnavailable: the plan needs a container engine.
+            StrategyUnavailable: the plan needs a container engine, and none works here.
             HublishError: what the builder raises.
         """
-        if plan.strategy is not Strategy.LAYERED:
-            raise StrategyUnavailable(
-                f"the strategy {plan.strategy.value} ({plan.reason}) needs a container engine, and hublish has none here",
-                hint="`hublish doctor` says what is missing; or set `strategy: layered` in the config",
-            )
         writer = make_writer(
             output, registry=self._registry, environ=self._options.environ, progress=progress, cancelled=cancelled
         )
+        if plan.strategy is not Strategy.LAYERED:
+            return build_by_engine(
+                plan,
+                source,
+                options=self._options,
+                images=self._images,
+                output=writer,
+                target=find_target(output),
+                log=log,
+                progress=progress,
+                cancelled=cancelled,
+            )
         outcome = build_layered(
             plan,
             source=source,
@@ -131,6 +141,7 @@ class Workbench:
             progress=progress,
             cancelled=cancelled,
             cache=replace(self._owner_cache, in_registry=output.kind is OutputKind.REGISTRY),
+            runner=self._runner,
         )
         attach_sbom(plan, outcome, output=output, registry=self._registry, log=log)
         return outcome
@@ -142,6 +153,8 @@ class Workbench:
             ReferenceInvalid: `text` is no reference.
             HublishError: there is no such image, or it does not say what it was made from.
         """
+        from hublish.builders.verification.verdict import open_image  # noqa: PLC0415  # start-up time
+
         return open_image(self._images, self._find_base(text), platform=PLATFORM)
 
     def verify(
@@ -159,6 +172,8 @@ class Workbench:
         Raises:
             HublishError: what the builder raises.
         """
+        from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild  # noqa: PLC0415  # start-up time
+
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-") as scratch:
             tools = RebuildTools(
@@ -170,6 +185,7 @@ class Workbench:
                 log=log,
                 progress=progress,
                 cancelled=cancelled,
+                runner=self._runner,
             )
             return verify_by_rebuild(opened, plan, source, tools=tools)
 
@@ -177,15 +193,20 @@ class Workbench:
         """Look at what this machine offers a build."""
         # Here, because a build must not wait for the clients of GitHub and of the database.
         from hublish.bootstrap.doctor import check_environment, check_settings  # noqa: PLC0415  # start-up time
+        from hublish.bootstrap.enginecheck import check_chosen_engines, check_engines  # noqa: PLC0415  # start-up time
 
         settings = self._options.settings
+        engines = check_engines(cache=self._cache, environ=self._options.environ)
         here = check_environment(
             cache=self._cache,
             index_url=self._index.find_url(),
             registry=self._registry,
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
-        return here if settings is None else (*here, *check_settings(settings))
+        if settings is None:
+            return (*engines, *here)
+        chosen = check_chosen_engines(settings.engines, data=settings.data)
+        return (*engines, *here, *check_settings(settings), *chosen)
 
     def _find_base(self, text: str) -> Reference:
         if text.startswith(LAYOUT_PREFIX):

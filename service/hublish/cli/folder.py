@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hublish.cli.house import WorkbenchChoice
-from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
+from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig
+from hublish.core.config.valuetext import parse_image_name
 from hublish.errors import clip
 
 if TYPE_CHECKING:
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
 
 DEFAULT_REGISTRY = "localhost"
 FALLBACK_NAME = "image"
+# The defaults of `.hublish.yaml`.
+DEFAULT_TAGS = ("{release}",)
 EXCERPT_LIMIT_BYTES = 1 << 20
+
+
+class EngineChoice(Enum):
+    """Container engines of this machine."""
+
+    BUILDAH = "buildah"
+    DOCKER = "docker"
 
 
 def default_cache() -> Path:
@@ -65,6 +75,14 @@ PlainHTTPOption = Annotated[
 IndexMapOption = Annotated[
     list[str] | None,
     typer.Option("--index-map", metavar="URL=URL", help="Use another package index than the lock names. Repeatable."),
+]
+EngineOption = Annotated[
+    EngineChoice | None,
+    typer.Option("--engine", help="What builds a Dockerfile or by source-to-image.", show_default="what works here"),
+]
+SecretOption = Annotated[
+    list[str] | None,
+    typer.Option("--secret", metavar="ID=FILE", help="Give a RUN --mount=type=secret this file. Repeatable."),
 ]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", metavar="N", min=1, help="Processes at work.", show_default="one per core")
@@ -136,6 +154,23 @@ def parse_index_map(entries: Sequence[str]) -> Mapping[str, str]:
     return parsed
 
 
+def parse_secrets(entries: Sequence[str]) -> Mapping[str, Path]:
+    """Parse `ID=FILE` entries.
+
+    Raises:
+        typer.BadParameter: an entry has another form, or an id comes twice.
+    """
+    parsed: dict[str, Path] = {}
+    for entry in entries:
+        name, equals, path = entry.partition("=")
+        if not (name and equals and path):
+            raise typer.BadParameter(f"expected ID=FILE, got {clip(name)!r}", param_hint="--secret")
+        if name in parsed:
+            raise typer.BadParameter(f"{clip(name)} is given twice", param_hint="--secret")
+        parsed[name] = Path(path).absolute()
+    return parsed
+
+
 def open_folder(
     screen: Screen, house: House, path: Path, *, choice: WorkbenchChoice, image: str | None
 ) -> OpenedFolder:
@@ -168,9 +203,8 @@ def make_image_name(folder_name: str) -> str:
 
 def make_default_config(name: str) -> ParsedConfig:
     """Make the config of a folder that has none: one image of that name, everything else at its default."""
-    # A JSON document is a YAML document too, so the one parser also decides what the defaults are.
-    body = json.dumps({"version": 1, "image": {"name": f"{DEFAULT_REGISTRY}/{name}"}})
-    return parse_config(body.encode(), path=CONFIG_PATHS[0])
+    image = ImageConfig(reference=parse_image_name(f"{DEFAULT_REGISTRY}/{name}"), tags=DEFAULT_TAGS)
+    return ParsedConfig(config=Config(path=CONFIG_PATHS[0], legacy=False, images=(image,)), findings=())
 
 
 def pick_images(config: Config, name: str | None) -> tuple[ImageConfig, ...]:

@@ -129,6 +129,8 @@ class WorkbenchChoice:
         check_packages: planning looks whether the packages fit together, which may fetch them.
         cache_key: file of the key that signs layer indexes in registries; None leaves those out.
         cache_repositories: whose layer indexes are asked, in this order.
+        engine: container engine of Dockerfile and source builds; None takes what works here.
+        build_secrets: id -> file: what `RUN --mount=type=secret` is given.
     """
 
     cache: Path
@@ -138,6 +140,8 @@ class WorkbenchChoice:
     check_packages: bool = False
     cache_key: Path | None = None
     cache_repositories: tuple[Reference, ...] = ()
+    engine: str | None = None
+    build_secrets: Mapping[str, Path] | None = None
 
 
 class House(Protocol):
@@ -190,6 +194,8 @@ class RealHouse:
                 check_packages=choice.check_packages,
                 cache_key=choice.cache_key,
                 cache_repositories=choice.cache_repositories,
+                engine=choice.engine,
+                build_secrets=choice.build_secrets or {},
             )
         )
 

@@ -5,6 +5,7 @@ said or built.
 """
 
 from hublish.adapters.github.app import AppIdentity, GitHubApp, Patience
+from hublish.adapters.github.clone import GitHubClone
 from hublish.adapters.github.conversation import GitHubConversation
 from hublish.adapters.github.hub import GitHubHub
 from hublish.adapters.github.permissions import APP_EVENTS, APP_PERMISSIONS
@@ -16,6 +17,7 @@ __all__ = [
     "APP_PERMISSIONS",
     "AppIdentity",
     "GitHubApp",
+    "GitHubClone",
     "GitHubConversation",
     "GitHubHub",
     "GitHubReader",

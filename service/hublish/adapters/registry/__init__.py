@@ -7,6 +7,7 @@ a blob in one attempt, without repeats, resumption or a check of `Retry-After`. 
 """
 
 from hublish.adapters.registry.client import RegistryClient
+from hublish.adapters.registry.credential import load_logins
 from hublish.adapters.registry.rule import Patience, RegistryRule, TransferSizes
 
-__all__ = ["Patience", "RegistryClient", "RegistryRule", "TransferSizes"]
+__all__ = ["Patience", "RegistryClient", "RegistryRule", "TransferSizes", "load_logins"]

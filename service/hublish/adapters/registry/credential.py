@@ -12,10 +12,11 @@ import base64
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hublish.core.reference import Reference
 from hublish.errors import RegistryFailed, SettingsInvalid, clip
 
 FILE_LIMIT_BYTES = 1024 * 1024
@@ -96,6 +97,20 @@ class CredentialFiles:
         if self.allow_helpers and isinstance(store, str) and store:
             return _ask_helper(store, "https://index.docker.io/v1/" if host == "docker.io" else host)
         return None
+
+
+def load_logins(path: Path, references: Iterable[Reference]) -> bytes:
+    """Load what a credentials file has for some repositories, as such a file of its own: nothing else leaves the machine.
+
+    Raises:
+        SettingsInvalid: the file cannot be read as what it should be.
+    """
+    document = _load_file(path)
+    if document is None:
+        raise SettingsInvalid(f"Expected credentials in {path}, got no such file.")
+    wanted = {key for item in references for key in _candidates(item.registry, item.repository)}
+    auths = {name: entry for name, entry in _named(document, "auths").items() if _normalise(name) in wanted}
+    return json.dumps({"auths": auths}, sort_keys=True).encode()
 
 
 def _candidates(host: str, repository: str) -> Iterator[str]:

@@ -1,0 +1,86 @@
+"""The engine `tekton` made from the operator's settings. Tekton's client is imported here, after its version is set."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from hublish.bootstrap.pods.files import MintToken, StepFileMaker
+from hublish.core.plan import Strategy
+from hublish.core.ports import ImageReader
+from hublish.engines.tekton_run import RunChoices
+from hublish.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from hublish.engines.tekton import TektonCluster, TektonEngine
+    from hublish.settings import Settings
+
+_EXTRA_HINT = "Install hublish[tekton]."
+
+
+def connect_cluster(settings: Settings) -> TektonCluster:
+    """Connect to the cluster that the settings name; nothing is asked yet.
+
+    Raises:
+        SettingsInvalid: its kubeconfig is unusable, or the clients are not installed.
+    """
+    # Tekton's client reads the variable when it is imported, and would speak v1beta1 without it.
+    os.environ["TEKTON_VERSION"] = "v1"
+    try:
+        from hublish.engines.tekton import open_cluster  # noqa: PLC0415 -- an extra, slow, and after the variable
+    except ModuleNotFoundError as exc:
+        raise SettingsInvalid("the clients of Tekton and Kubernetes are not installed", hint=_EXTRA_HINT) from exc
+    return open_cluster(settings.engines.tekton.kubeconfig)
+
+
+def make_tekton(settings: Settings, *, images: ImageReader, mint_token: MintToken) -> TektonEngine:
+    """Make the engine.
+
+    Args:
+        settings: the operator's.
+        images: tells whether an image that a run reports is there.
+        mint_token: of the GitHub App.
+
+    Raises:
+        SettingsInvalid: no image is named for pods, or see `connect_cluster`.
+    """
+    chosen = settings.engines.tekton
+    cluster = connect_cluster(settings)
+    from hublish.engines.tekton import TektonChoices, TektonEngine  # noqa: PLC0415 -- as above
+
+    containers = chosen.build_image, chosen.namespaces.baseline
+    strategies = {
+        Strategy.LAYERED: (chosen.image, chosen.namespaces.restricted),
+        Strategy.SOURCE: containers,
+        Strategy.DOCKERFILE: containers,
+    }
+    choices = {
+        strategy: RunChoices(
+            image=image,
+            namespace=namespace,
+            service_account=chosen.service_account,
+            user=chosen.user,
+            cpu=chosen.cpu,
+            memory=chosen.memory,
+            link=settings.public_url,
+        )
+        for strategy, (image, namespace) in strategies.items()
+        if image is not None
+    }
+    if not choices:
+        raise SettingsInvalid(
+            "the engine tekton is chosen, and neither engines.tekton.image nor engines.tekton.build_image is set",
+            hint="Name the images that the top-level Dockerfile makes, targets `service` and `build`.",
+        )
+    return TektonEngine(
+        TektonChoices(
+            runs=choices,
+            slots=chosen.slots,
+            keep_runs=chosen.keep_runs,
+            keep_seconds=chosen.keep_hours * 3600,
+            folder=settings.data / "pods",
+        ),
+        cluster=cluster,
+        images=images,
+        make_files=StepFileMaker(settings=settings, mint_token=mint_token).make,
+    )

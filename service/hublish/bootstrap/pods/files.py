@@ -1,0 +1,142 @@
+"""What the Steps of a build's pod are given: made from the operator's settings when the run is about to start.
+
+Each Step gets the logins of the hosts that it asks and of no other: `fetch` those of the bases and of the lock's indexes,
+`push` those of the registry the image goes to and of the one its base lies in. The Step `build` is given nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from hublish.adapters.registry import load_logins
+from hublish.bootstrap.clients import make_network
+from hublish.core.building import BuildRequest
+from hublish.core.codec import render_value
+from hublish.core.plan import Plan
+from hublish.core.podaccess import (
+    ACCESS_FILE,
+    AUTHORITIES_FILE,
+    REQUEST_FILE,
+    TOKEN_FILE,
+    IndexAccess,
+    PodAccess,
+    RegistryAccess,
+)
+from hublish.core.reference import Reference
+from hublish.core.repository import Repository
+from hublish.errors import BuildFailed, SettingsInvalid
+
+if TYPE_CHECKING:
+    from hublish.settings import Settings
+
+MintToken = Callable[[Repository], str]
+"""Makes a token that reads the contents of one repository."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFileMaker:
+    """Makes the files of a build's Secrets.
+
+    Attributes:
+        settings: the operator's.
+        mint_token: asked for each build's own.
+    """
+
+    settings: Settings
+    mint_token: MintToken
+
+    def make(self, request: BuildRequest) -> dict[str, dict[str, bytes]]:
+        """Make what the Steps of a build are given: Step -> file -> bytes.
+
+        Raises:
+            BuildFailed: the request names no repository or no target.
+            NotAllowed, GitHubFailed: no token.
+            SettingsInvalid: a file that the settings name cannot be read.
+        """
+        if request.repository is None or request.target is None:
+            raise BuildFailed("a build in a pod needs a repository and a place for its image")
+        text = render_value(request).encode()
+        bases = list_bases(request.plan)
+        fetch = {REQUEST_FILE: text, TOKEN_FILE: self.mint_token(request.repository).encode()}
+        push = {REQUEST_FILE: text}
+        fetch |= self._make_access(request, images=bases, indexes=True)
+        push |= self._make_access(request, images=(*bases, request.target, *request.siblings), indexes=False)
+        return {"fetch": fetch, "push": push}
+
+    def _make_access(self, request: BuildRequest, *, images: Iterable[Reference], indexes: bool) -> dict[str, bytes]:
+        files: dict[str, bytes] = {}
+        settings = self.settings
+        access = PodAccess(
+            github_api=settings.github.api if indexes else "",
+            registries=self._list_registries(images, files),
+            indexes=self._list_indexes(request.plan, files) if indexes else (),
+            source_bytes=settings.limits.source_bytes,
+            source_files=settings.limits.source_files,
+            proxies=make_network(settings).proxies,
+            source_url=_make_source_url(settings.github.web, request.repository),
+            has_authorities=settings.ca_file is not None,
+        )
+        if settings.ca_file is not None:
+            files[AUTHORITIES_FILE] = _load(settings.ca_file)
+        files[ACCESS_FILE] = render_value(access).encode()
+        return files
+
+    def _list_registries(self, images: Iterable[Reference], files: dict[str, bytes]) -> tuple[RegistryAccess, ...]:
+        asked: dict[str, list[Reference]] = {}
+        for image in images:
+            asked.setdefault(image.registry, []).append(image)
+        listed: list[RegistryAccess] = []
+        for host, references in asked.items():
+            rule = self.settings.registries.get(host)
+            if rule is None:
+                raise BuildFailed(
+                    f"the registry {host} is none of this service's",
+                    hint="The operator lists registries under `registries`.",
+                )
+            access = RegistryAccess(host=host, plain_http=rule.plain_http, token_hosts=tuple(rule.token_hosts))
+            if rule.auth_file is not None:
+                name = f"registry-{len(listed)}"
+                files[name] = load_logins(rule.auth_file, references)
+                access = replace(access, auth_file=name)
+            listed.append(access)
+        return tuple(listed)
+
+    def _list_indexes(self, plan: Plan, files: dict[str, bytes]) -> tuple[IndexAccess, ...]:
+        # Files of one index may lie on the host of another: all that are listed may be asked, those of the lock log in.
+        asked = {_find_host(source.url) for source in plan.indexes}
+        listed: list[IndexAccess] = []
+        for host, index in self.settings.indexes.items():
+            access = IndexAccess(host=host, mirror=index.mirror, plain_http=index.plain_http)
+            if index.auth_file is not None and host in asked:
+                name = f"index-{len(listed)}"
+                files[name] = _load(index.auth_file)
+                access = replace(access, auth_file=name)
+            listed.append(access)
+        return tuple(listed)
+
+
+def list_bases(plan: Plan) -> tuple[Reference, ...]:
+    """The images that a plan starts from, whichever strategy it has."""
+    pinned = () if plan.container is None else tuple(pin.image for pin in plan.container.bases)
+    return (*(() if plan.base is None else (plan.base,)), *pinned)
+
+
+def _find_host(url: str) -> str:
+    """As the operator's map has it: with a port only where it is not the scheme's own."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2].lower().removesuffix(":443" if parts.scheme == "https" else ":80")
+
+
+def _make_source_url(web: str, repository: Repository | None) -> str:
+    return "" if repository is None else f"{web.rstrip('/')}/{repository.full_name}"
+
+
+def _load(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsInvalid(f"{path} cannot be read: {error.strerror}", hint="check the path and its mode") from error

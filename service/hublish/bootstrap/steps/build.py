@@ -1,0 +1,60 @@
+"""The Step `build`: from what was fetched to an image in the shared folder, without a secret or a server."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from typing import BinaryIO
+
+from hublish.adapters.index import HTTPPackageIndex
+from hublish.adapters.source_archive import SourceLimits
+from hublish.bootstrap.steps.handover import Handover, store_outcome
+from hublish.bootstrap.steps.places import StepPlaces, make_sources
+from hublish.builders.layered.layered import build_layered
+from hublish.core.plan import Strategy
+from hublish.core.ports import Manifest
+from hublish.core.reference import Reference
+from hublish.core.repository import Repository
+from hublish.engines.runs import BuildRun, fetch_run_source, find_target
+from hublish.errors import SourceMissing, StrategyUnavailable
+
+
+class _NoImages:
+    """An ImageReader where there is no registry: what is known of the base was brought before."""
+
+    def fetch_manifest(self, reference: Reference) -> Manifest | None:  # noqa: ARG002 -- the port's
+        return None
+
+    def open_blob(self, reference: Reference, digest: str) -> AbstractContextManager[BinaryIO]:
+        raise SourceMissing(f"the blob {digest} of {reference} is not at hand in this Step")
+
+
+def build_image(run: BuildRun, places: StepPlaces) -> None:
+    """Build the image and leave it for the Step push.
+
+    Raises:
+        HublishError: what the builder raises.
+    """
+    plan = run.request.plan
+    if plan.strategy is not Strategy.LAYERED:
+        raise StrategyUnavailable(f"this pod builds layered, the plan says {plan.strategy.value}")
+    sources = make_sources(places, fetch_tarball=_refuse, list_tree=None, limits=SourceLimits())
+    outcome = build_layered(
+        plan,
+        source=fetch_run_source(run, sources),
+        images=_NoImages(),
+        output=Handover(places.image),
+        target=find_target(run.request),
+        index=HTTPPackageIndex(rules={}, allow_unlisted=False, cache=places.index),
+        workspace=places.workspace,
+        workers=len(os.sched_getaffinity(0)),
+        log=run.tell,
+        progress=run.advance,
+        cancelled=run.should_stop,
+        cache=places.open_cache(),
+    )
+    store_outcome(places.image, outcome)
+
+
+def _refuse(repository: Repository, sha: str) -> AbstractContextManager[BinaryIO]:
+    raise SourceMissing(f"the Step fetch left no {sha} of {repository.full_name} in the shared folder")

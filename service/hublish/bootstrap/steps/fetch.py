@@ -1,0 +1,54 @@
+"""The Step `fetch`: source, base and packages, with the token and the logins that they need."""
+
+from __future__ import annotations
+
+import shutil
+
+from hublish.adapters.github import GitHubClone, GitHubSources
+from hublish.adapters.index import HTTPPackageIndex
+from hublish.adapters.source_archive import SourceLimits
+from hublish.bootstrap.steps.places import Door, StepPlaces, make_sources, open_door
+from hublish.builders.wheels.prefetch import PrefetchTools, fetch_inputs
+from hublish.core.plan import Strategy
+from hublish.core.podaccess import REQUEST_FILE, TOKEN_FILE
+from hublish.core.ports import Source
+from hublish.engines.runs import BuildRun, fetch_run_source
+from hublish.errors import BuildFailed, StrategyUnavailable
+
+
+def fetch_all(run: BuildRun, places: StepPlaces) -> None:
+    """Bring everything into the shared folder; the request too, without anything secret.
+
+    Raises:
+        HublishError: what cannot be fetched, and why.
+    """
+    if places.secrets is None:
+        raise BuildFailed("the Step fetch has no Secret")
+    door = open_door(places.secrets)
+    source = _fetch_source(run, places, door)
+    plan = run.request.plan
+    if plan.strategy is not Strategy.LAYERED:
+        raise StrategyUnavailable(f"this pod builds layered, the plan says {plan.strategy.value}")
+    fetch_inputs(
+        plan,
+        source,
+        PrefetchTools(
+            images=door.make_registry(),
+            index=HTTPPackageIndex(
+                rules=door.make_index_rules(), allow_unlisted=False, cache=places.index, network=door.network
+            ),
+            layers=places.open_cache().layers,
+            workspace=places.workspace,
+            log=run.tell,
+            progress=run.advance,
+        ),
+    )
+    shutil.copyfile(places.secrets / REQUEST_FILE, places.work / REQUEST_FILE)
+
+
+def _fetch_source(run: BuildRun, places: StepPlaces, door: Door) -> Source:
+    token = (door.folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
+    github = GitHubSources(GitHubClone(api_url=door.access.github_api, token=token, network=door.network))
+    limits = SourceLimits(total_bytes=door.access.source_bytes, files=door.access.source_files)
+    sources = make_sources(places, fetch_tarball=github.open_tarball, list_tree=github.list_tree, limits=limits)
+    return fetch_run_source(run, sources)

@@ -1,0 +1,136 @@
+"""Where a Step finds what it works with: the shared folder, its own Secret, the files of its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hublish.adapters.index import IndexRule
+from hublish.adapters.registry import RegistryClient, RegistryRule
+from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
+from hublish.adapters.source_archive.fetcher import FetchTarball, ListTree
+from hublish.builders.layerindex.ownercache import OWN, OwnerCache, OwnerCaches
+from hublish.core.building import BuildRequest
+from hublish.core.codec import parse_value
+from hublish.core.plan import Trust
+from hublish.core.podaccess import ACCESS_FILE, AUTHORITIES_FILE, REQUEST_FILE, PodAccess
+from hublish.network import Network
+
+RESULTS = ("IMAGE_URL", "IMAGE_DIGEST", "CHAINS-GIT_URL", "CHAINS-GIT_COMMIT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlaces:
+    """Folders and files of one Step.
+
+    Attributes:
+        work: shared by the Steps of the pod.
+        secrets: of this Step alone; None for the one that has none.
+        results: name of a result -> file.
+    """
+
+    work: Path
+    secrets: Path | None
+    results: Mapping[str, Path]
+
+    @classmethod
+    def find(cls, name: str, environ: Mapping[str, str]) -> StepPlaces:
+        """As the Task lays them out."""
+        secrets = None if name == "build" else Path(environ.get("HUBLISH_SECRETS", f"/secrets/{name}"))
+        found = {result: environ.get(f"RESULT_{result.replace('-', '_')}") for result in RESULTS}
+        return cls(
+            work=Path(environ.get("HUBLISH_WORK", "/work")),
+            secrets=secrets,
+            results={result: Path(path) for result, path in found.items() if path},
+        )
+
+    @property
+    def request(self) -> Path:
+        """The request: from the Step's own Secret, else as the first Step handed it on."""
+        return (self.work if self.secrets is None else self.secrets) / REQUEST_FILE
+
+    @property
+    def workspace(self) -> Path:
+        """Of layered builds."""
+        return self.work / "layers"
+
+    @property
+    def index(self) -> Path:
+        """Files of package indexes."""
+        return self.work / "index"
+
+    @property
+    def image(self) -> Path:
+        """What the build hands to the push."""
+        return self.work / "image"
+
+    def open_cache(self) -> OwnerCache:
+        """What the Steps know of layers: the pod's own."""
+        return OwnerCaches(self.workspace).open(owner=OWN, trust=Trust.OWNER)
+
+
+def load_request(places: StepPlaces) -> BuildRequest:
+    """Load what is to be built.
+
+    Raises:
+        StoredValueInvalid: it is of another version of hublish.
+        OSError: there is none.
+    """
+    return parse_value(BuildRequest, places.request.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """The clients a Step with a Secret may use."""
+
+    access: PodAccess
+    folder: Path
+
+    @property
+    def network(self) -> Network:
+        """The way out."""
+        authorities = self.folder / AUTHORITIES_FILE if self.access.has_authorities else None
+        return Network(ca_file=authorities, proxies=self.access.proxies)
+
+    def make_registry(self) -> RegistryClient:
+        """A client of the registries that are listed, and of no other."""
+        rules = {
+            item.host: RegistryRule(
+                plain_http=item.plain_http,
+                token_hosts=frozenset(item.token_hosts),
+                auth_file=None if item.auth_file is None else self.folder / item.auth_file,
+            )
+            for item in self.access.registries
+        }
+        return RegistryClient(rules=rules, allowed_hosts=frozenset(rules), network=self.network)
+
+    def make_index_rules(self) -> dict[str, IndexRule]:
+        """The package indexes that are listed."""
+        return {
+            item.host: IndexRule(
+                mirror=item.mirror,
+                plain_http=item.plain_http,
+                auth_file=None if item.auth_file is None else self.folder / item.auth_file,
+            )
+            for item in self.access.indexes
+        }
+
+
+def open_door(folder: Path) -> Door:
+    """Read a Step's Secret.
+
+    Raises:
+        StoredValueInvalid: it is of another version of hublish.
+    """
+    text = (folder / ACCESS_FILE).read_text(encoding="utf-8")
+    return Door(access=parse_value(PodAccess, text), folder=folder)
+
+
+def make_sources(
+    places: StepPlaces, *, fetch_tarball: FetchTarball, list_tree: ListTree | None, limits: SourceLimits
+) -> ArchiveSourceFetcher:
+    """The source trees of the shared folder."""
+    return ArchiveSourceFetcher(
+        fetch_tarball=fetch_tarball, list_tree=list_tree, cache=places.work / "sources", limits=limits
+    )

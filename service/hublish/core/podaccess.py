@@ -1,0 +1,67 @@
+"""What the Steps of a pod are told of the world outside: a part of the operator's settings, without its secrets' paths.
+
+It travels in a Secret of the Step that needs it, with the files that it names as neighbours: `registry-0`, `index-0`, ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hublish.core.proxy import Proxies
+
+REQUEST_FILE = "request"
+ACCESS_FILE = "access"
+TOKEN_FILE = "github-token"  # noqa: S105 -- the name of a file
+AUTHORITIES_FILE = "ca.crt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryAccess:
+    """How one registry is spoken to.
+
+    Attributes:
+        host: `host[:port]`.
+        plain_http: without TLS.
+        token_hosts: hosts of its token service.
+        auth_file: name of the file with its login; None for anonymous access.
+    """
+
+    host: str
+    plain_http: bool = False
+    token_hosts: tuple[str, ...] = ()
+    auth_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexAccess:
+    """How one package index is spoken to; as RegistryAccess, and the URL that is asked instead of the lock's."""
+
+    host: str
+    mirror: str | None = None
+    plain_http: bool = False
+    auth_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodAccess:
+    """What one Step may reach, and how.
+
+    Attributes:
+        github_api: root of GitHub's API; "" when the Step does not ask it.
+        registries: those it may speak to.
+        indexes: those it may speak to.
+        source_bytes: limit of the unpacked source.
+        source_files: limit of the number of its files.
+        proxies: the way out.
+        source_url: where people find the source; "" when there is no such place.
+        has_authorities: certificate authorities lie beside, in place of the system's.
+    """
+
+    github_api: str
+    registries: tuple[RegistryAccess, ...]
+    indexes: tuple[IndexAccess, ...]
+    source_bytes: int
+    source_files: int
+    proxies: Proxies = field(default_factory=Proxies)
+    source_url: str = ""
+    has_authorities: bool = False

@@ -1,0 +1,9 @@
+"""The engine `tekton`: each build is a PipelineRun, so one pod, in a cluster that the operator names.
+
+TEKTON_VERSION=v1 must be in the environment before this is imported: Tekton's client reads it then. Only bootstrap imports it.
+"""
+
+from hublish.engines.tekton.cluster import TektonCluster, open_cluster
+from hublish.engines.tekton.engine import TektonChoices, TektonEngine
+
+__all__ = ["TektonChoices", "TektonCluster", "TektonEngine", "open_cluster"]

@@ -1,0 +1,271 @@
+"""The cluster's API, as far as builds need it: every call has a time-out, every failure is an EngineFailed that says whose.
+
+Tekton's own client creates, gets and deletes PipelineRuns; Kubernetes' client does the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import kubernetes
+import urllib3
+from kubernetes.client.exceptions import ApiException
+from tekton_pipeline import TektonClient  # type: ignore[import-untyped]  # it is published without types
+
+from hublish.errors import EngineFailed, SettingsInvalid, clip
+
+Value = TypeVar("Value")
+# These parts of the client have no types.
+_untyped: Any = kubernetes
+GROUP, VERSION, RUNS = "tekton.dev", "v1", "pipelineruns"
+_CALL_SECONDS = (5, 30)
+# A Step that says nothing for so long has its log opened anew, from where it was read to.
+_SILENCE_SECONDS = 600
+_PATIENCE_SECONDS = 120.0
+_PAUSE_SECONDS = 1.0
+_FORBIDDEN = "Give the service's account the rights of deploy/kubernetes/access.yaml, or raise the quota."
+
+
+class TektonCluster:
+    """One cluster under one account; safe to share between threads.
+
+    Args:
+        tekton: Tekton's client.
+        api: connection of Kubernetes' client.
+        patience_seconds: how long a server that does not answer is asked again.
+    """
+
+    def __init__(
+        self, tekton: TektonClient, api: kubernetes.client.ApiClient, *, patience_seconds: float = _PATIENCE_SECONDS
+    ) -> None:
+        self._tekton = tekton
+        self._core = kubernetes.client.CoreV1Api(api)
+        self._objects = kubernetes.client.CustomObjectsApi(api)
+        self._patience_seconds = patience_seconds
+
+    # -- PipelineRuns -------------------------------------------------------------------------------------------------
+
+    def create_run(self, run: Mapping[str, Any], *, namespace: str) -> dict[str, Any]:
+        """Create a PipelineRun, or find the one of that name."""
+
+        def create() -> dict[str, Any]:
+            try:
+                return dict(self._tekton.create(dict(run), plural=RUNS, namespace=namespace))
+            except RuntimeError as exc:
+                if _status_of(exc) == HTTPStatus.CONFLICT:
+                    return dict(self._tekton.get(run["metadata"]["name"], RUNS, namespace=namespace))
+                raise
+
+        return self._call("create a PipelineRun", create)
+
+    def find_run(self, name: str, *, namespace: str) -> dict[str, Any] | None:
+        """A PipelineRun by its name; None when there is none."""
+        get = lambda: dict(self._tekton.get(name, RUNS, namespace=namespace))  # noqa: E731 -- a line, used once
+        return self._find("read a PipelineRun", get)
+
+    def delete_run(self, name: str, *, namespace: str) -> None:
+        """Delete a PipelineRun, and with it what it owns; nothing when there is none."""
+        self._find("delete a PipelineRun", lambda: self._tekton.delete(name, RUNS, namespace=namespace))
+
+    def set_run_status(self, name: str, status: str | None, *, namespace: str) -> None:
+        """Release a pending run (None), or ask one to stop ("Cancelled"); nothing when there is none."""
+        body = {"spec": {"status": status}}
+        self._find(
+            "change a PipelineRun",
+            lambda: self._objects.patch_namespaced_custom_object(
+                GROUP, VERSION, namespace, RUNS, name, body, _request_timeout=_CALL_SECONDS
+            ),
+        )
+
+    # -- Secrets ------------------------------------------------------------------------------------------------------
+
+    def replace_secret(self, secret: Mapping[str, Any], *, namespace: str) -> None:
+        """Create a Secret; one of that name that an earlier try left goes first."""
+        name = secret["metadata"]["name"]
+
+        def create() -> None:
+            self.delete_secret(name, namespace=namespace)
+            body: Any = dict(secret)  # the client takes plain objects as well as its own
+            self._core.create_namespaced_secret(namespace, body, _request_timeout=_CALL_SECONDS)
+
+        self._call("create a Secret", create)
+
+    def delete_secret(self, name: str, *, namespace: str) -> None:
+        """Delete a Secret; nothing when there is none."""
+        self._find(
+            "delete a Secret",
+            lambda: self._core.delete_namespaced_secret(name, namespace, _request_timeout=_CALL_SECONDS),
+        )
+
+    def list_secrets(self, *, namespace: str, selector: str) -> tuple[tuple[str, str], ...]:
+        """`(name, name of the owner or "")` of every Secret with those labels; nothing of its content is kept."""
+        listed = self._call(
+            "list Secrets",
+            lambda: self._core.list_namespaced_secret(
+                namespace, label_selector=selector, _request_timeout=_CALL_SECONDS
+            ),
+        )
+        plain = self._core.api_client.sanitize_for_serialization(listed)
+        owners = [(item["metadata"]["name"], item["metadata"].get("ownerReferences")) for item in plain["items"]]
+        return tuple((name, owned[0]["name"] if owned else "") for name, owned in owners)
+
+    # -- pods ---------------------------------------------------------------------------------------------------------
+
+    def list_pods(self, run: str, *, namespace: str) -> tuple[dict[str, Any], ...]:
+        """The pods of a run, as plain objects."""
+        listed = self._call(
+            "list pods",
+            lambda: self._core.list_namespaced_pod(
+                namespace, label_selector=f"tekton.dev/pipelineRun={run}", _request_timeout=_CALL_SECONDS
+            ),
+        )
+        plain = self._core.api_client.sanitize_for_serialization(listed)
+        return tuple(plain["items"])
+
+    @contextmanager
+    def open_log(
+        self, pod: str, container: str, *, namespace: str, since_seconds: int | None
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Open the log of a container, each line with its time before it, as it grows until the container ends."""
+        options: dict[str, Any] = {} if since_seconds is None else {"since_seconds": since_seconds}
+        with _explain("read a log"):
+            # Without `_preload_content` it is the response itself that comes back, whatever the client's types say.
+            response: Any = self._core.read_namespaced_pod_log(
+                pod,
+                namespace,
+                container=container,
+                follow=True,
+                timestamps=True,
+                _preload_content=False,
+                _request_timeout=(_CALL_SECONDS[0], _SILENCE_SECONDS),
+                **options,
+            )
+        try:
+            yield response
+        finally:
+            response.close()
+
+    # -- watching -----------------------------------------------------------------------------------------------------
+
+    def list_runs(self, *, namespace: str, selector: str) -> dict[str, Any]:
+        """All runs with those labels, with the version of the list."""
+        listed = self._call(
+            "list PipelineRuns",
+            lambda: self._objects.list_namespaced_custom_object(
+                GROUP, VERSION, namespace, RUNS, label_selector=selector, _request_timeout=_CALL_SECONDS
+            ),
+        )
+        return cast("dict[str, Any]", listed)
+
+    def watch_runs(self, *, namespace: str, selector: str, version: str, seconds: int) -> Iterator[dict[str, Any]]:
+        """Changes of the runs since a version, for so many seconds: `{"type": ..., "object": ...}`.
+
+        Raises:
+            EngineFailed: the server ended the watch; after 410 the runs have to be listed anew.
+        """
+        with _explain("watch PipelineRuns"):
+            yield from _untyped.watch.Watch().stream(
+                self._objects.list_namespaced_custom_object,
+                GROUP,
+                VERSION,
+                namespace,
+                RUNS,
+                label_selector=selector,
+                resource_version=version,
+                timeout_seconds=seconds,
+                _request_timeout=(_CALL_SECONDS[0], seconds + _CALL_SECONDS[1]),
+            )
+
+    # -- failures -----------------------------------------------------------------------------------------------------
+
+    def _find(self, what: str, call: Callable[[], Value]) -> Value | None:
+        def find() -> Value | None:
+            try:
+                return call()
+            except (ApiException, RuntimeError) as exc:
+                if _status_of(exc) == HTTPStatus.NOT_FOUND:
+                    return None
+                raise
+
+        return self._call(what, find)
+
+    def _call(self, what: str, call: Callable[[], Value]) -> Value:
+        """Call until it is answered, or for too long: an API server may restart under a build."""
+        deadline = time.monotonic() + self._patience_seconds
+        while True:
+            try:
+                with _explain(what):
+                    return call()
+            except EngineFailed as failed:
+                if not failed.transient or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE_SECONDS)
+
+
+def open_cluster(kubeconfig: Path | None) -> TektonCluster:
+    """Open the cluster that a kubeconfig names; None is the one this process runs in.
+
+    Raises:
+        SettingsInvalid: there is no such file, or it is unusable.
+    """
+    try:
+        if kubeconfig is None:
+            _untyped.config.load_incluster_config()
+        # Both clients take their connection from the default, which is one for the whole process.
+        tekton = TektonClient(config_file=None if kubeconfig is None else str(kubeconfig), persist_config=False)
+    except (kubernetes.config.ConfigException, OSError) as exc:
+        where = "this pod's account" if kubeconfig is None else str(kubeconfig)
+        raise SettingsInvalid(
+            f"engines.tekton: {where} cannot be used: {clip(str(exc))}",
+            hint="Name a kubeconfig under `engines.tekton.kubeconfig`, or run the service in the cluster.",
+        ) from exc
+    return TektonCluster(tekton, kubernetes.client.ApiClient())
+
+
+@contextmanager
+def _explain(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (ApiException, RuntimeError) as exc:
+        status = _status_of(exc)
+        words = _words_of(exc)
+        raise EngineFailed(
+            f"the cluster did not {what}: {clip(words)}",
+            hint=_FORBIDDEN if status == HTTPStatus.FORBIDDEN else "",
+            transient=status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING,
+        ) from exc
+    except (urllib3.exceptions.HTTPError, OSError) as exc:
+        raise EngineFailed(
+            f"the cluster did not {what}: its API does not answer ({type(exc).__name__})", transient=True
+        ) from exc
+
+
+_PASSING = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.UNAUTHORIZED})
+
+
+def _find_api_error(error: BaseException) -> ApiException | None:
+    """Tekton's client tells of a failure by text alone; what it came from has the status."""
+    while True:
+        if isinstance(error, ApiException):
+            return error
+        following = error.__cause__ or error.__context__
+        if following is None:
+            return None
+        error = following
+
+
+def _status_of(error: BaseException) -> int | None:
+    found = _find_api_error(error)
+    return None if found is None or not found.status else int(found.status)
+
+
+def _words_of(error: BaseException) -> str:
+    found = _find_api_error(error)
+    if found is None:
+        return str(error)
+    return str(found.body or found.reason or found.status)

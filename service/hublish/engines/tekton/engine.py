@@ -1,0 +1,246 @@
+"""The engine: starts, adopts, follows and ends PipelineRuns, one for each build, under the build's name.
+
+The cluster remembers: a run that is found under the name is adopted, whoever started it. A build ends only when its run did,
+or is gone; a cluster that is away for a while is waited for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus
+from hublish.core.plan import Strategy
+from hublish.core.ports import BuildLog, ImageReader
+from hublish.engines.runs import BuildRun, BuildThreads
+from hublish.engines.tekton.cluster import TektonCluster
+from hublish.engines.tekton.ending import RunReport, make_outcome
+from hublish.engines.tekton.logs import LogReader
+from hublish.engines.tekton.pods import find_obstacle
+from hublish.engines.tekton.retention import remove_old_runs, remove_orphans
+from hublish.engines.tekton.watcher import RunWatcher
+from hublish.engines.tekton_run import (
+    CANCELLED,
+    MANAGED_BY,
+    RunChoices,
+    RunEnd,
+    find_end,
+    is_ours,
+    is_pending,
+    make_run,
+    make_secret,
+)
+from hublish.errors import BuildCancelled, BuildFailed, EngineFailed, StrategyUnavailable
+
+StepFiles = Callable[[BuildRequest], Mapping[str, Mapping[str, bytes]]]
+"""What the Steps of a build are given: Step -> file name -> bytes."""
+SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
+_POLL_SECONDS = 0.5
+_LOOK_SECONDS = 5.0
+_GRACE_SECONDS = 60.0
+_LOG_SECONDS = 20.0
+_CANCEL_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TektonChoices:
+    """What the operator chose.
+
+    Attributes:
+        runs: strategy -> choices for its pods; other strategies are not executed.
+        slots: builds at the same time.
+        keep_runs: ended runs that stay in a namespace at most.
+        keep_seconds: how long they stay.
+        folder: for small files of builds at work.
+        grace_seconds: how long an image that cannot be pulled is waited for.
+    """
+
+    runs: Mapping[Strategy, RunChoices]
+    slots: int
+    keep_runs: int
+    keep_seconds: float
+    folder: Path
+    grace_seconds: float = _GRACE_SECONDS
+
+
+class TektonEngine:
+    """Executes builds in pods of a cluster.
+
+    Args:
+        choices: the operator's.
+        cluster: where.
+        images: tells whether what a run reports stands in the registry.
+        make_files: makes what Steps need to know, secrets among it, when a run is about to start.
+        clock: seconds that only go up.
+    """
+
+    def __init__(
+        self,
+        choices: TektonChoices,
+        *,
+        cluster: TektonCluster,
+        images: ImageReader,
+        make_files: StepFiles,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._choices = choices
+        self._cluster = cluster
+        self._images = images
+        self._make_files = make_files
+        self._clock = clock
+        self._threads = BuildThreads(name="tekton", build=self._build, slots=choices.slots, clock=clock)
+        self._cancelled: set[str] = set()
+        self._watchers = {
+            namespace: RunWatcher(cluster, namespace=namespace, selector=SELECTOR)
+            for namespace in {run.namespace for run in choices.runs.values()}
+        }
+
+    @property
+    def strategies(self) -> frozenset[Strategy]:
+        """Those that have an image and a namespace."""
+        return frozenset(self._choices.runs)
+
+    def start(self, request: BuildRequest, log: BuildLog) -> None:
+        """Start a build, or adopt the run of that name; returns at once.
+
+        Raises:
+            StrategyUnavailable: no namespace for the strategy, or the engine is closed.
+        """
+        if request.plan.strategy not in self._choices.runs:
+            raise StrategyUnavailable(
+                f"the tekton engine has no image for the strategy {request.plan.strategy.value}",
+                hint="Run `hublish doctor` to see which engines work here.",
+            )
+        self._threads.start(request, log)
+
+    def status(self, name: str) -> EngineStatus | None:
+        """What is known of a run; None after a restart of the service, until `start` adopts it."""
+        return self._threads.status(name)
+
+    def cancel(self, name: str) -> None:
+        """Ask a run to stop; its pod is gone when its status says so."""
+        self._cancelled.add(name)
+        self._threads.cancel(name)
+
+    def close(self) -> None:
+        """Let running builds go: their pods run on, and are adopted at the next start."""
+        for watcher in self._watchers.values():
+            watcher.stop()
+        self._threads.close()
+
+    # -- one build ----------------------------------------------------------------------------------------------------
+
+    def _build(self, run: BuildRun) -> BuildSucceeded:
+        request = run.request
+        namespace = self._choices.runs[request.plan.strategy].namespace
+        watcher = self._watchers[namespace]
+        watcher.ensure_started()
+        # Tekton keeps the time of the pod; this clock is for a cluster that says nothing any more.
+        run.deadline = None
+        self._ensure_running(run, namespace)
+        report = RunReport(run)
+        reader = LogReader(
+            self._cluster,
+            run=request.name,
+            namespace=namespace,
+            take=report.take,
+            cursor=self._choices.folder / f"{request.name}.json",
+        )
+        reader.start()
+        try:
+            end = self._await_end(run, watcher, namespace)
+            reader.finish(seconds=_LOG_SECONDS)
+        finally:
+            reader.stop()
+        self._clean_up(request.name, namespace, watcher)
+        if reader.failure is not None:
+            run.tell_end(f"warning: the log broke off: {type(reader.failure).__name__}")
+        return make_outcome(run, end, report, images=self._images)
+
+    def _ensure_running(self, run: BuildRun, namespace: str) -> None:
+        request = run.request
+        found = self._cluster.find_run(request.name, namespace=namespace)
+        if found is None:
+            found = self._cluster.create_run(
+                make_run(request, choices=self._choices.runs[request.plan.strategy]), namespace=namespace
+            )
+            run.tell(f"PipelineRun {namespace}/{request.name}")
+        if not is_ours(found):
+            raise EngineFailed(
+                f"there is a PipelineRun {namespace}/{request.name} that is not hublish's",
+                hint="Nobody else may create runs in the build namespaces.",
+            )
+        if is_pending(found) and find_end(found) is None:
+            for step, files in self._make_files(request).items():
+                self._cluster.replace_secret(make_secret(found, step=step, files=files), namespace=namespace)
+            self._cluster.set_run_status(request.name, None, namespace=namespace)
+
+    def _await_end(self, run: BuildRun, watcher: RunWatcher, namespace: str) -> RunEnd:
+        name = run.request.name
+        looked_at = started_at = self._clock()
+        blocked_at: float | None = None
+        while True:
+            watcher.wait(lambda runs: name in runs and find_end(runs[name]) is not None, seconds=_POLL_SECONDS)
+            found = watcher.find(name)
+            end = None if found is None else find_end(found)
+            if end is not None:
+                return end
+            if run.should_stop():
+                self._stop(run, watcher, namespace)
+            now = self._clock()
+            if now - looked_at < _LOOK_SECONDS:
+                continue
+            looked_at = now
+            if found is None and now - started_at > _LOOK_SECONDS:
+                self._verify_there(name, watcher, namespace)
+            obstacle = find_obstacle(self._cluster.list_pods(name, namespace=namespace))
+            if obstacle is None:
+                blocked_at = None
+                continue
+            if blocked_at is None:
+                blocked_at = now
+                run.tell(f"waiting: {obstacle.message}")
+            elif obstacle.fatal and now - blocked_at > self._choices.grace_seconds:
+                self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
+                raise BuildFailed(obstacle.message, hint=obstacle.hint)
+
+    def _verify_there(self, name: str, watcher: RunWatcher, namespace: str) -> None:
+        if watcher.has_listed and self._cluster.find_run(name, namespace=namespace) is None:
+            raise EngineFailed(
+                f"the PipelineRun {namespace}/{name} was deleted while it ran",
+                hint="Ask again: the build starts anew.",
+                transient=True,
+            )
+
+    def _stop(self, run: BuildRun, watcher: RunWatcher, namespace: str) -> None:
+        """Leave a build: its run is cancelled when a person asked, and goes on when only the service ends.
+
+        Raises:
+            BuildCancelled: always.
+        """
+        name = run.request.name
+        if name in self._cancelled:
+            self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
+            watcher.wait(lambda runs: name not in runs or find_end(runs[name]) is not None, seconds=_CANCEL_SECONDS)
+            self._clean_up(name, namespace, watcher)
+        raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
+
+    def _clean_up(self, name: str, namespace: str, watcher: RunWatcher) -> None:
+        """Secrets go with the build, old runs by age and count."""
+        (self._choices.folder / f"{name}.json").unlink(missing_ok=True)
+        try:
+            for step in ("fetch", "push"):
+                self._cluster.delete_secret(f"{name}-{step}", namespace=namespace)
+            remove_orphans(self._cluster, namespace=namespace, selector=SELECTOR, runs=watcher.list())
+            remove_old_runs(
+                self._cluster,
+                watcher.list(),
+                namespace=namespace,
+                keep=self._choices.keep_runs,
+                seconds=self._choices.keep_seconds,
+            )
+        except EngineFailed:
+            # Owned by the run, they go with it; whoever cleans up next finds the rest.
+            return

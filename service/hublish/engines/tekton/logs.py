@@ -1,0 +1,188 @@
+"""The logs of a pod's Steps as one stream of lines: in order, each once, also when the connection breaks.
+
+Every line comes with the time the node wrote it down. How far a build was read is kept in a small file, so that another
+process goes on where this one stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from hublish.builders.disk import write_file
+from hublish.engines.tekton.cluster import TektonCluster
+from hublish.engines.tekton_run import STEPS
+from hublish.errors import EngineFailed
+
+_PAUSE_SECONDS = 0.3
+_MARGIN_SECONDS = 60
+# What was read since the cursor was stored is read again by a process that takes over from a killed one.
+_STORE_SECONDS = 0.2
+_PIECE_BYTES = 1 << 16
+_LINE_BYTES = 4 << 20
+
+
+@dataclass(slots=True)
+class LogCursor:
+    """How far the logs of a run were read: the Step, the time of the last line, how many lines had that time."""
+
+    step: int = 0
+    at: str = ""
+    lines: int = 0
+
+    @classmethod
+    def load(cls, path: Path) -> LogCursor:
+        """As it was stored; the beginning when it was not."""
+        try:
+            step, at, lines = json.loads(path.read_text())
+            return cls(int(step), str(at), int(lines))
+        except (OSError, ValueError, TypeError):
+            return cls()
+
+    def store(self, path: Path) -> None:
+        """Store it."""
+        write_file(path, json.dumps([self.step, self.at, self.lines]).encode())
+
+
+class LogReader:
+    """Reads the logs of one run in a thread of its own.
+
+    Args:
+        cluster: asked.
+        run: name of the PipelineRun.
+        namespace: of the run.
+        take: given `(step, line)`; it has stored the line when it returns.
+        cursor: file that keeps how far it came.
+    """
+
+    def __init__(
+        self, cluster: TektonCluster, *, run: str, namespace: str, take: Callable[[str, str], None], cursor: Path
+    ) -> None:
+        self._cluster = cluster
+        self._run = run
+        self._namespace = namespace
+        self._take = take
+        self._path = cursor
+        self._cursor = LogCursor.load(cursor)
+        self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._stored_at = 0.0
+        self._response: urllib3.BaseHTTPResponse | None = None
+        self._thread = threading.Thread(target=self._read, name=f"log-{run}", daemon=True)
+        self.failure: Exception | None = None
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def finish(self, *, seconds: float) -> None:
+        """The run ended: read what is left, for so long, and stop."""
+        self._ended.set()
+        self._thread.join(seconds)
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop at once."""
+        self._stop.set()
+        response = self._response
+        if response is not None and self._thread.is_alive():
+            response.shutdown()
+        self._thread.join(_PAUSE_SECONDS * 4)
+
+    def _read(self) -> None:
+        try:
+            while self._cursor.step < len(STEPS) and not self._stop.is_set():
+                if self._read_step(STEPS[self._cursor.step]):
+                    self._cursor = LogCursor(step=self._cursor.step + 1)
+                    self._cursor.store(self._path)
+                elif self._ended.is_set() and not self._find_container(STEPS[self._cursor.step]):
+                    return
+                else:
+                    self._stop.wait(_PAUSE_SECONDS)
+        except Exception as error:  # noqa: BLE001 -- the end of a thread: the build it belongs to learns of it
+            self.failure = error
+
+    def _read_step(self, step: str) -> bool:
+        """Read the log of a Step as far as there is one; True once it is read to its end."""
+        try:
+            found = self._find_container(step)
+            if found is None or found[1] == "waiting":
+                # A Step after one that failed is never begun, and one that was skipped says nothing.
+                return found is not None and self._ended.is_set()
+            pod, state = found
+            try:
+                self._follow(pod, f"step-{step}", step)
+            finally:
+                self._cursor.store(self._path)
+        except (EngineFailed, urllib3.exceptions.HTTPError, OSError):
+            return False
+        again = self._find_container(step)
+        return state == "terminated" or again is None or again[1] == "terminated"
+
+    def _follow(self, pod: str, container: str, step: str) -> None:
+        since = None
+        if self._cursor.at:
+            since = int((datetime.now(UTC) - _parse_time(self._cursor.at)).total_seconds()) + _MARGIN_SECONDS
+        seen = 0
+        with self._cluster.open_log(pod, container, namespace=self._namespace, since_seconds=since) as response:
+            self._response = response
+            for raw in _split_lines(response):
+                if self._stop.is_set():
+                    return
+                at, _, line = raw.partition(" ")
+                if at < self._cursor.at:
+                    continue
+                if at == self._cursor.at:
+                    seen += 1
+                    if seen <= self._cursor.lines:
+                        continue
+                self._take(step, line)
+                self._note(at)
+
+    def _note(self, at: str) -> None:
+        self._cursor.lines = self._cursor.lines + 1 if at == self._cursor.at else 1
+        self._cursor.at = at
+        now = time.monotonic()
+        if now - self._stored_at > _STORE_SECONDS:
+            self._stored_at = now
+            self._cursor.store(self._path)
+
+    def _find_container(self, step: str) -> tuple[str, str] | None:
+        """`(pod, state)` of a Step's container; None when there is none."""
+        for pod in self._cluster.list_pods(self._run, namespace=self._namespace):
+            state = find_state(pod, f"step-{step}")
+            if state is not None:
+                return pod["metadata"]["name"], state
+        return None
+
+
+def find_state(pod: Mapping[str, Any], container: str) -> str | None:
+    """State of a container: waiting, running or terminated; None when the pod has not got so far."""
+    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+        if status["name"] == container:
+            return str(next(iter(status.get("state") or {"waiting": {}})))
+    return None
+
+
+def _split_lines(response: urllib3.BaseHTTPResponse) -> Any:
+    """Lines of a log as they come, a very long one in pieces."""
+    kept = b""
+    for piece in response.stream(_PIECE_BYTES, decode_content=False):
+        *lines, kept = (kept + piece).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+        if len(kept) > _LINE_BYTES:
+            raise EngineFailed("a line of the log is longer than 4 MiB")
+    if kept:
+        yield kept.decode(errors="replace")
+
+
+def _parse_time(text: str) -> datetime:
+    return datetime.fromisoformat(text.partition(".")[0].removesuffix("Z") + "+00:00")

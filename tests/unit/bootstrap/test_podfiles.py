@@ -1,0 +1,141 @@
+"""What the Steps of a pod are given: each the logins of the hosts that it asks, and no other secret."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hublish.bootstrap.pods.files import StepFileMaker
+from hublish.core.building import BuildRequest
+from hublish.core.codec import parse_value
+from hublish.core.container import BasePin, ContainerPlan
+from hublish.core.podaccess import IndexAccess, PodAccess, RegistryAccess
+from hublish.core.reference import Reference
+from hublish.errors import BuildFailed, SettingsInvalid
+from hublish.settings import Settings, parse_settings
+from tests.golden.tekton_runs import REGISTRY, REQUEST
+
+PUBLIC = "public.example.org"
+LOGINS = {
+    f"{REGISTRY}/team": {"auth": "dGVhbTpzZWNyZXQ="},
+    f"https://{REGISTRY}/v2/": {"auth": "YWxsOnNlY3JldA=="},
+    f"{REGISTRY}/other": {"auth": "b3RoZXI6c2VjcmV0"},
+    "elsewhere.example.org": {"auth": "ZWxzZTpzZWNyZXQ="},
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    files = {
+        "key.pem": "key",
+        "hook": "hook",
+        "ca.crt": "authorities",
+        "login": "me:secret",
+        "other-login": "me:other",
+        "logins.json": json.dumps({"auths": LOGINS, "credsStore": "desktop"}),
+        "proxy-login": "proxy:secret",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    document = {
+        "github": {"app_id": 1, "private_key_file": "key.pem", "webhook_secret_files": ["hook"]},
+        "public_url": "https://hublish.example.org",
+        "data": "data",
+        "database": "sqlite:///data/hublish.sqlite",
+        "registries": {
+            REGISTRY: {"auth_file": "logins.json", "token_hosts": ["auth.example.org"]},
+            PUBLIC: {"plain_http": True},
+            "unused.example.org": {"auth_file": "missing.json"},
+        },
+        "indexes": {
+            "index.example.invalid": {"mirror": "https://mirror.example.org/simple", "auth_file": "login"},
+            "private.example.org:8443": {"auth_file": "other-login"},
+        },
+        "ca_file": "ca.crt",
+        "proxy": {"https": "http://proxy.example.org:3128", "auth_file": "proxy-login"},
+    }
+    return parse_settings(yaml.safe_dump(document).encode(), path=tmp_path / "settings.yaml")
+
+
+def make(settings: Settings, request: BuildRequest = REQUEST) -> dict[str, dict[str, bytes]]:
+    """The files, with a token that names the repository it is good for."""
+    return StepFileMaker(settings=settings, mint_token=lambda repository: f"token-{repository.id}").make(request)
+
+
+def read_access(files: dict[str, bytes]) -> PodAccess:
+    return parse_value(PodAccess, files["access"].decode())
+
+
+def test_fetch_is_given_what_source_base_and_packages_need(settings: Settings) -> None:
+    """A token of the repository, the base's login, the login of the lock's index and of no other."""
+    files = make(settings)["fetch"]
+    access = read_access(files)
+
+    assert sorted(files) == ["access", "ca.crt", "github-token", "index-0", "registry-0", "request"]
+    assert (files["github-token"], files["index-0"], files["ca.crt"]) == (b"token-7", b"me:secret", b"authorities")
+    assert json.loads(files["registry-0"]) == {"auths": {f"https://{REGISTRY}/v2/": {"auth": "YWxsOnNlY3JldA=="}}}
+    assert access.registries == (
+        RegistryAccess(host=REGISTRY, token_hosts=("auth.example.org",), auth_file="registry-0"),
+    )
+    assert access.indexes == (
+        IndexAccess(host="index.example.invalid", mirror="https://mirror.example.org/simple", auth_file="index-0"),
+        IndexAccess(host="private.example.org:8443"),
+    )
+    assert (access.github_api, access.has_authorities) == ("https://api.github.com", True)
+    assert access.proxies.https is not None
+    assert access.proxies.https.login == "proxy:secret"
+
+
+def test_push_is_given_the_target_and_nothing_of_the_source(settings: Settings) -> None:
+    """No token, no index; logins that cover the target."""
+    files = make(settings)["push"]
+    access = read_access(files)
+
+    assert sorted(files) == ["access", "ca.crt", "registry-0", "request"]
+    assert sorted(json.loads(files["registry-0"])["auths"]) == [f"https://{REGISTRY}/v2/", f"{REGISTRY}/team"]
+    assert (access.github_api, access.indexes) == ("", ())
+    assert access.source_url == "https://github.com/octocat/ts"
+
+
+def test_build_is_given_nothing(settings: Settings) -> None:
+    """Two Steps have a Secret."""
+
+    assert set(make(settings)) == {"fetch", "push"}
+
+
+def test_bases_of_dockerfiles_are_asked_for_too(settings: Settings) -> None:
+    """The registries of every pinned image are reachable, one without a login stays without."""
+    base = Reference(registry=PUBLIC, repository="python", digest="sha256:" + "d" * 64)
+    container = ContainerPlan(dockerfile_text="", context=".", bases=(BasePin(name="python", image=base),))
+    plan = replace(REQUEST.plan, base=None, container=container)
+    access = read_access(make(settings, replace(REQUEST, plan=plan))["fetch"])
+
+    assert access.registries == (RegistryAccess(host=PUBLIC, plain_http=True),)
+
+
+@pytest.mark.parametrize("missing", ["repository", "target"])
+def test_build_without_a_place_is_refused(settings: Settings, missing: str) -> None:
+    """A pod fetches from GitHub and pushes to a registry; it has no other place."""
+    with pytest.raises(BuildFailed, match="needs a repository and a place for its image"):
+        make(settings, replace(REQUEST, **{missing: None}))
+
+
+def test_registry_that_is_not_listed_is_refused(settings: Settings) -> None:
+    """Nothing is sent to a host that the operator did not name."""
+    target = Reference(registry="evil.example.org", repository="a", tag="b")
+
+    with pytest.raises(BuildFailed, match=r"the registry evil\.example\.org is none of this service's"):
+        make(settings, replace(REQUEST, target=target))
+
+
+@pytest.mark.parametrize("name", ["login", "logins.json"])
+def test_missing_files_are_named(settings: Settings, tmp_path: Path, name: str) -> None:
+    """The operator learns which file, and nothing of another's content."""
+    (tmp_path / name).unlink()
+
+    with pytest.raises(SettingsInvalid, match=name):
+        make(settings)
