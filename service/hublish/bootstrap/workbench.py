@@ -14,12 +14,12 @@ from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_network, make_registry_rules
-from hublish.bootstrap.containerwork import build_by_engine
 from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
 from hublish.bootstrap.userrunner import UserRunner
+from hublish.builders.disk import name_disk_errors
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -29,7 +29,7 @@ from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import Config, ImageConfig, ParsedConfig
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Plan, Strategy, Trust
-from hublish.core.ports import ProgressSink, Source
+from hublish.core.ports import ProgressSink, Source, SystemBases
 from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
 from hublish.network import Network, read_network
@@ -65,7 +65,15 @@ class Workbench:
         """Read the config of an opened source; config and findings are empty when it has none."""
         return read_config(source, repository_name=repository_name)
 
-    def plan(self, source: Source, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+    def plan(
+        self,
+        source: Source,
+        config: Config,
+        image: ImageConfig,
+        *,
+        base: str | None,
+        log: Callable[[str], None] = lambda _: None,
+    ) -> Planned:
         """Plan one image.
 
         Args:
@@ -73,6 +81,7 @@ class Workbench:
             config: its config.
             image: one of the config's images.
             base: overrides the config's base: a reference, or `oci:FOLDER`.
+            log: told what the installation of system packages prints.
         """
         settings = self._options.settings
         config = config if base is None else replace(config, base=self._find_base(base))
@@ -95,6 +104,7 @@ class Workbench:
             images=self._images,
             layers=self._owner_cache.layers,
             supply=supply if self._options.check_packages else None,
+            systems=self._open_systems(log) if config.system_apt else None,
         )
 
     def build(
@@ -117,6 +127,8 @@ class Workbench:
             output, registry=self._registry, environ=self._options.environ, progress=progress, cancelled=cancelled
         )
         if plan.strategy is not Strategy.LAYERED:
+            from hublish.bootstrap.containerwork import build_by_engine  # noqa: PLC0415  # start-up time
+
             return build_by_engine(
                 plan,
                 source,
@@ -174,8 +186,10 @@ class Workbench:
         """
         from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild  # noqa: PLC0415  # start-up time
 
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-") as scratch:
+        with name_disk_errors("a rebuild"):
+            self._cache.mkdir(parents=True, exist_ok=True)
+            scratch_folder = tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-")
+        with scratch_folder as scratch:
             tools = RebuildTools(
                 images=self._images,
                 index=self._index,
@@ -207,6 +221,18 @@ class Workbench:
             return (*engines, *here)
         chosen = check_chosen_engines(settings.engines, data=settings.data)
         return (*engines, *here, *check_settings(settings), *chosen)
+
+    def _open_systems(self, log: Callable[[str], None]) -> SystemBases:
+        from hublish.builders.containers.systembase import SystemBaseFolder  # noqa: PLC0415  # start-up time
+
+        return SystemBaseFolder(
+            open_backend=lambda tell: self._runner.open_backend(log=tell),
+            images=self._images,
+            make_layout=OCILayout,
+            add_layout=self._images.add_layout,
+            folder=self._cache / "bases",
+            log=log,
+        )
 
     def _find_base(self, text: str) -> Reference:
         if text.startswith(LAYOUT_PREFIX):

@@ -215,6 +215,19 @@ def test_cache_from_names_a_repository(run: Run, repository: Path, tmp_path: Pat
     assert "a repository without tag and digest" in outcome.stderr
 
 
+def test_layout_that_cannot_be_written_is_said(run: Run, repository: Path, tmp_path: Path) -> None:
+    """A file where a folder should be: a message with the path, no traceback."""
+    place = tmp_path / "file" / "image"
+    place.parent.write_text("no folder")
+
+    result = run("build", repository, "--output", place)
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"error[BuildFailed]: writing {place} failed: [Errno 17] File exists: '{place.parent}'"
+    )
+
+
 def test_engine_and_secrets_reach_the_workbench(run: Run, house: FakeHouse, repository: Path, tmp_path: Path) -> None:
     """What builds, and which file a secret is; its content is not looked at here."""
     run(
