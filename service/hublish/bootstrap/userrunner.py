@@ -1,4 +1,7 @@
-"""The container engine of a user's own machine, for what a layered build cannot do alone; chosen when first needed."""
+"""The container engine of a user's own machine, for what a layered build cannot do alone.
+
+It is chosen, and what it needs is imported, when it is first needed: most builds need none.
+"""
 
 from __future__ import annotations
 
@@ -41,20 +44,19 @@ class UserRunner:
         self, task: ContainerTask, output: Path, *, log: Callable[[str], None], verify_running: Callable[[], None]
     ) -> tuple[Path, ...]:
         """See the port; raises StrategyUnavailable where there is no engine."""
-        from hublish.builders.containers.taskrun import TaskRunner  # noqa: PLC0415  # start-up time
+        from hublish.builders.containers.taskrun import TaskRunner  # noqa: PLC0415  # see the module's docstring
 
         runner = TaskRunner(self.open_backend(log=log), self._images, self._options.cache / "tasks")
         return runner.run_task(task, output, log=log, verify_running=verify_running)
 
     def open_backend(self, *, log: Callable[[str], None]) -> ContainerBackend:
         """The engine; raises StrategyUnavailable where there is none."""
-        # Here, because most layered builds need no engine.
-        from hublish.bootstrap.engines import choose_backend  # noqa: PLC0415  # start-up time
+        from hublish.bootstrap.engines import choose_backend  # noqa: PLC0415  # see the module's docstring
 
         with self._lock:
             if self._backend is None:
                 options = self._options
                 self._backend = choose_backend(
-                    None, cache=options.cache, environ=options.environ, settings=options.settings, log=log
+                    options.engine, cache=options.cache, environ=options.environ, settings=options.settings, log=log
                 )
             return self._backend

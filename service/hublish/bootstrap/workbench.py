@@ -29,7 +29,7 @@ from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import Config, ImageConfig, ParsedConfig
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Plan, Strategy, Trust
-from hublish.core.ports import ProgressSink, Source
+from hublish.core.ports import ProgressSink, Source, SystemBases
 from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
 from hublish.network import Network, read_network
@@ -65,7 +65,15 @@ class Workbench:
         """Read the config of an opened source; config and findings are empty when it has none."""
         return read_config(source, repository_name=repository_name)
 
-    def plan(self, source: Source, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+    def plan(
+        self,
+        source: Source,
+        config: Config,
+        image: ImageConfig,
+        *,
+        base: str | None,
+        log: Callable[[str], None] = lambda _: None,
+    ) -> Planned:
         """Plan one image.
 
         Args:
@@ -73,6 +81,7 @@ class Workbench:
             config: its config.
             image: one of the config's images.
             base: overrides the config's base: a reference, or `oci:FOLDER`.
+            log: told what the installation of system packages prints.
         """
         settings = self._options.settings
         config = config if base is None else replace(config, base=self._find_base(base))
@@ -95,6 +104,7 @@ class Workbench:
             images=self._images,
             layers=self._owner_cache.layers,
             supply=supply if self._options.check_packages else None,
+            systems=self._open_systems(log) if config.system_apt else None,
         )
 
     def build(
@@ -211,6 +221,18 @@ class Workbench:
             return (*engines, *here)
         chosen = check_chosen_engines(settings.engines, data=settings.data)
         return (*engines, *here, *check_settings(settings), *chosen)
+
+    def _open_systems(self, log: Callable[[str], None]) -> SystemBases:
+        from hublish.builders.containers.systembase import SystemBaseFolder  # noqa: PLC0415  # start-up time
+
+        return SystemBaseFolder(
+            open_backend=lambda tell: self._runner.open_backend(log=tell),
+            images=self._images,
+            make_layout=OCILayout,
+            add_layout=self._images.add_layout,
+            folder=self._cache / "bases",
+            log=log,
+        )
 
     def _find_base(self, text: str) -> Reference:
         if text.startswith(LAYOUT_PREFIX):

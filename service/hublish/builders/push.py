@@ -45,6 +45,14 @@ class _Blob:
     open_body: Callable[[], BinaryIO]
     mount_from: tuple[Reference, ...] = ()
 
+    def summarise(self, result: BlobPush) -> LayerSummary:
+        return LayerSummary(
+            title=self.title,
+            digest=self.descriptor.digest,
+            size_bytes=self.descriptor.size_bytes,
+            transfer=result.transfer,
+        )
+
 
 class PushAhead:
     """Pushes layers as they are finished or found, before the image is whole.
@@ -176,20 +184,8 @@ def push_image(
 
     def push(blob: _Blob) -> BlobPush:
         verify_running()
-        sent = counter.start(blob)
         begun = ahead.find(blob.descriptor.digest)
-        result = (
-            begun.result()
-            if begun is not None
-            else output.ensure_blob(
-                target,
-                digest=blob.descriptor.digest,
-                size_bytes=blob.descriptor.size_bytes,
-                open_body=blob.open_body,
-                mount_from=blob.mount_from,
-                progress=sent,
-            )
-        )
+        result = _push_blob(blob, output, target, sent=counter.start(blob)) if begun is None else begun.result()
         counter.finish(blob)
         return result
 
@@ -199,16 +195,20 @@ def push_image(
     expected = make_digest(image.manifest_body)
     if digest != expected:
         raise ImageInvalid(f"{target}: expected the digest {expected} back, got {digest}")
-    summaries = tuple(
-        LayerSummary(
-            title=blob.title,
-            digest=blob.descriptor.digest,
-            size_bytes=blob.descriptor.size_bytes,
-            transfer=result.transfer,
-        )
-        for blob, result in zip(blobs[:-1], results[:-1], strict=True)
-    )
+    # The config, which is the last one, is no layer.
+    summaries = tuple(blob.summarise(result) for blob, result in zip(blobs[:-1], results[:-1], strict=True))
     return Pushed(digest=digest, layers=summaries, uploaded_bytes=sum(result.uploaded_bytes for result in results))
+
+
+def _push_blob(blob: _Blob, output: ImageWriter, target: Reference, *, sent: Callable[[int], None]) -> BlobPush:
+    return output.ensure_blob(
+        target,
+        digest=blob.descriptor.digest,
+        size_bytes=blob.descriptor.size_bytes,
+        open_body=blob.open_body,
+        mount_from=blob.mount_from,
+        progress=sent,
+    )
 
 
 def _list_blobs(image: Image, images: ImageReader) -> list[_Blob]:

@@ -231,7 +231,10 @@ def plan_images(
     if opened.config is None:
         return ()
     results = tuple(
-        PlannedImage(image=image, planned=opened.workbench.plan(opened.source, opened.config, image, base=base))
+        PlannedImage(
+            image=image,
+            planned=opened.workbench.plan(opened.source, opened.config, image, base=base, log=screen.remark),
+        )
         for image in opened.images
     )
     findings = dict.fromkeys(finding for result in results for finding in result.planned.findings)

@@ -58,7 +58,9 @@ class Workbench(Protocol):
     def read_config(self, source: Source, *, repository_name: str | None) -> ParsedConfig:
         """Read the config of an opened source."""
 
-    def plan(self, source: Source, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+    def plan(
+        self, source: Source, config: Config, image: ImageConfig, *, base: str | None, log: Callable[[str], None]
+    ) -> Planned:
         """Plan one image; `base` overrides what the config says."""
 
     def build(

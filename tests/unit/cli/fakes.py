@@ -153,7 +153,9 @@ class FakeWorkbench:
         path = next(path for path in CONFIG_PATHS if path in source.tree.paths)
         return parse_config(source.open(path).read(), path=path, repository_name=repository_name)
 
-    def plan(self, source: FolderOnDisk, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+    def plan(
+        self, source: FolderOnDisk, config: Config, image: ImageConfig, *, base: str | None, log: Callable[[str], None]
+    ) -> Planned:
         self.bases.append(base)
         return Planned(plan=self.plan_answer, findings=self.findings, base_size_bytes=1, locked=None)
 

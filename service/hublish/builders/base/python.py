@@ -105,10 +105,10 @@ def _find_full_version(
     candidates = [scan.python_versions.get(executable, "")]
     candidates += [version for path, version in sorted(scan.python_versions.items()) if f"/libpython{minor}." in path]
     settings = scan.texts.get(f"{prefix}/pyvenv.cfg", b"").decode(errors="replace")
-    candidates += re.findall(r"(?m)^version\s*=\s*(\d+\.\d+\.\d+)", settings)
+    candidates += re.findall(r"(?m)^version\s*=\s*(\d{1,3}\.\d{1,3}\.\d{1,3})(?!\d)", settings)
     candidates.append(variables.get("PYTHON_VERSION", ""))
     for candidate in candidates:
-        if re.fullmatch(re.escape(minor) + r"\.\d+", candidate) is not None:
+        if re.fullmatch(re.escape(minor) + r"\.\d{1,3}", candidate) is not None:
             return candidate
     raise BaseUnsupported(
         f"{reference}: the full version of {clip(executable)} is not to be found in the image",

@@ -28,7 +28,7 @@ class UnmetRequirement:
     fault: str
 
     def __str__(self) -> str:
-        return f"{self.package.name} {self.package.version} requires {clip(self.text)}, but {self.fault}"
+        return f"{clip(self.package.name)} {clip(self.package.version)} requires {clip(self.text)}, but {self.fault}"
 
 
 def list_present(packages: Sequence[LockedPackage], *, facts: BaseFacts, environment: Environment) -> Mapping[str, str]:
@@ -81,7 +81,7 @@ def _find_fault(text: str, *, environment: dict[str, str], present: Mapping[str,
         version = present.get(canonicalize_name(requirement.name))
         if version is None:
             return f"{clip(requirement.name)} is not among them for Python {environment['python_full_version']}"
-        return None if requirement.specifier.contains(version, prereleases=True) else f"{version} is locked"
+        return None if requirement.specifier.contains(version, prereleases=True) else f"{clip(version)} is locked"
     except (ValueError, KeyError, RecursionError):
         # pip skips metadata it cannot read; the package is no worse off here. ValueError is what packaging raises, and
         # Python itself for a number of thousands of digits; KeyError is an unknown variable; the third, deep parentheses.

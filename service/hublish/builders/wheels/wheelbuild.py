@@ -21,6 +21,7 @@ from packaging.version import Version
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.sweep import note_use
 from hublish.builders.wheels.buildrequirements import BuildRequirements, BuildWheel
 from hublish.builders.wheels.choice import ChosenWheel, find_sources
 from hublish.builders.wheels.sdist import find_sdist, find_suffix, read_build_requirements
@@ -118,6 +119,7 @@ class WheelBuilds:
             return self.index.fetch_file(source, file, progress)
         package = self._packages[file.url]
         path = self.folder / (file.sha256 or "") / file.filename
+        note_use(path)
         if path.is_file() and _hash(path) == file.sha256:
             return path
         found = self._find_sdist(package)
@@ -203,6 +205,8 @@ class WheelBuilds:
         path.parent.mkdir(parents=True, exist_ok=True)
         earlier = self.layers.find_choice(key)
         made[0].replace(path)
+        # Its time is what the build made it, long ago as a rule.
+        note_use(path)
         self.log(f"{title}: {path.name}, sha256:{sha256}")
         if earlier is not None and earlier[1] != sha256:
             self.log(f"warning: {title} is not reproducible: an earlier build of the same made sha256:{earlier[1]}")

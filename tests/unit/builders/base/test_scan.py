@@ -55,6 +55,14 @@ def test_endless_version_is_none(libc):
         read({**TINY_BASE, "/usr/lib/x86_64-linux-gnu/libc.so.6": libc})
 
 
+def test_endless_full_version_is_none():
+    """The image's environment says what it likes."""
+    silent = {**TINY_BASE, "/usr/bin/python3.11": b"nothing"}
+
+    with pytest.raises(BaseUnsupported, match="the full version of"):
+        read(silent, environment=(("PYTHON_VERSION", "3.11." + "9" * 5000),))
+
+
 def test_what_a_replaced_file_said_is_forgotten():
     """A layer that puts another kind of entry, or a file that says nothing, in its place takes the fact away."""
     replaced = read(TINY_BASE, {"/etc/passwd": "-> /run/passwd"})
