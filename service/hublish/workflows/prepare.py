@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.sourcefiles import read_config
 from hublish.core.answers.markdown import code_span, escape_inline
@@ -28,6 +29,7 @@ from hublish.core.repository import RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
 from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
+from hublish.workflows.build import find_siblings
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
@@ -151,6 +153,12 @@ class Preparation:
             notes=tuple(notes),
         )
 
+    def _open_layers(self, trigger: Trigger, target: Reference, *, trust: Trust) -> LayerIndex:
+        """Open what the owner's builds found out, as the build will: a disk that knows nothing asks the registry."""
+        owner = trigger.repository.owner
+        siblings = find_siblings(self._services.builds, owner=owner, target=target)
+        return self._services.caches.open(owner=owner.lower(), trust=trust, repositories=(target, *siblings)).layers
+
     def _plan_image(
         self, trigger: Trigger, ref: ResolvedRef, config: Config, image: ImageConfig, source: Source
     ) -> tuple[PreparedImage, tuple[Finding, ...]]:
@@ -170,9 +178,7 @@ class Preparation:
                 find_default_index=lambda: policy.default_index,
             ),
             images=services.images,
-            layers=services.caches.open(
-                owner=trigger.repository.owner.lower(), trust=trust, repositories=(image.reference,)
-            ).layers,
+            layers=self._open_layers(trigger, image.reference, trust=trust),
             supply=services.supply,
         )
         if planned.plan is None:
