@@ -20,7 +20,7 @@ from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedCo
 from hublish.core.finding import Finding
 from hublish.core.github.events import Trigger
 from hublish.core.github.triggers import Deny, Skip, decide
-from hublish.core.namespaces import check_namespace
+from hublish.core.namespaces import check_base, check_namespace
 from hublish.core.plan import Plan, Strategy, Trust, make_build_key
 from hublish.core.ports import Source
 from hublish.core.redact import redact
@@ -183,6 +183,7 @@ class Preparation:
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)
+        self._verify_bases(trigger, planned.plan)
         plan = replace(
             planned.plan,
             time_seconds=min(planned.plan.time_seconds, policy.build_seconds),
@@ -218,6 +219,16 @@ class Preparation:
         if refusal is not None:
             raise NotAllowed(refusal, hint="use an image name that is allowed, or ask the operator of this service")
         verify_owner(services, target, trigger, claim=False)
+
+    def _verify_bases(self, trigger: Trigger, plan: Plan) -> None:
+        """Refuse a plan on images of other owners, which the service could read and would copy."""
+        policy = self._services.policy
+        open_to_all = {base.name for base in policy.bases.values()}
+        pins = () if plan.container is None else plan.container.bases
+        for base in (*([] if plan.base is None else [plan.base]), *(pin.image for pin in pins)):
+            refusal = check_base(policy.namespaces, owner=trigger.repository.owner, reference=base)
+            if refusal is not None and base.name not in open_to_all:
+                raise NotAllowed(refusal, hint="name another base, or ask the operator to list it under `bases`")
 
 
 class _PlanRefused(FindingsError):
