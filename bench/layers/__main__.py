@@ -25,7 +25,7 @@ from bench.layers.limit import measure_limit
 from bench.layers.meter import CommandFailed
 from bench.layers.samples import CASES, LIMIT, STARTS, SUBJECTS, Sample, Samples
 from bench.layers.stage import ensure_images, find_index
-from bench.layers.tools import ToolMissing, ensure_buildkit, ensure_compiled_program
+from bench.layers.tools import ToolMissing, ensure_buildkit
 
 RUNS = 3
 # Seconds that one chain takes on 2 idle cores: the first guess of the time that is left.
@@ -70,7 +70,6 @@ def _run(options: argparse.Namespace, scratch: Path, console: Console) -> Sample
     cases, subjects = options.case or (*CASES, *STARTS, LIMIT[0]), options.subject or SUBJECTS
     samples = Samples(resume=options.resume)
     index = find_index()
-    ensure_compiled_program()
     if "uv-cache" in subjects:
         with console.status("BuildKit, from its Go module (some minutes the first time)"):
             ensure_buildkit()

@@ -21,7 +21,7 @@ from bench.layers.buildah import Buildah
 from bench.layers.meter import Command, CommandFailed, read_tail, run_quietly
 from bench.layers.notebook import PLACEHOLDER, Notebook
 from bench.layers.stage import DOCKERFILES, Stage
-from bench.layers.tools import PIPENV, ensure_buildkit, ensure_uv
+from bench.layers.tools import PIPENV, ensure_buildkit, ensure_compiled_program, ensure_uv
 
 HUBLISH = Path(sys.executable).with_name("hublish")
 DAEMONLESS = Path(__file__).parent / "daemonless.sh"
@@ -54,6 +54,8 @@ class Hublish:
 
     def make_commands(self, notebook: Notebook, folder: Path, image: str) -> list[Command]:
         """One command; see Subject."""
+        # Each time: a checkout may change while its builds are measured.
+        ensure_compiled_program()
         notebook.write_source(folder)
         notebook.write_lock(folder)
         words = [str(HUBLISH), "build", str(folder), "--base", self.stage.base, "--push", image]

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hublish.adapters.index import HTTPPackageIndex, IndexRule
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.core.namespaces import Namespaces
 from hublish.core.proxy import Proxies, Proxy, parse_proxy
@@ -16,6 +15,7 @@ from hublish.errors import ReferenceInvalid, SettingsInvalid
 from hublish.network import Network
 
 if TYPE_CHECKING:
+    from hublish.adapters.index import HTTPPackageIndex, IndexRule
     from hublish.settings import Settings
 
 
@@ -81,6 +81,9 @@ def make_registry(settings: Settings) -> RegistryClient:
 
 def make_index_rules(settings: Settings) -> dict[str, IndexRule]:
     """The operator's package indexes as rules of the client."""
+    # Here, because most builds on a user's machine ask no index.
+    from hublish.adapters.index import IndexRule  # noqa: PLC0415  # start-up time
+
     return {
         host: IndexRule(mirror=index.mirror, auth_file=index.auth_file, plain_http=index.plain_http)
         for host, index in settings.indexes.items()
@@ -89,6 +92,8 @@ def make_index_rules(settings: Settings) -> dict[str, IndexRule]:
 
 def make_index(settings: Settings, *, cache: Path) -> HTTPPackageIndex:
     """A client that speaks with the operator's package indexes and no others; no variable is ever expanded."""
+    from hublish.adapters.index import HTTPPackageIndex  # noqa: PLC0415  # start-up time
+
     return HTTPPackageIndex(
         rules=make_index_rules(settings), allow_unlisted=False, cache=cache, network=make_network(settings)
     )

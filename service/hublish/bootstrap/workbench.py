@@ -18,13 +18,12 @@ from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
+from hublish.bootstrap.userrunner import UserRunner
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.builders.planning.planner import PlanInputs, Planned, make_plan
 from hublish.builders.sourcefiles import read_config
-from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild
-from hublish.builders.verification.verdict import OpenedImage, Verification, open_image
 from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import Config, ImageConfig, ParsedConfig
 from hublish.core.output import Output, OutputKind
@@ -37,6 +36,7 @@ from hublish.network import Network, read_network
 
 if TYPE_CHECKING:
     from hublish.bootstrap.doctor import Check
+    from hublish.builders.verification.verdict import OpenedImage, Verification
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
@@ -55,6 +55,7 @@ class Workbench:
         caches = make_caches(options.cache / "layers", images=self._images, key_file=options.cache_key)
         self._owner_cache = caches.open(owner=OWN, trust=Trust.OWNER, repositories=options.cache_repositories)
         self._index = UserIndex(options, network)
+        self._runner = UserRunner(options, self._images)
 
     def open_folder(self, path: Path) -> Source:
         """Open a folder as a source tree."""
@@ -86,7 +87,9 @@ class Workbench:
             target_repository=image.reference.name,
             find_default_index=self._index.find_default,
         )
-        supply = WheelSupply(index=self._index, folder=self._cache / "layers" / "wheels")
+        supply = WheelSupply(
+            index=self._index, folder=self._cache / "layers" / "wheels", can_build=self._runner.can_run
+        )
         return make_plan(
             inputs,
             images=self._images,
@@ -131,6 +134,7 @@ class Workbench:
             progress=progress,
             cancelled=cancelled,
             cache=replace(self._owner_cache, in_registry=output.kind is OutputKind.REGISTRY),
+            runner=self._runner,
         )
         attach_sbom(plan, outcome, output=output, registry=self._registry, log=log)
         return outcome
@@ -142,6 +146,8 @@ class Workbench:
             ReferenceInvalid: `text` is no reference.
             HublishError: there is no such image, or it does not say what it was made from.
         """
+        from hublish.builders.verification.verdict import open_image  # noqa: PLC0415  # start-up time
+
         return open_image(self._images, self._find_base(text), platform=PLATFORM)
 
     def verify(
@@ -159,6 +165,8 @@ class Workbench:
         Raises:
             HublishError: what the builder raises.
         """
+        from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild  # noqa: PLC0415  # start-up time
+
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-") as scratch:
             tools = RebuildTools(
@@ -170,6 +178,7 @@ class Workbench:
                 log=log,
                 progress=progress,
                 cancelled=cancelled,
+                runner=self._runner,
             )
             return verify_by_rebuild(opened, plan, source, tools=tools)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hublish.cli.house import WorkbenchChoice
-from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
+from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig
+from hublish.core.config.valuetext import parse_image_name
 from hublish.errors import clip
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DEFAULT_REGISTRY = "localhost"
 FALLBACK_NAME = "image"
+# The defaults of `.hublish.yaml`.
+DEFAULT_TAGS = ("{release}",)
 EXCERPT_LIMIT_BYTES = 1 << 20
 
 
@@ -168,9 +170,8 @@ def make_image_name(folder_name: str) -> str:
 
 def make_default_config(name: str) -> ParsedConfig:
     """Make the config of a folder that has none: one image of that name, everything else at its default."""
-    # A JSON document is a YAML document too, so the one parser also decides what the defaults are.
-    body = json.dumps({"version": 1, "image": {"name": f"{DEFAULT_REGISTRY}/{name}"}})
-    return parse_config(body.encode(), path=CONFIG_PATHS[0])
+    image = ImageConfig(reference=parse_image_name(f"{DEFAULT_REGISTRY}/{name}"), tags=DEFAULT_TAGS)
+    return ParsedConfig(config=Config(path=CONFIG_PATHS[0], legacy=False, images=(image,)), findings=())
 
 
 def pick_images(config: Config, name: str | None) -> tuple[ImageConfig, ...]:

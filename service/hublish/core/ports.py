@@ -6,9 +6,9 @@ only; `transient` on it says whether a retry may help. All calls block: workflow
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -139,6 +139,52 @@ class SourceFetcher(Protocol):
 
     def fetch_source(self, repository: Repository, ref: ResolvedRef) -> Source:
         """The tree at `ref.sha`, from the cache if it is there. Raises SourceInvalid, SourceMissing, GitHubFailed."""
+
+
+# -- commands in containers -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerTask:
+    """A script to be run in an image: as root, with no secret, limited in memory and processes.
+
+    Attributes:
+        title: for people, what it is to make, e.g. "the wheel of docopt 0.6.2".
+        base: the image, pinned by digest.
+        platform: `os/architecture` of the image.
+        script: for the image's /bin/sh, started in /hublish; what it leaves in /hublish/out is the result.
+        files: name -> file of this machine that stands in /hublish/files; names have no slash.
+        network: whether it may reach what the engine's builds may reach; False is no network at all.
+        seconds: longest run.
+        size_bytes: most bytes of a result.
+        hint: what to do where the script fails.
+    """
+
+    title: str
+    base: Reference
+    platform: str
+    script: str
+    files: Mapping[str, Path] = field(repr=False)
+    network: bool
+    seconds: float
+    size_bytes: int
+    hint: str = ""
+
+
+class ContainerRunner(Protocol):
+    """Runs what nobody vouches for in a container that is thrown away."""
+
+    def can_run(self) -> bool:
+        """Tell whether there is an engine to run tasks here."""
+
+    def run_task(
+        self, task: ContainerTask, output: Path, *, log: Callable[[str], None], verify_running: Callable[[], None]
+    ) -> tuple[Path, ...]:
+        """Run a script and copy the regular files it leaves into the folder `output`, by name; returns their paths.
+
+        Each line it prints is told to `log`. `verify_running` raises when it is to stop; nothing of it is left then.
+        Raises BuildFailed: it failed, ran over a limit, or left something else than plain files.
+        """
 
 
 # -- engines ----------------------------------------------------------------------------------------------------------

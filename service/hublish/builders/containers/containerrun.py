@@ -48,6 +48,7 @@ class ContainerJob:
         clean: takes secrets, and names that mean nothing elsewhere, out of a text; what is logged is cleaned already.
         progress: told of (instruction, of how many, its text).
         verify_running: raises BuildCancelled when the build is to stop; to be asked at least every second.
+        network: False takes what network the engine's builds have.
     """
 
     build: ContainerBuild
@@ -60,6 +61,7 @@ class ContainerJob:
     clean: Callable[[str], str]
     progress: Callable[[int, int, str], None]
     verify_running: Callable[[], None]
+    network: bool = True
 
 
 class ContainerBackend(Protocol):

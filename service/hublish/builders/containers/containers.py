@@ -6,7 +6,6 @@ from plan and source tree alone, so that every engine builds the same from the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hublish.builders.base.image import read_base_image
@@ -26,7 +25,6 @@ from hublish.core.reference import Reference
 from hublish.errors import BuildFailed, clip
 
 DOCKERFILE_LIMIT_BYTES = 256 * 1024
-BUILDERS: Mapping[Strategy, str] = {Strategy.SOURCE: "s2i-1", Strategy.DOCKERFILE: "dockerfile-1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,7 @@ def read_exported(inputs: ExportInputs) -> Image:
     """
     try:
         with tarfile.open(inputs.archive, "r:") as archive:
-            config_body, names = _read_index(archive)
+            config_body, names = read_index(archive)
             spec = parse_spec(config_body)
             if len(spec.diff_ids) != len(names):
                 raise ImageInvalid(f"the engine's archive has {len(names)} layers, but {len(spec.diff_ids)} diff IDs")
@@ -94,7 +94,7 @@ def read_exported(inputs: ExportInputs) -> Image:
             layers = []
             for number in own:
                 inputs.progress(number - own.start, len(own))
-                with _open_member(archive, names[number]) as stream:
+                with open_member(archive, names[number]) as stream:
                     path = inputs.folder / f"layer-{number}"
                     blob = _compress(stream, path, limit_bytes=left_bytes, verify_running=inputs.verify_running)
                 if blob.diff_id != spec.diff_ids[number]:
@@ -109,8 +109,8 @@ def read_exported(inputs: ExportInputs) -> Image:
     return _make_image(inputs, config_body, base=base, layers=tuple(layers))
 
 
-def _read_index(archive: tarfile.TarFile) -> tuple[bytes, list[str]]:
-    """Read `(config, names of the layers in order)`."""
+def read_index(archive: tarfile.TarFile) -> tuple[bytes, list[str]]:
+    """Read `(config, names of the layers in order)` of an archive with one image; raises ImageInvalid."""
     entries = json.loads(_read_member(archive, "manifest.json"))
     if not isinstance(entries, list) or len(entries) != 1 or not isinstance(entries[0], dict):
         raise ImageInvalid("the engine's archive: expected one image in manifest.json")
@@ -122,14 +122,15 @@ def _read_index(archive: tarfile.TarFile) -> tuple[bytes, list[str]]:
 
 
 def _read_member(archive: tarfile.TarFile, name: str) -> bytes:
-    with _open_member(archive, name) as stream:
+    with open_member(archive, name) as stream:
         body = stream.read(_CONFIG_LIMIT_BYTES + 1)
     if len(body) > _CONFIG_LIMIT_BYTES:
         raise ImageInvalid(f"the engine's archive: {clip(name)} is larger than {_CONFIG_LIMIT_BYTES} bytes")
     return body
 
 
-def _open_member(archive: tarfile.TarFile, name: str) -> BinaryIO:
+def open_member(archive: tarfile.TarFile, name: str) -> BinaryIO:
+    """Open a file of an archive; raises KeyError, or ImageInvalid where it is none."""
     # A layer that stands in the image twice is a link to the first.
     stream = archive.extractfile(name)
     if stream is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hublish.builders.dockerfile.instructions import Instructions
 from hublish.core.finding import Finding, Severity
-from hublish.core.trees.yamlmodel import suggest
+from hublish.core.suggestion import suggest
 from hublish.errors import clip
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")

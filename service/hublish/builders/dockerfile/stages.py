@@ -22,7 +22,7 @@ from hublish.builders.dockerfile.instructions import (
 from hublish.builders.dockerfile.words import expand_word
 from hublish.core.container import SecretMount
 from hublish.core.finding import Finding, Severity
-from hublish.core.trees.yamlmodel import suggest
+from hublish.core.suggestion import suggest
 from hublish.errors import DockerfileInvalid, ValueInvalid, clip
 
 SCRATCH = "scratch"

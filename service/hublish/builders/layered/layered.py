@@ -27,11 +27,12 @@ from hublish.builders.push import PushAhead, Pushed, push_image
 from hublish.builders.sweep import sweep_workspace
 from hublish.builders.wheels.bytecode import can_compile_for
 from hublish.builders.wheels.repowheels import add_repository_wheels
+from hublish.builders.wheels.wheelbuild import WheelBuilds
 from hublish.builders.wheels.wheelhouse import Wheelhouse
 from hublish.builders.wheels.workshop import Workshop
 from hublish.core.building import BuildSucceeded, Progress, Step
 from hublish.core.plan import Environment, Plan
-from hublish.core.ports import ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
+from hublish.core.ports import ContainerRunner, ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
 from hublish.core.reference import Reference
 from hublish.errors import BuildCancelled, BuildFailed
 
@@ -50,6 +51,7 @@ def build_layered(
     progress: ProgressSink,
     cancelled: Callable[[], bool],
     cache: OwnerCache | None = None,
+    runner: ContainerRunner | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> BuildSucceeded:
     """Build an image by the layered strategy and put it where it shall stand.
@@ -67,11 +69,12 @@ def build_layered(
         progress: told how far it is, from several threads.
         cancelled: True once the build is to stop; asked between units of work.
         cache: what the owner's builds share; None opens the one of this machine's user.
+        runner: builds the wheels of packages that have none; None leaves these missing.
         clock: seconds that only go up, for the times in the outcome.
 
     Raises:
         BuildCancelled: `cancelled` said so.
-        BuildFailed: conflicting wheels, unmet requirements, too large; the message says which.
+        BuildFailed: conflicting wheels, unmet requirements, too large, a wheel not built; the message says which.
         WheelMissing, WheelInvalid, BaseUnsupported, SourceInvalid, ImageInvalid: what the build is made from.
         IndexFailed, RegistryFailed: a server.
         DiskFull: no space in the workspace.
@@ -80,6 +83,7 @@ def build_layered(
     build = _Build(
         plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
         cancelled=cancelled, cache=cache or OwnerCaches(workspace).open(owner=OWN, trust=plan.trust), clock=clock,
+        runner=runner,
     )  # fmt: skip
     with name_disk_errors("the build"):
         return build.run(output, target, workers=workers)
@@ -99,6 +103,7 @@ class _Build:
     cancelled: Callable[[], bool]
     cache: OwnerCache
     clock: Callable[[], float]
+    runner: ContainerRunner | None
     step: Step = Step.BASE
     times: dict[str, float] = field(default_factory=dict)
     started: float = 0.0
@@ -108,6 +113,8 @@ class _Build:
         self.started = self.clock()
         base, facts = self._open_base()
         self._enter(Step.PACKAGES)
+        builds = self._open_builds(facts)
+        index = self.index if builds is None else builds
         ahead = PushAhead(
             images=self.images,
             output=output,
@@ -116,12 +123,12 @@ class _Build:
             verify_running=self._verify_running,
         )
         wheels = Wheelhouse(
-            self.index, sources=self.plan.indexes, layers=self.cache.layers, verify_running=self._verify_running
+            index, sources=self.plan.indexes, layers=self.cache.layers, verify_running=self._verify_running
         )
         with self._open_workshop(facts, wheels, workers=workers) as workshop, ahead:
             packages = PackageLayers(
-                plan=self.plan, facts=facts, layers=self.cache.layers, index=self.index, wheels=wheels,
-                workshop=workshop, ahead=ahead, log=self.log, progress=self.progress,
+                plan=self.plan, facts=facts, layers=self.cache.layers, index=index, wheels=wheels,
+                workshop=workshop, ahead=ahead, log=self.log, progress=self.progress, builds=builds,
             )  # fmt: skip
             groups = packages.gather(base_layers=len(base.manifest.layers))
             self._enter(Step.LAYERS)
@@ -188,6 +195,14 @@ class _Build:
             workers=workers,
             verify_running=self._verify_running,
         )
+
+    def _open_builds(self, facts: BaseFacts) -> WheelBuilds | None:
+        if self.runner is None or self.plan.base is None:
+            return None
+        return WheelBuilds(
+            plan=self.plan, base=self.plan.base, facts=facts, index=self.index, layers=self.cache.layers,
+            runner=self.runner, folder=self.workspace / "built", log=self.log, verify_running=self._verify_running,
+        )  # fmt: skip
 
     def _report(self, pushed: Pushed, groups: tuple[LayerGroup, ...], *, size_bytes: int) -> BuildSucceeded:
         self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} of them new here")

@@ -24,6 +24,7 @@ from hublish.builders.planning.packagechoice import choose_packages
 from hublish.builders.push import PushAhead
 from hublish.builders.sweep import note_use
 from hublish.builders.wheels.choice import ChosenWheel, SizedWheel
+from hublish.builders.wheels.wheelbuild import WheelBuilds
 from hublish.builders.wheels.wheelhouse import Wheelhouse
 from hublish.builders.wheels.wheellayer import WheelLayer
 from hublish.builders.wheels.workshop import Workshop
@@ -47,6 +48,7 @@ class PackageLayers:
         ahead: takes each layer as soon as it is known or made.
         log: told what happens.
         progress: told how far it is.
+        builds: makes wheels of packages that have none; None where nothing can run them.
     """
 
     plan: Plan
@@ -58,6 +60,7 @@ class PackageLayers:
     ahead: PushAhead
     log: Callable[[str], None]
     progress: ProgressSink
+    builds: WheelBuilds | None = None
     _recipe: str = ""
     _facts: dict[str, WheelFacts] = field(default_factory=dict)
     _keys: dict[LayerGroup, str] = field(default_factory=dict)
@@ -76,7 +79,7 @@ class PackageLayers:
         Raises:
             WheelMissing, WheelInvalid, IndexFailed: see `choose_packages` and `Wheelhouse.fetch`.
             BaseUnsupported: no room for layers.
-            BuildFailed: a requirement is not met.
+            BuildFailed: a requirement is not met, or a wheel could not be built.
         """
         chosen = choose_packages(
             self.plan.packages,
@@ -85,6 +88,7 @@ class PackageLayers:
             index=self.index,
             layers=self.layers,
             log=self.log,
+            builds=self.builds,
         )
         for choice in chosen:
             facts = self.layers.find_wheel(choice.sha256)

@@ -7,7 +7,7 @@ not, because the lock does not vouch for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
@@ -17,21 +17,30 @@ from hublish.builders.layerindex.entries import WheelFacts
 from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.planning.consistency import find_unmet, list_present
 from hublish.builders.planning.packagechoice import find_known_choices, store_choices
-from hublish.builders.wheels.choice import MISSING_HINT, ChosenWheel, list_choices, map_in_threads
+from hublish.builders.wheels.choice import MISSING_HINT, ChosenWheel, find_sources, list_choices, map_in_threads
 from hublish.builders.wheels.repowheels import add_repository_wheels
+from hublish.builders.wheels.sdist import find_sdist
 from hublish.builders.wheels.wheelhouse import Wheelhouse
-from hublish.core.finding import Finding, Severity
+from hublish.core.finding import Finding, Severity, has_error
+from hublish.core.locks.lock import LockedPackage
 from hublish.core.plan import Plan
 from hublish.core.ports import PackageIndex, Source
-from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing
+from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelSupply:
-    """Where the wheels of a plan come from: an index, and the folder that those of a repository are copied to."""
+    """Where the wheels of a plan come from.
+
+    Attributes:
+        index: lists and has them.
+        folder: those of a repository are copied to it.
+        can_build: tells whether packages without a wheel can be built; asked only if there is one.
+    """
 
     index: PackageIndex
     folder: Path
+    can_build: Callable[[], bool] = lambda: False
 
 
 def check_packages(
@@ -52,9 +61,10 @@ def check_packages(
     """
     index = add_repository_wheels(supply.index, plan.packages, source=source, folder=supply.folder)
     try:
-        chosen, missing = _choose(plan, facts=facts, index=index, layers=layers, lock_path=lock_path)
-        if missing:
-            return missing
+        chosen, without = _choose(plan, facts=facts, index=index, layers=layers)
+        missing = _judge(without, plan, index=index, can_build=supply.can_build, lock_path=lock_path)
+        if has_error(missing):
+            return tuple(finding for finding in missing if finding.severity is Severity.ERROR)
         lists = _list_requirements(chosen, plan, index=index, layers=layers)
     except (IndexFailed, NotAllowed) as error:
         message = f"the packages were not checked: {error.message}"
@@ -66,7 +76,7 @@ def check_packages(
         f"Lock again with Python {facts.python_full_version}, which the base holds: a lock made with another one can "
         "leave packages out by their markers."
     )
-    return tuple(
+    return missing + tuple(
         _make_finding("UnmetRequirement", str(unmet), hint, lock_path, line=unmet.package.line)
         for unmet in find_unmet(
             [(choice.package, texts) for choice, texts in zip(chosen, lists, strict=True)], facts=facts, present=present
@@ -75,21 +85,42 @@ def check_packages(
 
 
 def _choose(
-    plan: Plan, *, facts: BaseFacts, index: PackageIndex, layers: LayerIndex, lock_path: str
-) -> tuple[list[ChosenWheel], tuple[Finding, ...]]:
+    plan: Plan, *, facts: BaseFacts, index: PackageIndex, layers: LayerIndex
+) -> tuple[list[ChosenWheel], list[tuple[LockedPackage, str]]]:
+    """Choose wheels; returns `(chosen, packages that have none with the reason)`."""
     known = find_known_choices(plan.packages, sources=plan.indexes, facts=facts, layers=layers)
     unknown = [package for package in plan.packages if package not in known]
     listed = list_choices(unknown, sources=plan.indexes, facts=facts, index=index)
     chosen = [choice for _, choice in listed if isinstance(choice, ChosenWheel)]
     store_choices(chosen, sources=plan.indexes, facts=facts, layers=layers)
-    missing = tuple(
-        _make_finding(
-            "WheelMissing", f"{package.name} {package.version}: {choice}", MISSING_HINT, lock_path, line=package.line
+    without = [(package, choice) for package, choice in listed if isinstance(choice, str)]
+    return [*known.values(), *chosen], without
+
+
+def _judge(
+    without: Sequence[tuple[LockedPackage, str]],
+    plan: Plan,
+    *,
+    index: PackageIndex,
+    can_build: Callable[[], bool],
+    lock_path: str,
+) -> tuple[Finding, ...]:
+    """Say of each package without a wheel that it is missing, or that it is going to be built."""
+    findings = []
+    for package, reason in without:
+        sdists = (
+            find_sdist(package, index.list_files(source, package.name))
+            for source in find_sources(package, plan.indexes)
         )
-        for package, choice in listed
-        if isinstance(choice, str)
-    )
-    return [*known.values(), *chosen], missing
+        sdist = next((file for file in sdists if file is not None), None)
+        title = f"{package.name} {package.version}"
+        if sdist is not None and can_build():
+            message = f"{title} has no wheel that fits: it is built in the base from {clip(sdist.filename)}"
+            finding = _make_finding("WheelBuilt", message, "", lock_path, line=package.line, severity=Severity.NOTE)
+        else:
+            finding = _make_finding("WheelMissing", f"{title}: {reason}", MISSING_HINT, lock_path, line=package.line)
+        findings.append(finding)
+    return tuple(findings)
 
 
 def _list_requirements(

@@ -6,12 +6,13 @@ index is down or the file was yanked since. Wheels of the repository are chosen 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.wheels.choice import ChosenWheel, choose_wheels, find_sources
+from hublish.builders.wheels.wheelbuild import WheelBuilds
 from hublish.core.locks.lock import IndexSource, LockedPackage, PackageOrigin
 from hublish.core.ports import IndexFile, PackageIndex
 
@@ -37,7 +38,7 @@ def store_choices(
 ) -> None:
     """Keep what was chosen from the lists of indexes."""
     for choice in chosen:
-        if choice.package.origin is PackageOrigin.INDEX:
+        if choice.package.origin is PackageOrigin.INDEX and f"sha256:{choice.sha256}" in choice.package.hashes:
             key = make_choice_key(choice.package, sources=sources, facts=facts)
             layers.store_choice(key, filename=choice.file.filename, sha256=choice.sha256)
 
@@ -50,22 +51,40 @@ def choose_packages(
     index: PackageIndex,
     layers: LayerIndex,
     log: Callable[[str], None],
+    builds: WheelBuilds | None = None,
 ) -> tuple[ChosenWheel, ...]:
     """Choose the wheels of all packages, in their order; an index is asked only for packages nobody knows.
+
+    Args:
+        packages: of the plan.
+        sources: the lock's indexes.
+        facts: of the base.
+        index: where files are listed.
+        layers: what earlier builds chose.
+        log: told what happens.
+        builds: makes the wheels of packages that have none; None leaves these missing.
 
     Raises:
         WheelMissing: at least one package has no file that fits; the message lists all of them with the reason.
         IndexFailed: an index could not be asked.
+        BuildFailed: a wheel could not be built.
     """
     known = find_known_choices(packages, sources=sources, facts=facts, layers=layers)
+    if builds is not None:
+        known |= builds.find_known([package for package in packages if package not in known])
+    build = _build_nothing if builds is None else builds.build
     unknown = [package for package in packages if package not in known]
-    listed = choose_wheels(unknown, sources=sources, facts=facts, index=index, log=log)
+    listed = choose_wheels(unknown, sources=sources, facts=facts, index=index, log=log, build=build)
     store_choices(listed, sources=sources, facts=facts, layers=layers)
     if known:
         log(
             f"{len(known)} of {len(packages)} wheels are those that earlier builds chose; the index is not asked for them"
         )
     return tuple((known | {choice.package: choice for choice in listed})[package] for package in packages)
+
+
+def _build_nothing(_: Sequence[LockedPackage]) -> Mapping[LockedPackage, ChosenWheel]:
+    return {}
 
 
 def make_choice_key(package: LockedPackage, *, sources: Sequence[IndexSource], facts: BaseFacts) -> str:

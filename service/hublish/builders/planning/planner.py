@@ -13,7 +13,6 @@ from functools import partial
 
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.base.record import load_base
-from hublish.builders.containers.containers import BUILDERS, plan_dockerfile, plan_source
 from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.planning.packagecheck import WheelSupply, check_packages
 from hublish.builders.planning.plancheck import (
@@ -38,6 +37,7 @@ from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference
 
 BUILDER = "layered-3"
+CONTAINER_BUILDERS: Mapping[Strategy, str] = {Strategy.SOURCE: "s2i-1", Strategy.DOCKERFILE: "dockerfile-1"}
 PIP_NAME = "pip"
 # The one thing an image gets that its lock may not hold: without pip a user can neither look nor add anything.
 PIP_VERSION = "26.3"
@@ -151,6 +151,9 @@ def _plan_layered(
 
 
 def _plan_container(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader) -> Planned:
+    # Here, because a layered build must not wait for what reads Dockerfiles.
+    from hublish.builders.containers.containers import plan_dockerfile, plan_source  # noqa: PLC0415  # start-up time
+
     source, config, platform = inputs.source, inputs.config, inputs.platform
     if choice.strategy is Strategy.SOURCE:
         planned = plan_source(source, config, inputs.image, images=images, platform=platform)
@@ -221,7 +224,7 @@ def _make_plan(
         strategy=choice.strategy,
         reason=choice.reason,
         ignored=choice.ignored,
-        builder=BUILDERS.get(choice.strategy, BUILDER),
+        builder=CONTAINER_BUILDERS.get(choice.strategy, BUILDER),
         base=base,
         platform=inputs.platform,
         python_full_version=None if facts is None else facts.python_full_version,

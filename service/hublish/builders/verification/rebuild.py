@@ -19,6 +19,7 @@ from hublish.core.locks.lockfile import IndexSource
 from hublish.core.plan import Plan
 from hublish.core.ports import (
     BlobPush,
+    ContainerRunner,
     ImageReader,
     ImageWriter,
     IndexFile,
@@ -49,6 +50,7 @@ class RebuildTools:
         log: told what happens, line by line.
         progress: told how far it is.
         cancelled: True once it is to stop.
+        runner: builds wheels of packages that have none.
     """
 
     images: ImageReader
@@ -59,6 +61,7 @@ class RebuildTools:
     log: Callable[[str], None]
     progress: ProgressSink
     cancelled: Callable[[], bool]
+    runner: ContainerRunner | None = None
 
 
 def verify_by_rebuild(opened: OpenedImage, plan: Plan, source: Source, *, tools: RebuildTools) -> Verification:
@@ -121,6 +124,7 @@ def _build(plan: Plan, source: Source, *, tools: RebuildTools, base: BaseImage) 
         log=tools.log,
         progress=tools.progress,
         cancelled=tools.cancelled,
+        runner=tools.runner,
     )
 
 

@@ -71,6 +71,7 @@ def choose_wheels(
     facts: BaseFacts,
     index: PackageIndex,
     log: Callable[[str], None],
+    build: Callable[[Sequence[LockedPackage]], Mapping[LockedPackage, ChosenWheel]] = lambda _: {},
 ) -> tuple[ChosenWheel, ...]:
     """Choose the file of every package.
 
@@ -80,6 +81,7 @@ def choose_wheels(
         facts: of the base the wheels must run on.
         index: where files are listed.
         log: told of yanked files, which a pinned version still uses, as pip does.
+        build: makes wheels of packages that have none, as far as it can.
 
     Returns:
         One choice for each package, in the order of `packages`.
@@ -89,12 +91,18 @@ def choose_wheels(
         IndexFailed: an index could not be asked.
     """
     choices = list_choices(packages, sources=sources, facts=facts, index=index)
-    missing = [f"{package.name} {package.version}: {choice}" for package, choice in choices if isinstance(choice, str)]
+    without = [package for package, choice in choices if isinstance(choice, str)]
+    built = build(without) if without else {}
+    missing = [
+        f"{package.name} {package.version}: {choice}"
+        for package, choice in choices
+        if isinstance(choice, str) and package not in built
+    ]
     if missing:
         raise WheelMissing(
             f"no wheel fits {len(missing)} of {len(packages)} packages: " + "; ".join(missing), hint=MISSING_HINT
         )
-    chosen = tuple(choice for _, choice in choices if isinstance(choice, ChosenWheel))
+    chosen = tuple(built[package] if isinstance(choice, str) else choice for package, choice in choices)
     for choice in chosen:
         if choice.file.yanked is not None:
             reason = clip(choice.file.yanked) or "no reason given"
@@ -158,7 +166,7 @@ def choose_file(
     fitting = [(rank, file) for file in wheels if (rank := _rank_file(file, package, ranks)) is not None]
     if not fitting:
         return f"its {len(wheels)} locked wheels are for other platforms or Python versions"
-    usable = [(rank, file) for rank, file in fitting if _allows_python(file, python)]
+    usable = [(rank, file) for rank, file in fitting if allows_python(file, python)]
     if not usable:
         return f"it needs Python {clip(fitting[0][1].requires_python or '')}, the base has {python}"
     return ChosenWheel(package=package, source=source, file=min(usable, key=lambda entry: entry[0])[1])
@@ -183,7 +191,8 @@ def _is_version(version: Version, text: str) -> bool:
         return False
 
 
-def _allows_python(file: IndexFile, python: str) -> bool:
+def allows_python(file: IndexFile, python: str) -> bool:
+    """Tell whether a file may be used with a Python, as far as the index says."""
     if file.requires_python is None:
         return True
     try:

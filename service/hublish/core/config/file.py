@@ -6,10 +6,9 @@ JSON Schema. Every fault of a file comes back at once as a finding; nothing is r
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hublish.core.config.legacy import LEGACY_PATH, parse_legacy_config
-from hublish.core.config.model import ConfigModel, ImageModel, S2IModel
 from hublish.core.config.rules import check_image_choice, check_rules
 from hublish.core.config.values import (
     Config,
@@ -37,9 +36,11 @@ from hublish.core.config.valuetext import (
 from hublish.core.finding import Finding, Severity, has_error
 from hublish.core.plan import Environment, Strategy
 from hublish.core.reference import is_tag
-from hublish.core.trees.yamlmodel import parse_model
 from hublish.core.trees.yamltree import parse_tree
 from hublish.errors import ValueInvalid, clip
+
+if TYPE_CHECKING:
+    from hublish.core.config.model import ConfigModel, ImageModel, S2IModel
 
 __all__ = [
     "CONFIG_PATHS",
@@ -111,6 +112,10 @@ def parse_config(body: bytes, *, path: str, repository_name: str | None = None) 
     if path.endswith(LEGACY_PATH.removeprefix(".")):
         config, more = parse_legacy_config(tree, repository_name=repository_name)
     else:
+        # Here, because a folder without a config must not wait for pydantic.
+        from hublish.core.config.model import ConfigModel  # noqa: PLC0415  # start-up time
+        from hublish.core.trees.yamlmodel import parse_model  # noqa: PLC0415  # start-up time
+
         filled = parse_model(tree, ConfigModel)
         more = (*filled.findings, *check_image_choice(tree))
         config = None
@@ -137,6 +142,8 @@ def make_tags(image: ImageConfig, *, release: str) -> tuple[str, ...]:
 
 def make_json_schema() -> dict[str, Any]:
     """Make the JSON Schema (draft 2020-12) of `.hublish.yaml` from the model; keys in the model's order."""
+    from hublish.core.config.model import ConfigModel  # noqa: PLC0415  # start-up time
+
     schema = ConfigModel.model_json_schema()
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -32,7 +32,7 @@ from hublish.core.finding import Finding, Severity, has_error
 from hublish.core.place import KeyPath
 from hublish.core.plan import Strategy
 from hublish.core.reference import Reference, is_tag, parse_reference, parse_repository
-from hublish.core.trees.yamlmodel import suggest
+from hublish.core.suggestion import suggest
 from hublish.core.trees.yamltree import Tree
 from hublish.errors import HublishError, ValueInvalid, clip
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hublish.core.finding import Finding, Severity
 from hublish.core.place import KeyPath
-from hublish.core.trees.yamlmodel import suggest
+from hublish.core.suggestion import suggest
 from hublish.core.trees.yamltree import Tree
 from hublish.errors import clip
 

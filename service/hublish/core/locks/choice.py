@@ -14,8 +14,6 @@ from hublish.core.config.valuetext import parse_lock_path
 from hublish.core.finding import Finding, Severity
 from hublish.core.locks.lock import Lock, LockKind
 from hublish.core.locks.lockfile import ParsedLock, parse_lock
-from hublish.core.locks.pylock import parse_pylock
-from hublish.core.locks.requirements import parse_requirements
 from hublish.errors import ValueInvalid, clip
 
 PIPFILE_LOCK, PYLOCK, REQUIREMENTS = "Pipfile.lock", "pylock.toml", "requirements.txt"
@@ -114,9 +112,14 @@ def read_lock(path: str, *, read: ReadFile, dev: bool, default_index: str) -> Pa
     if kind is LockKind.PIPFILE_LOCK:
         pipfile = path.removesuffix(".lock")
         return parse_lock(pipfile=read(pipfile), lock=read(path), pipfile_path=pipfile, lock_path=path, dev=dev)
+    # The readers of other formats are imported when such a lock is read: most repositories have a Pipfile.lock.
     if kind is LockKind.REQUIREMENTS:
+        from hublish.core.locks.requirements import parse_requirements  # noqa: PLC0415  # start-up time
+
         parsed = parse_requirements(path, read=read, default_index=default_index)
     else:
+        from hublish.core.locks.pylock import parse_pylock  # noqa: PLC0415  # start-up time
+
         body = read(path)
         if body is None:
             message = f"`{clip(path)}` is missing; an image is made from locked packages only"

@@ -6,7 +6,6 @@ number where text is meant is one too, and the hint quotes it as it stands in th
 
 from __future__ import annotations
 
-import difflib
 import re
 import typing
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from hublish.core.finding import Finding, has_error
 from hublish.core.place import KeyPath, render_key
+from hublish.core.suggestion import suggest
 from hublish.core.trees.yamltree import Tree
 from hublish.errors import HublishError, clip
 
@@ -100,13 +100,6 @@ def parse_model(tree: Tree, model: type[M]) -> ParsedModel[M]:
             if not any(path[:length] in silent for length in range(len(path) + 1)):
                 findings.append(explain_fault(tree, model, details))
     return ParsedModel(model=None if has_error(tuple(findings)) else filled, findings=tuple(findings))
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Make the hint for a misspelt word: the likely one, or "" when none is near."""
-    names = {name.lower().replace("-", "_"): name for name in known}
-    near = difflib.get_close_matches(word.lower().replace("-", "_"), names, n=1, cutoff=0.6)
-    return f"did you mean `{names[near[0]]}`?" if near else ""
 
 
 def _walk(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:

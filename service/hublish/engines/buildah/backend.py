@@ -193,7 +193,7 @@ class BuildahBackend:
                 Confinement(
                     name=(job.image.tag or "build"),
                     limits=self._choices.limits,
-                    network=self._choices.network,
+                    network=self._choices.network if job.network else NetworkMode.NONE,
                     reachable=self._choices.reachable,
                     environment=self._make_environment(),
                     folder=job.folder,
@@ -214,7 +214,7 @@ class BuildahBackend:
         options += [f"--secret=id={name},src={job.folder}/secret-{number}" for number, name in enumerate(job.secrets)]
         if build.target is not None:
             options.append(f"--target={build.target}")
-        if self._choices.network is NetworkMode.ISOLATED:
+        if self._choices.network is NetworkMode.ISOLATED and job.network:
             options.append(f"--dns={DNS_ADDRESS}")
         return (*self._begin(self.find_driver()), "bud", *options, f"--file={job.folder / 'Dockerfile'}", str(context))
 

@@ -141,7 +141,7 @@ class DockerBackend:
             "rm": "1",
             "forcerm": "1",
             "pull": "0",
-            "networkmode": self._choices.network,
+            "networkmode": self._choices.network if job.network else NO_NETWORK,
             "buildargs": json.dumps(dict(build.args)),
             "memory": str(limits.memory_bytes),
             "memswap": str(limits.memory_bytes),

@@ -12,9 +12,11 @@ from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply, check_packages
 from hublish.core.finding import Finding, Severity
+from hublish.core.locks.lock import LockedPackage
 from hublish.core.plan import Trust
 from hublish.errors import IndexFailed
 from tests.unit.builders.samples import BASE, Bench
+from tests.unit.builders.wheels.sdists import make_sdist
 
 HINT = (
     "Lock again with Python 3.11.2, which the base holds: a lock made with another one can leave packages out by their "
@@ -37,12 +39,12 @@ def layers(tmp_path: Path) -> LayerIndex:
     return OwnerCaches(tmp_path / "workspace").open(owner="octo", trust=Trust.OWNER).layers
 
 
-def check(bench: Bench, layers: LayerIndex) -> tuple[Finding, ...]:
+def check(bench: Bench, layers: LayerIndex, *, can_build: bool = False) -> tuple[Finding, ...]:
     return check_packages(
         bench.plan(),
         source=bench.source,
         facts=read_base_facts(bench.images, BASE, platform="linux/amd64"),
-        supply=WheelSupply(index=bench.index, folder=bench.folder / "wheels"),
+        supply=WheelSupply(index=bench.index, folder=bench.folder / "wheels", can_build=lambda: can_build),
         layers=layers,
         lock_path="Pipfile.lock",
     )
@@ -142,3 +144,26 @@ def test_wheel_that_is_gone_is_an_error(bench, layers):
     (finding,) = check(bench, layers)
 
     assert (finding.code, finding.severity) == ("WheelMissing", Severity.ERROR)
+
+
+@pytest.mark.parametrize("can_build", [True, False])
+def test_package_that_can_be_built_is_a_note(bench, layers, can_build):
+    """Where an engine is there; else it is missing, and that stops the build."""
+    body = make_sdist("gamma", "1.0")
+    digest = bench.index.add("gamma-1.0.tar.gz", body)
+    bench.packages = [LockedPackage(name="gamma", version="1.0", hashes=(digest,), source="index", line=12)]
+
+    (finding,) = check(bench, layers, can_build=can_build)
+
+    built = (
+        "WheelBuilt",
+        Severity.NOTE,
+        "gamma 1.0 has no wheel that fits: it is built in the base from gamma-1.0.tar.gz",
+    )
+    missing = (
+        "WheelMissing",
+        Severity.ERROR,
+        "gamma 1.0: the lock pins only a source distribution, which would have to be built",
+    )
+    assert (finding.code, finding.severity, finding.message) == (built if can_build else missing)
+    assert finding.line == 12

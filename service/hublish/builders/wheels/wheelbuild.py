@@ -1,0 +1,237 @@
+"""Wheels of locked packages that have none: built once, in the base, from the source distribution whose hash is locked.
+
+The build has no network and no secret: what it needs is fetched before, from the lock's own indexes, and handed to it as
+files. A wheel is kept under everything it was asked for by: the locked hashes, the Python, the platform and the base.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
+from hublish.builders.base.facts import BaseFacts
+from hublish.builders.keys import make_key
+from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.wheels.buildrequirements import BuildRequirements, BuildWheel
+from hublish.builders.wheels.choice import ChosenWheel, find_sources
+from hublish.builders.wheels.sdist import find_sdist, find_suffix, read_build_requirements
+from hublish.core.locks.lock import IndexSource, LockedPackage
+from hublish.core.plan import Plan
+from hublish.core.ports import ContainerRunner, ContainerTask, IndexFile, PackageIndex
+from hublish.core.reference import Reference
+from hublish.errors import BuildFailed, WheelMissing, clip
+
+BUILD_SECONDS = 1800.0
+WHEEL_LIMIT_BYTES = 2 << 30
+_FORMAT = 1
+_SCHEME = "built:"
+_PIP = "pip"
+# The first second that a wheel can state.
+_EPOCH = 315532800
+_HINT = (
+    "The log has what the package's build said. Where it lacks a compiler or a library, name a base that has it, or pin "
+    "a version that has a wheel."
+)
+_SCRIPT = """\
+umask 022
+mkdir home tmp src
+export HOME=/hublish/home TMPDIR=/hublish/tmp LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH={epoch} PYTHONHASHSEED=0
+export PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1 PIP_FIND_LINKS=/hublish/files PIP_DISABLE_PIP_VERSION_CHECK=1
+export PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
+{python} -W ignore -c 'import shutil; shutil.unpack_archive("files/source{suffix}", "src")'
+set -- src/*
+{python} files/{pip}/pip wheel --no-deps --use-pep517 --no-input --progress-bar off --wheel-dir out "./$1"
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class WheelBuilds:
+    """The wheels that one build has to build; itself an index, which has them beside everything of `index`.
+
+    Attributes:
+        plan: names the indexes.
+        base: that the builds run in, pinned by digest.
+        facts: of the base.
+        index: where everything else is.
+        layers: what earlier builds made.
+        runner: runs builds.
+        folder: where wheels are kept, by key.
+        log: told what happens.
+        verify_running: raises when the build is to stop.
+    """
+
+    plan: Plan
+    base: Reference
+    facts: BaseFacts
+    index: PackageIndex
+    layers: LayerIndex
+    runner: ContainerRunner
+    folder: Path
+    log: Callable[[str], None]
+    verify_running: Callable[[], None]
+    _packages: dict[str, LockedPackage] = field(default_factory=dict)
+
+    def find_known(self, packages: Sequence[LockedPackage]) -> dict[LockedPackage, ChosenWheel]:
+        """Find the wheels that earlier builds made, without asking an index."""
+        known = {package: self.layers.find_choice(self._key(package)) for package in packages}
+        return {
+            package: self._choose(package, filename=found[0], sha256=found[1])
+            for package, found in known.items()
+            if found is not None
+        }
+
+    def build(self, packages: Sequence[LockedPackage]) -> Mapping[LockedPackage, ChosenWheel]:
+        """Build the wheels of packages, as far as the lock has their source distribution and there is an engine.
+
+        Raises:
+            BuildFailed: a package could not be built.
+            WheelMissing: what it needs to be built is not on the lock's indexes.
+            WheelInvalid, IndexFailed: see PackageIndex.
+        """
+        built: dict[LockedPackage, ChosenWheel] = {}
+        for package in packages if self.runner.can_run() else ():
+            found = self._find_sdist(package)
+            if found is not None:
+                path, sha256 = self._build(package, *found)
+                self.layers.store_choice(self._key(package), filename=path.name, sha256=sha256)
+                built[package] = self._choose(package, filename=path.name, sha256=sha256)
+        return built
+
+    # -- the index -----------------------------------------------------------------------------------------------------
+
+    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+        """See PackageIndex."""
+        return self.index.list_files(source, name)
+
+    def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
+        """See PackageIndex; a wheel that was built and is not here any more is built again."""
+        if not file.url.startswith(_SCHEME):
+            return self.index.fetch_file(source, file, progress)
+        package = self._packages[file.url]
+        path = self.folder / self._key(package) / file.filename
+        if path.is_file() and _hash(path) == file.sha256:
+            return path
+        found = self._find_sdist(package)
+        if found is None:
+            raise WheelMissing(f"{file.filename} has to be built again, and its source is gone from the index")
+        path, sha256 = self._build(package, *found)
+        if sha256 != file.sha256:
+            # From now on this one counts; what an earlier build made of the other is nowhere any more.
+            self.layers.store_choice(self._key(package), filename=path.name, sha256=sha256)
+            raise BuildFailed(
+                f"{package.name} {package.version} is not reproducible: built again, its wheel has other bytes, and a layer "
+                "with the earlier one is lost",
+                hint="Build again: the new wheel is used then.",
+                transient=True,
+            )
+        return path
+
+    def find_file(self, file: IndexFile) -> Path | None:
+        """See PackageIndex."""
+        return self.index.find_file(file)
+
+    def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
+        """See PackageIndex; a built wheel is read itself."""
+        return None if file.url.startswith(_SCHEME) else self.index.fetch_metadata(source, file)
+
+    # -- building ------------------------------------------------------------------------------------------------------
+
+    def _choose(self, package: LockedPackage, *, filename: str, sha256: str) -> ChosenWheel:
+        url = f"{_SCHEME}{package.name}"
+        self._packages[url] = package
+        file = IndexFile(filename=filename, url=url, sha256=sha256, size_bytes=None)
+        return ChosenWheel(package=package, source=self.plan.indexes[0], file=file)
+
+    def _find_sdist(self, package: LockedPackage) -> tuple[IndexSource, IndexFile] | None:
+        for source in find_sources(package, self.plan.indexes):
+            file = find_sdist(package, self.index.list_files(source, package.name))
+            if file is not None:
+                return source, file
+        return None
+
+    def _build(self, package: LockedPackage, source: IndexSource, sdist: IndexFile) -> tuple[Path, str]:
+        """Build one wheel; returns `(path, sha256)`."""
+        title = f"{package.name} {package.version}"
+        archive = self.index.fetch_file(source, sdist)
+        needs = self._resolve(package, read_build_requirements(archive), title=title)
+        self.log(f"{title} has no wheel that fits; it is built from {clip(sdist.filename)} in the base")
+        self.log(f"{title}: built with " + ", ".join(f"{wheel.name} {wheel.version}" for wheel in needs))
+        suffix = find_suffix(sdist.filename)
+        files = {wheel.file.filename: self.index.fetch_file(wheel.source, wheel.file) for wheel in needs}
+        pip = next(wheel.file.filename for wheel in needs if wheel.name == _PIP)
+        task = ContainerTask(
+            title=f"the wheel of {title}",
+            base=self.base,
+            platform=self.plan.platform,
+            script=_SCRIPT.format(
+                python=shlex.quote(self.facts.executable), pip=shlex.quote(pip), suffix=suffix, epoch=_EPOCH
+            ),
+            files={**files, f"source{suffix}": archive},
+            network=False,
+            seconds=min(BUILD_SECONDS, self.plan.time_seconds),
+            size_bytes=WHEEL_LIMIT_BYTES,
+            hint=_HINT,
+        )
+        place = self.folder / f".part-{uuid.uuid4().hex}"
+        try:
+            made = self.runner.run_task(task, place, log=self.log, verify_running=self.verify_running)
+            return self._keep(package, made)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _keep(self, package: LockedPackage, made: Sequence[Path]) -> tuple[Path, str]:
+        """Put a wheel in its place, after a look at what it claims to be."""
+        title = f"{package.name} {package.version}"
+        names = ", ".join(clip(path.name) for path in made) or "nothing"
+        if len(made) != 1 or not _is_wheel_of(package, made[0].name):
+            raise BuildFailed(
+                f"the wheel of {title}: expected one wheel of that name and version, its build left {names}"
+            )
+        key = self._key(package)
+        path, sha256 = self.folder / key / made[0].name, _hash(made[0])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        earlier = self.layers.find_choice(key)
+        made[0].replace(path)
+        self.log(f"{title}: {path.name}, sha256:{sha256}")
+        if earlier is not None and earlier[1] != sha256:
+            self.log(f"warning: {title} is not reproducible: an earlier build of the same made sha256:{earlier[1]}")
+        return path, sha256
+
+    def _resolve(self, package: LockedPackage, texts: Sequence[str], *, title: str) -> tuple[BuildWheel, ...]:
+        sources = (*find_sources(package, self.plan.indexes), *self.plan.indexes)
+        finder = BuildRequirements(
+            sources=tuple(dict.fromkeys(sources)),
+            facts=self.facts,
+            index=self.index,
+            verify_running=self.verify_running,
+        )
+        # Older versions of setuptools need wheel and do not say so.
+        own = ["wheel"] if any(text.lower().startswith("setuptools") for text in texts) else []
+        return finder.resolve((*texts, *own, _PIP), title=title)
+
+    def _key(self, package: LockedPackage) -> str:
+        facts = self.facts
+        target = [facts.python_full_version, list(facts.libc), facts.architecture]
+        hashes = sorted(package.hashes)
+        return make_key(["built", _FORMAT, package.name, package.version, hashes, target, self.base.digest])
+
+
+def _is_wheel_of(package: LockedPackage, filename: str) -> bool:
+    try:
+        name, version, _, _ = parse_wheel_filename(filename)
+    except InvalidWheelFilename:
+        return False
+    return name == package.name and version == Version(package.version)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,13 @@
+"""What somebody may have meant: the known word that is near a misspelt one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Make the hint for a misspelt word: the likely one, or "" when none is near."""
+    names = {name.lower().replace("-", "_"): name for name in known}
+    near = difflib.get_close_matches(word.lower().replace("-", "_"), names, n=1, cutoff=0.6)
+    return f"did you mean `{names[near[0]]}`?" if near else ""

@@ -1,0 +1,42 @@
+"""`hublish build` of a lock with a package that no index has a wheel of: built in the base, and reproducible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hublish.core.locks.lock import IndexSource
+from tests.e2e.command_line import build, run_hublish, write_repository
+from tests.e2e.test_layered_image import find_index
+from tests.sandbox.base_image import make_debian_base
+from tests.sandbox.wheels import PLACEHOLDER_SOURCE, make_lock
+
+pytestmark = [pytest.mark.container, pytest.mark.network, pytest.mark.timeout(600)]
+
+PACKAGES = {"docopt": "0.6.2"}
+
+
+def make_sdist_lock() -> tuple[str, str]:
+    """A Pipfile and lock of a package that has no wheel, with the hash the index states."""
+    _, client, _ = find_index()
+    source = IndexSource(name="index", url=PLACEHOLDER_SOURCE, verify_ssl=True)
+    files = [file for file in client.list_files(source, "docopt") if file.filename == "docopt-0.6.2.tar.gz"]
+    return make_lock(PACKAGES, hashes={"docopt": [f"sha256:{file.sha256}" for file in files]})
+
+
+def test_sdist_is_built_in_the_base(tmp_path: Path) -> None:
+    """The plan says so; two builds with nothing kept between them make the same image."""
+    folder = write_repository(tmp_path / "ts", *make_sdist_lock())
+    base = make_debian_base(tmp_path / "base")
+    options = ("--base", f"oci:{base}", *find_index()[2])
+    plan = run_hublish("plan", folder, *options, "--cache", tmp_path / "one")
+    made = [
+        build(folder, *options, "--cache", tmp_path / cache, "--output", f"oci:{tmp_path / f'image-{number}'}")
+        for number, cache in enumerate(("one", "two"))
+    ]
+
+    notes = [finding["message"] for finding in plan["findings"] if finding["code"] == "WheelBuilt"]
+    assert notes == ["docopt 0.6.2 has no wheel that fits: it is built in the base from docopt-0.6.2.tar.gz"]
+    assert len({result["digest"] for result in made}) == 1
+    assert len(list((tmp_path / "one" / "layers" / "built").glob("*/docopt-0.6.2-*.whl"))) == 1
