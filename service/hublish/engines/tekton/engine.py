@@ -35,7 +35,7 @@ from hublish.engines.tekton_run import (
     make_run,
     make_secret,
 )
-from hublish.errors import BuildCancelled, EngineFailed, StrategyUnavailable
+from hublish.errors import BuildCancelled, EngineFailed, StrategyUnavailable, clip
 
 StepFiles = Callable[[BuildRequest], Mapping[str, Mapping[str, bytes]]]
 """What the Steps of a build are given: Step -> file name -> bytes."""
@@ -110,13 +110,14 @@ class TektonEngine:
         """Start a build, or adopt the run of that name; returns at once.
 
         Raises:
-            StrategyUnavailable: no namespace for the strategy, or the engine is closed.
+            StrategyUnavailable: no image for the strategy, a Dockerfile that needs a secret, or the engine is closed.
         """
         if request.plan.strategy not in self._choices.runs:
             raise StrategyUnavailable(
                 f"the tekton engine has no image for the strategy {request.plan.strategy.value}",
                 hint="Run `hublish doctor` to see which engines work here.",
             )
+        _verify_secretless(request)
         self._threads.start(request, log)
 
     def status(self, name: str) -> EngineStatus | None:
@@ -180,6 +181,8 @@ class TektonEngine:
             return Circumstances()
         task_runs = self._cluster.list_task_runs(name, namespace=attendance.namespace)
         reason, message = next((find_condition(item) for item in task_runs), ("", ""))
+        if reason == "Succeeded":  # then it is the run itself that has something to say
+            reason, message = "", ""
         return Circumstances(reason=reason, message=message, obstacle=attendance.obstacle)
 
     def _ensure_running(self, run: BuildRun, namespace: str) -> None:
@@ -231,3 +234,14 @@ class TektonEngine:
         except EngineFailed:
             # Owned by the run, they go with it; whoever cleans up next finds the rest.
             return
+
+
+def _verify_secretless(request: BuildRequest) -> None:
+    """No Secret is ever mounted where code of a repository runs, so what needs one is another engine's."""
+    container = request.plan.container
+    needed = [] if container is None else [secret.name for secret in container.secrets if secret.required]
+    if needed:
+        raise StrategyUnavailable(
+            f"the tekton engine gives builds no secrets, and the Dockerfile needs {clip(', '.join(needed))}",
+            hint="The operator adds the engine docker or buildah for such builds.",
+        )
