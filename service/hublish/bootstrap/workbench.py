@@ -31,12 +31,13 @@ from hublish.core.plan import Plan, Strategy, Trust
 from hublish.core.ports import ProgressSink, Source
 from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
-from hublish.errors import StrategyUnavailable
+from hublish.errors import SettingsInvalid, StrategyUnavailable
 from hublish.network import Network, read_network
 
 if TYPE_CHECKING:
     from hublish.bootstrap.doctor import Check
     from hublish.builders.verification.verdict import OpenedImage, Verification
+    from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
@@ -182,8 +183,8 @@ class Workbench:
             )
             return verify_by_rebuild(opened, plan, source, tools=tools)
 
-    def check_environment(self) -> tuple[Check, ...]:
-        """Look at what this machine offers a build."""
+    def check_environment(self, *, cluster: bool = False) -> tuple[Check, ...]:
+        """Look at what this machine offers a build, and with `cluster` at what its pods meet."""
         # Here, because a build must not wait for the clients of GitHub and of the database.
         from hublish.bootstrap.doctor import check_environment, check_settings  # noqa: PLC0415  # start-up time
 
@@ -194,7 +195,13 @@ class Workbench:
             registry=self._registry,
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
-        return here if settings is None else (*here, *check_settings(settings))
+        if settings is None:
+            if cluster:
+                raise SettingsInvalid(
+                    "no settings name a cluster", hint="export HUBLISH_SETTINGS=/path/to/settings.yaml"
+                )
+            return here
+        return (*here, *check_settings(settings), *(_check_cluster(settings) if cluster else ()))
 
     def _find_base(self, text: str) -> Reference:
         if text.startswith(LAYOUT_PREFIX):
@@ -241,3 +248,9 @@ def open_workbench(options: WorkbenchOptions) -> Workbench:
         SettingsInvalid: a value of the options or settings is unusable.
     """
     return Workbench(options)
+
+
+def _check_cluster(settings: Settings) -> tuple[Check, ...]:
+    from hublish.bootstrap.pods.checks import check_cluster  # noqa: PLC0415  # an extra, slow to import
+
+    return check_cluster(settings)
