@@ -8,9 +8,9 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
-from tests.sandbox.fixtures import docker_engine, github, github_process, receiver
+from tests.sandbox.fixtures import docker_engine, github, github_process, postgres, receiver
 
-__all__ = ["docker_engine", "github", "github_process", "receiver"]
+__all__ = ["docker_engine", "github", "github_process", "postgres", "receiver"]
 
 # Machines are busy and coverage slows every line: how long one example takes says nothing about the code.
 settings.register_profile("hublish", deadline=None)

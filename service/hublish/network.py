@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -23,7 +23,7 @@ from urllib3.util import make_headers
 
 from hublish.core.address import verify_public, verify_public_name
 from hublish.core.proxy import Proxies, Proxy, read_proxies
-from hublish.errors import clip
+from hublish.errors import NotAllowed, clip
 
 CONNECTIONS_PER_HOST = 16
 _HOSTS_AT_ONCE = 32
@@ -122,6 +122,18 @@ def verify_connection(host: str, connection: socket.socket, *, hint: str) -> Non
     except BaseException:
         connection.close()
         raise
+
+
+def join_url(base: str, location: str) -> str:
+    """Join what a server named, in a redirect for one, to the URL it was asked by.
+
+    Raises:
+        NotAllowed: it is no URL.
+    """
+    try:
+        return urljoin(base, location)
+    except ValueError as exc:
+        raise NotAllowed(f"expected a URL to go on to, got {clip(location.partition('?')[0])!r}") from exc
 
 
 def find_proxy_refusal(error: BaseException) -> str | None:

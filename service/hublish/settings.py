@@ -18,6 +18,7 @@ from hublish.core.trees.yamlmodel import explain_fault
 from hublish.core.trees.yamltree import parse_tree
 from hublish.enginesettings import EngineSettings, Section
 from hublish.errors import SettingsInvalid, clip
+from hublish.limitsettings import LimitSettings
 
 ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"
 SETTINGS_LIMIT_BYTES = 1 << 20
@@ -108,19 +109,6 @@ class HubSettings(Section):
     )
 
 
-class LimitSettings(Section):
-    """What a build and the service may use."""
-
-    build_seconds: int = Field(default=3600, ge=1, description="Ceiling over `limits.time` of any config.")
-    image_bytes: int = Field(default=16 << 30, ge=1, description="Ceiling over `limits.size` of any config.")
-    cache_bytes: int = Field(
-        default=20 << 30, ge=0, description="Layers and byte-code kept on disk; what was not used for longest goes."
-    )
-    webhook_bytes: int = Field(default=25 << 20, ge=1, description="GitHub sends at most 25 MB.")
-    source_bytes: int = Field(default=2 << 30, ge=1, description="Unpacked size of a repository.")
-    source_files: int = Field(default=200_000, ge=1, description="Number of files of a repository.")
-
-
 class CacheSettings(Section):
     """What builds keep in registries."""
 
@@ -167,7 +155,16 @@ class Settings(Section):
         default_factory=ProxySettings,
         description="Proxies for every client; none, as the service reads no environment.",
     )
-    executor_id: str = Field(default="local", description="Stable name of this replica.")
+    logs: Path | None = Field(
+        default=None,
+        description="Folder of the logs of builds; replicas on several machines need a shared one. None: in `data`.",
+    )
+    executor_id: str | None = Field(
+        default=None,
+        pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,99}\z",
+        description="Stable name of this replica, each with its own. None: with SQLite `local`, else the machine's name, "
+        "which a pod has to itself.",
+    )
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -243,6 +240,7 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "github": github,
             "data": folder / settings.data,
             "database": _resolve_database(settings.database, folder),
+            "logs": at(settings.logs) or folder / settings.data / "logs",
             "ca_file": at(settings.ca_file),
             "cache": settings.cache.model_copy(update={"signing_key_file": at(settings.cache.signing_key_file)}),
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),

@@ -263,6 +263,7 @@ def test_blob_is_followed_to_a_listed_host_without_credentials(registry, proxy, 
         ("ftp://files.example/x", "Expected https for 'files.example', got 'ftp'."),
         ("https://u:p@files.example/x", "Expected a URL with a host and without credentials"),
         ("https://files.example:99999/x", "Expected a URL with a host and without credentials"),
+        ("https://[bad/x?signature=secret", "expected a URL to go on to, got 'https://[bad/x'"),
     ],
 )
 def test_redirect_to_where_requests_may_not_go_is_refused(proxy, client, target, reason):

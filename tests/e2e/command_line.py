@@ -26,7 +26,7 @@ def run_hublish(
 ) -> dict:
     """Run a command with --json; returns its document."""
     done = subprocess.run(
-        [*prefix, str(HUBLISH), command, "--json", *(str(argument) for argument in arguments)],
+        [*prefix, str(HUBLISH), *command.split(), "--json", *(str(argument) for argument in arguments)],
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -45,6 +45,7 @@ EFFECTS: dict[str, dict[str, Callable[[dict[str, Any], tuple[Any, ...]], str]]] 
     },
     "engine": {"start": lambda *_: ""},
     "output": {"ensure_blob": lambda *_: "", "ensure_manifest": _by_tag},
+    "queue": {"enter": lambda *_: "", "admit": lambda *_: "", "leave": lambda *_: ""},
     "image_records": {
         "claim_owner": lambda *_: "",
         "record_release": lambda *_: "",
@@ -67,6 +68,9 @@ class _Crashing:
             return target
 
         def call(*arguments: Any, **named: Any) -> Any:
+            if method == "admit" and all(ticket.started_at is not None for ticket in self._port.list_tickets()):
+                # The feeder looks all the time; where nothing waits, nothing happens.
+                return target(*arguments, **named)
             effect = f"{self._name}.{method} {label(named, arguments)}".strip()
             self._reach(f"before {effect}")
             result = target(*arguments, **named)
@@ -87,9 +91,10 @@ class _Crashing:
 
 def wrap(services: Services, record: Path) -> Services:
     """Put the crashes around every port that has effects."""
-    # The local engine pushes through the registry client it was given, so that client's methods are wrapped in place.
+    # Engines push through the registry client they were given, so it is put in its place there.
     output = _Crashing(services.output, "output", record)
-    services.engine._output = output
+    for engine in services.engine._engines:
+        engine._output = output
     return replace(
         services,
         output=output,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from tests.sandbox.contract import check_calls
 from tests.sandbox.daemon import DaemonMissing
 from tests.sandbox.docker_engine import DockerEngine
 from tests.sandbox.github import SANDBOX_FOLDER, GitHubSandbox
+from tests.sandbox.postgres import Postgres
 from tests.sandbox.receiver import WebhookReceiver
 
 
@@ -40,6 +42,15 @@ def receiver() -> Iterator[WebhookReceiver]:
     """A server on loopback that keeps the webhooks it gets."""
     with WebhookReceiver.start() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, shared by the tests of a process: each makes a database of its own."""
+    if shutil.which("runuser") is None or Postgres.find() is None:
+        pytest.skip("postgresql is not installed")
+    with Postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

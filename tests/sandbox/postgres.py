@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,9 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psycopg
+import psycopg.sql
 
 SECONDS = 60
 
@@ -26,12 +30,19 @@ class Postgres:
         """The folder of the newest server's programs; None when none is installed."""
         return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: float(path.parent.name))
 
+    def make_database(self) -> str:
+        """Make an empty database; returns its URL. The server is shared by many tests, a database is one's own."""
+        name = f"test_{secrets.token_hex(6)}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(name)))
+        return self.url.removesuffix("/postgres") + f"/{name}"
+
     def __enter__(self) -> Self:
         shutil.chown(self.folder, "postgres")
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self._run("initdb", "-D", "data", "-A", "trust", "-U", "hublish", "--no-sync")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=200"
         self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
         self.url = f"postgresql://hublish@127.0.0.1:{port}/postgres"
         return self

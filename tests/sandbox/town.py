@@ -10,12 +10,10 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +28,7 @@ from tests.fakes import TINY_BASE, FakeImages, make_tar
 from tests.sandbox.github import GitHubSandbox
 from tests.sandbox.index import PackageIndexSandbox
 from tests.sandbox.registry import Registry
+from tests.sandbox.rows import read_rows
 from tests.sandbox.wheels import NOTEBOOK_PACKAGES, PLACEHOLDER_SOURCE
 
 SOURCE_REPO = "octocat/ts"
@@ -73,9 +72,11 @@ class Town:
         github: GitHubSandbox,
         serve: Sequence[str] | None = None,
         registry_bytes: int | None = None,
+        database: str | None = None,
         address: str = "127.0.0.1",
     ) -> None:
         self.folder = folder
+        self.database = database or f"sqlite:///{folder}/data/hublish.sqlite"
         self.github = github
         self.registry = Registry.start(folder / "registry", storage_limit=registry_bytes, address=address)
         self.index = PackageIndexSandbox.start(folder / "index", address=address)
@@ -83,7 +84,7 @@ class Town:
         self.settings: dict[str, Any] = {}
         self.service: subprocess.Popen[bytes] | None = None
         self.serve = tuple(serve or (sys.executable, "-m", "hublish.cli"))
-        self.port = _find_free_port()
+        self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.github.set_webhook_url(f"{self.url}/webhook")
 
@@ -145,7 +146,7 @@ class Town:
             },
             "public_url": self.url,
             "data": str(self.folder / "data"),
-            "database": f"sqlite:///{self.folder}/data/hublish.sqlite",
+            "database": self.database,
             "registries": {
                 self.registry.host: {
                     "plain_http": True,
@@ -216,18 +217,10 @@ class Town:
         Every commit of a test is a push too, whose run ends silently in most of them: `pushes` asks for those runs
         instead of the others.
         """
-        database = self.folder / "data" / "hublish.sqlite"
-        if not database.exists():
-            return []
         names = ("id", "state", "message", "ref", "attempt")
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-            try:
-                which = "like" if pushes else "not like"
-                query = f"select {', '.join(names)} from runs where key {which} '%:push:%' order by seq desc"
-                rows = connection.execute(query).fetchall()
-            except sqlite3.OperationalError:
-                return []
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        which = "like" if pushes else "not like"
+        query = f"select {', '.join(names)} from runs where key {which} '%:push:%' order by seq desc"
+        return [dict(zip(names, row, strict=True)) for row in read_rows(self.database, query)]
 
     def wait_for_runs(
         self, count: int = 1, *, seconds: float = WAIT_SECONDS, pushes: bool = False
@@ -283,7 +276,8 @@ def _opener(body: bytes) -> Any:
     return lambda: io.BytesIO(body)
 
 
-def _find_free_port() -> int:
+def find_free_port() -> int:
+    """A port on loopback that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -66,6 +66,7 @@ def test_smallest_file_takes_defaults_that_allow_nothing() -> None:
         github=GitHubSettings(app_id=1, private_key_file=folder / "key.pem", webhook_secret_files=[folder / "secret"]),
         public_url="https://hublish.example.com",
         data=folder / "data",
+        logs=folder / "data" / "logs",
         database="sqlite:////etc/hublish/hublish.sqlite",
     )
 

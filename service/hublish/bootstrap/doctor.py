@@ -6,21 +6,24 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from hublish.adapters.github import GitHubApp, Patience
 from hublish.adapters.registry import RegistryClient
-from hublish.adapters.store import ensure_schema, open_database
+from hublish.adapters.store import ReplicaStore, ensure_schema, open_database
 from hublish.bootstrap.clients import make_bases, make_network
-from hublish.core.measures import render_bytes
+from hublish.bootstrap.queue import make_replica_name
+from hublish.core.measures import render_bytes, render_seconds
+from hublish.core.queue_records import Replica
 from hublish.errors import HublishError, SettingsInvalid
 from hublish.settings import Settings
 
+ALIVE_SECONDS = 15
+"""A replica says every second that it lives; clocks of machines differ a little."""
 MINIMUM_FREE_BYTES = 4_000_000_000
 """A notebook image's wheels and layers take about 1 GB each; twice that is room for the next release."""
-# No fault of the machine: there is nothing a person could install to change it.
-_NO_ENGINE = "none used: this version builds layered only; source and dockerfile end in an answer that says so"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class Check:
 def check_environment(
     *, cache: Path, index_url: str | None, registry: RegistryClient, hosts: tuple[str, ...]
 ) -> tuple[Check, ...]:
-    """Check this machine.
+    """Check this machine, its engines apart.
 
     Args:
         cache: folder for wheels and layers.
@@ -52,13 +55,6 @@ def check_environment(
         hosts: registries of the operator's settings.
     """
     return (
-        Check(name="layered builds", ok=True, detail="built in; no daemon, no container engine and no root needed"),
-        Check(
-            name="container engine",
-            ok=True,
-            detail=_NO_ENGINE,
-            hint="set `strategy: layered` in the config of repositories that have a Pipfile.lock",
-        ),
         _check_cache(cache),
         _check_index(index_url),
         *(_check_registry(registry, host) for host in hosts),
@@ -79,7 +75,7 @@ def check_settings(settings: Settings) -> tuple[Check, ...]:
     return (
         *read,
         _check_call("bases", lambda: f"{len(make_bases(settings.bases))} named"),
-        _check_call("database", lambda: _open_database(settings.database)),
+        _check_call("database", lambda: _open_database(settings)),
         _check_call("GitHub App", lambda: _ask_github(settings)),
     )
 
@@ -100,9 +96,21 @@ def _check_call(name: str, call: Callable[[], str]) -> Check:
         return Check(name=name, ok=False, detail=error.message, hint=error.hint)
 
 
-def _open_database(url: str) -> str:
-    ensure_schema(open_database(url))
-    return "opens"
+def _open_database(settings: Settings) -> str:
+    engine = open_database(settings.database)
+    ensure_schema(engine)
+    if engine.dialect.name != "postgresql":
+        return "SQLite opens; it serves one process"
+    replicas = ReplicaStore(engine, make_replica_name(settings)).list_replicas()
+    now = datetime.now(UTC)
+    named = ", ".join(f"{item.id} ({_describe_age(item, now)})" for item in replicas)
+    version = ".".join(str(part) for part in engine.dialect.server_version_info or ())
+    return f"PostgreSQL {version} opens; {named or 'no replica runs'}"
+
+
+def _describe_age(replica: Replica, now: datetime) -> str:
+    seconds = (now - replica.seen_at).total_seconds()
+    return "alive" if seconds < ALIVE_SECONDS else f"not seen for {render_seconds(seconds)}"
 
 
 def _ask_github(settings: Settings) -> str:

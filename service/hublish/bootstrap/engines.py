@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from hublish.settings import Settings
 
 ENGINE_NAMES = ("buildah", "docker")
-_INSTALL_HINT = (
+INSTALL_HINT = (
     "Install Debian's packages buildah and slirp4netns, or start Docker; `hublish doctor` says what is missing."
 )
-_EXTRA_HINT = "Install hublish[docker]."
+EXTRA_HINT = "Install hublish[docker]."
 
 
 def make_engine(
@@ -103,7 +103,7 @@ def make_buildah(data: Path, chosen: BuildahSettings, *, network: NetworkMode | 
     """
     program = find_buildah()
     if program is None:
-        raise SettingsInvalid("the engine buildah is chosen, and buildah is not installed", hint=_INSTALL_HINT)
+        raise SettingsInvalid("the engine buildah is chosen, and buildah is not installed", hint=INSTALL_HINT)
     choices = BuildahChoices(
         folder=data / "buildah",
         limits=Limits(memory_bytes=chosen.memory_bytes, pids=chosen.pids),
@@ -130,7 +130,7 @@ def make_docker(environ: Mapping[str, str], chosen: DockerSettings) -> Container
         from hublish.adapters.docker.engine import DockerEngine  # noqa: PLC0415 -- an extra, and slow to import
         from hublish.engines.docker import DockerBackend, DockerChoices  # noqa: PLC0415 -- the same
     except ModuleNotFoundError as exc:
-        raise SettingsInvalid("the client of Docker Engine is not installed", hint=_EXTRA_HINT) from exc
+        raise SettingsInvalid("the client of Docker Engine is not installed", hint=EXTRA_HINT) from exc
     limits = Limits(memory_bytes=chosen.memory_bytes, pids=chosen.pids)
     choices = DockerChoices(environ=environ, limits=limits, network=chosen.network)
 
@@ -172,7 +172,7 @@ def choose_backend(
             reasons.append(f"{candidate}: {error.message}")
         else:
             return backend
-    raise StrategyUnavailable(f"no container engine works here: {'; '.join(reasons)}", hint=_INSTALL_HINT)
+    raise StrategyUnavailable(f"no container engine works here: {'; '.join(reasons)}", hint=INSTALL_HINT)
 
 
 def load_secret_files(files: Mapping[str, Path]) -> dict[str, bytes]:

@@ -28,6 +28,8 @@ class WorkbenchOptions:
         check_packages: planning looks whether the packages fit together, which may fetch them.
         cache_key: signs the layer indexes of registries; None leaves those out.
         cache_repositories: whose indexes are asked, in this order.
+        engine: container engine of Dockerfile and source builds, "buildah" or "docker"; None takes what works here.
+        build_secrets: id -> file: what `RUN --mount=type=secret` is given.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -40,3 +42,5 @@ class WorkbenchOptions:
     check_packages: bool = False
     cache_key: Path | None = None
     cache_repositories: tuple[Reference, ...] = ()
+    engine: str | None = None
+    build_secrets: Mapping[str, Path] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -20,15 +21,19 @@ from hublish.adapters.store import (
     BuildStore,
     DeliveryStore,
     ImageStore,
+    QueueStore,
+    ReplicaStore,
     RunStore,
     StepStore,
     ensure_schema,
+    hold,
     open_database,
 )
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
 from hublish.bootstrap.engines import make_engine
 from hublish.bootstrap.hubs import make_hub
+from hublish.bootstrap.queue import make_queue_limits, make_replica_name, make_rooms
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -36,23 +41,39 @@ from hublish.telemetry import configure_logging
 from hublish.web.app import make_app
 from hublish.web.views import make_view_router
 from hublish.web.webhooks import make_webhook_router
-from hublish.workflows.build import BuildWorkflow
+from hublish.workflows.answer import Answering
+from hublish.workflows.build import BuildWorkflow, make_build_start
 from hublish.workflows.deliver import DeliverWorkflow, find_workflow_state, make_start
-from hublish.workflows.durable import launch_workflows, prepare_workflows, stop_workflows
+from hublish.workflows.durable import (
+    find_state,
+    launch_workflows,
+    prepare_workflows,
+    recover_workflows,
+    stop_workflows,
+)
 from hublish.workflows.inbox import Inbox
+from hublish.workflows.places import Places
+from hublish.workflows.queue import FEED_SECONDS, Feeder
+from hublish.workflows.replicas import WATCH_SECONDS, Watch
+from hublish.workflows.rounds import Rounds
 from hublish.workflows.services import Policy, Services
 from hublish.workflows.sweep import Sweep
+from hublish.workflows.waiting import Waiting
 
 RUN_ID_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service that is wired and not yet started: its ASGI application starts and stops everything else."""
+    """A service that is wired and not yet started: its ASGI application starts and stops everything else.
+
+    `join` takes this process's place among the replicas, which the start does too; DatabaseFailed when it is taken.
+    """
 
     app: FastAPI
     services: Services
     inbox: Inbox
+    join: Callable[[], None]
 
 
 def make_services(settings: Settings) -> Services:
@@ -83,6 +104,7 @@ def make_services(settings: Settings) -> Services:
         cache=data / "sources",
         limits=SourceLimits(total_bytes=settings.limits.source_bytes, files=settings.limits.source_files),
     )
+    replicas = ReplicaStore(engine, make_replica_name(settings))
     registry = make_registry(settings)
     key_file = settings.cache.signing_key_file or data / "cache-key.pem"
     index = make_index(settings, cache=data / "index")
@@ -108,12 +130,17 @@ def make_services(settings: Settings) -> Services:
             caches=caches,
             mint_token=github.token_for_clone,
         ),
-        archive=DiskArchive(data / "logs"),
+        archive=DiskArchive(settings.logs or data / "logs"),
         deliveries=DeliveryStore(engine),
         runs=RunStore(engine),
         steps=StepStore(engine),
         builds=BuildStore(engine),
         image_records=ImageStore(engine),
+        queue=QueueStore(engine),
+        replicas=replicas,
+        replica=make_replica_name(settings),
+        hold_duty=replicas.hold_duty,
+        hold=partial(hold, engine),
         supply=WheelSupply(index=index, folder=data / "layers" / "wheels"),
         caches=caches,
         policy=_make_policy(settings),
@@ -130,10 +157,17 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         wrap: given the ports before anything uses them, for tests that watch or break them.
     """
     webhook_secrets = tuple(_load_file(path).strip() for path in settings.github.webhook_secret_files)
-    prepare_workflows(database_url=settings.database, executor_id=settings.executor_id)
+    prepare_workflows(database_url=settings.database, executor_id=make_replica_name(settings))
     services = wrap(make_services(settings))
+    rooms = make_rooms(settings)
+    places = Places(services.queue, services.replicas, limits=services.policy.queue, now=services.now)
     build = BuildWorkflow(services)
-    deliver = DeliverWorkflow(services, build)
+    feeder = Feeder(services, rooms=rooms, start_build=make_build_start(build), find_state=find_state)
+    feeding = Rounds("feeder", feeder.look, seconds=FEED_SECONDS)
+    watch = Watch(services, rooms=rooms, recover=recover_workflows)
+    watching = Rounds("watch", watch.look, seconds=WATCH_SECONDS)
+    waiting = Waiting(services, Answering(services), places)
+    deliver = DeliverWorkflow(services, build, waiting, wake=feeding.wake)
     inbox = Inbox(
         services,
         start_run=make_start(deliver),
@@ -143,13 +177,20 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
     archive = services.archive
 
     def start() -> None:
+        watch.join()
         launch_workflows()
         inbox.start()
+        feeding.start()
+        watching.start()
 
     def stop() -> None:
         inbox.stop()
+        feeding.stop()
         services.engine.close()
         stop_workflows()
+        # Only now: what another replica takes over must have stopped here.
+        watching.stop()
+        watch.leave()
         writer.shutdown()
 
     webhooks = make_webhook_router(
@@ -167,9 +208,10 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         builds=services.builds,
         archive=archive,
         now=services.now,
+        find_places=places.read,
     )
     app = make_app((webhooks, views), start=start, stop=stop, health=lambda: _check_health(services))
-    return Service(app=app, services=services, inbox=inbox)
+    return Service(app=app, services=services, inbox=inbox, join=watch.join)
 
 
 def run_service(settings: Settings, *, host: str, port: int) -> None:
@@ -182,6 +224,7 @@ def run_service(settings: Settings, *, host: str, port: int) -> None:
     """
     configure_logging(json_lines=not sys.stderr.isatty())
     service = make_service(settings)
+    service.join()  # before the server starts, so that a refusal is a sentence and no traceback
     config = uvicorn.Config(
         service.app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5
     )
@@ -198,6 +241,7 @@ def _make_policy(settings: Settings) -> Policy:
         build_seconds=settings.limits.build_seconds,
         image_bytes=settings.limits.image_bytes,
         default_index=(settings.default_index or "").rstrip("/"),
+        queue=make_queue_limits(settings),
     )
 
 

@@ -19,6 +19,7 @@ from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
 from hublish.bootstrap.userrunner import UserRunner
+from hublish.builders.disk import name_disk_errors
 from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -28,10 +29,9 @@ from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import Config, ImageConfig, ParsedConfig
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Plan, Strategy, Trust
-from hublish.core.ports import ProgressSink, Source
+from hublish.core.ports import ProgressSink, Source, SystemBases
 from hublish.core.proxy import Proxies
 from hublish.core.reference import Reference, parse_reference
-from hublish.errors import SettingsInvalid, StrategyUnavailable
 from hublish.network import Network, read_network
 
 if TYPE_CHECKING:
@@ -66,7 +66,15 @@ class Workbench:
         """Read the config of an opened source; config and findings are empty when it has none."""
         return read_config(source, repository_name=repository_name)
 
-    def plan(self, source: Source, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+    def plan(
+        self,
+        source: Source,
+        config: Config,
+        image: ImageConfig,
+        *,
+        base: str | None,
+        log: Callable[[str], None] = lambda _: None,
+    ) -> Planned:
         """Plan one image.
 
         Args:
@@ -74,6 +82,7 @@ class Workbench:
             config: its config.
             image: one of the config's images.
             base: overrides the config's base: a reference, or `oci:FOLDER`.
+            log: told what the installation of system packages prints.
         """
         settings = self._options.settings
         config = config if base is None else replace(config, base=self._find_base(base))
@@ -96,6 +105,7 @@ class Workbench:
             images=self._images,
             layers=self._owner_cache.layers,
             supply=supply if self._options.check_packages else None,
+            systems=self._open_systems(log) if config.system_apt else None,
         )
 
     def build(
@@ -111,17 +121,26 @@ class Workbench:
         """Build a plan and put the image where `output` says.
 
         Raises:
-            StrategyUnavailable: the plan needs a container engine.
+            StrategyUnavailable: the plan needs a container engine, and none works here.
             HublishError: what the builder raises.
         """
-        if plan.strategy is not Strategy.LAYERED:
-            raise StrategyUnavailable(
-                f"the strategy {plan.strategy.value} ({plan.reason}) needs a container engine, and hublish has none here",
-                hint="`hublish doctor` says what is missing; or set `strategy: layered` in the config",
-            )
         writer = make_writer(
             output, registry=self._registry, environ=self._options.environ, progress=progress, cancelled=cancelled
         )
+        if plan.strategy is not Strategy.LAYERED:
+            from hublish.bootstrap.containerwork import build_by_engine  # noqa: PLC0415  # start-up time
+
+            return build_by_engine(
+                plan,
+                source,
+                options=self._options,
+                images=self._images,
+                output=writer,
+                target=find_target(output),
+                log=log,
+                progress=progress,
+                cancelled=cancelled,
+            )
         outcome = build_layered(
             plan,
             source=source,
@@ -168,8 +187,10 @@ class Workbench:
         """
         from hublish.builders.verification.rebuild import RebuildTools, verify_by_rebuild  # noqa: PLC0415  # start-up time
 
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-") as scratch:
+        with name_disk_errors("a rebuild"):
+            self._cache.mkdir(parents=True, exist_ok=True)
+            scratch_folder = tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-")
+        with scratch_folder as scratch:
             tools = RebuildTools(
                 images=self._images,
                 index=self._index,
@@ -187,21 +208,33 @@ class Workbench:
         """Look at what this machine offers a build, and with `cluster` at what its pods meet."""
         # Here, because a build must not wait for the clients of GitHub and of the database.
         from hublish.bootstrap.doctor import check_environment, check_settings  # noqa: PLC0415  # start-up time
+        from hublish.bootstrap.enginecheck import check_chosen_engines, check_engines  # noqa: PLC0415  # start-up time
 
         settings = self._options.settings
+        engines = check_engines(cache=self._cache, environ=self._options.environ)
         here = check_environment(
             cache=self._cache,
             index_url=self._index.find_url(),
             registry=self._registry,
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
+        pods = _check_cluster(settings) if cluster else ()
         if settings is None:
-            if cluster:
-                raise SettingsInvalid(
-                    "no settings name a cluster", hint="export HUBLISH_SETTINGS=/path/to/settings.yaml"
-                )
-            return here
-        return (*here, *check_settings(settings), *(_check_cluster(settings) if cluster else ()))
+            return (*engines, *here)
+        chosen = check_chosen_engines(settings.engines, data=settings.data)
+        return (*engines, *here, *check_settings(settings), *chosen, *pods)
+
+    def _open_systems(self, log: Callable[[str], None]) -> SystemBases:
+        from hublish.builders.containers.systembase import SystemBaseFolder  # noqa: PLC0415  # start-up time
+
+        return SystemBaseFolder(
+            open_backend=lambda tell: self._runner.open_backend(log=tell),
+            images=self._images,
+            make_layout=OCILayout,
+            add_layout=self._images.add_layout,
+            folder=self._cache / "bases",
+            log=log,
+        )
 
     def _find_base(self, text: str) -> Reference:
         if text.startswith(LAYOUT_PREFIX):
@@ -250,7 +283,7 @@ def open_workbench(options: WorkbenchOptions) -> Workbench:
     return Workbench(options)
 
 
-def _check_cluster(settings: Settings) -> tuple[Check, ...]:
+def _check_cluster(settings: Settings | None) -> tuple[Check, ...]:
     from hublish.bootstrap.pods.checks import check_cluster  # noqa: PLC0415  # an extra, slow to import
 
     return check_cluster(settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,7 +62,9 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
             raise DiskFull(f"no space is left under {path.parent}", hint="Free some space there.") from exc
         raise
     finally:
-        staging.unlink(missing_ok=True)
+        # Where nothing could be written there is nothing to remove, and what went wrong must not be hidden.
+        with suppress(OSError):
+            staging.unlink(missing_ok=True)
 
 
 def write_file(path: Path, body: bytes) -> None:

@@ -45,6 +45,14 @@ class _Blob:
     open_body: Callable[[], BinaryIO]
     mount_from: tuple[Reference, ...] = ()
 
+    def summarise(self, result: BlobPush) -> LayerSummary:
+        return LayerSummary(
+            title=self.title,
+            digest=self.descriptor.digest,
+            size_bytes=self.descriptor.size_bytes,
+            transfer=result.transfer,
+        )
+
 
 class PushAhead:
     """Pushes layers as they are finished or found, before the image is whole.
@@ -176,21 +184,9 @@ def push_image(
 
     def push(blob: _Blob) -> BlobPush:
         verify_running()
-        sent = counter.start(blob.title)
         begun = ahead.find(blob.descriptor.digest)
-        result = (
-            begun.result()
-            if begun is not None
-            else output.ensure_blob(
-                target,
-                digest=blob.descriptor.digest,
-                size_bytes=blob.descriptor.size_bytes,
-                open_body=blob.open_body,
-                mount_from=blob.mount_from,
-                progress=sent,
-            )
-        )
-        counter.finish(blob.title, blob.descriptor.size_bytes)
+        result = _push_blob(blob, output, target, sent=counter.start(blob)) if begun is None else begun.result()
+        counter.finish(blob)
         return result
 
     results = map_in_threads(push, blobs)
@@ -199,16 +195,20 @@ def push_image(
     expected = make_digest(image.manifest_body)
     if digest != expected:
         raise ImageInvalid(f"{target}: expected the digest {expected} back, got {digest}")
-    summaries = tuple(
-        LayerSummary(
-            title=blob.title,
-            digest=blob.descriptor.digest,
-            size_bytes=blob.descriptor.size_bytes,
-            transfer=result.transfer,
-        )
-        for blob, result in zip(blobs[:-1], results[:-1], strict=True)
-    )
+    # The config, which is the last one, is no layer.
+    summaries = tuple(blob.summarise(result) for blob, result in zip(blobs[:-1], results[:-1], strict=True))
     return Pushed(digest=digest, layers=summaries, uploaded_bytes=sum(result.uploaded_bytes for result in results))
+
+
+def _push_blob(blob: _Blob, output: ImageWriter, target: Reference, *, sent: Callable[[int], None]) -> BlobPush:
+    return output.ensure_blob(
+        target,
+        digest=blob.descriptor.digest,
+        size_bytes=blob.descriptor.size_bytes,
+        open_body=blob.open_body,
+        mount_from=blob.mount_from,
+        progress=sent,
+    )
 
 
 def _list_blobs(image: Image, images: ImageReader) -> list[_Blob]:
@@ -244,22 +244,22 @@ class _Counter:
         self._finished_bytes = 0
         self._running: dict[str, int] = {}
 
-    def start(self, title: str) -> Callable[[int], None]:
+    def start(self, blob: _Blob) -> Callable[[int], None]:
         """Follow one more blob; returns what its sender calls with the bytes sent since the last call."""
 
         def sent(count: int) -> None:
             with self._lock:
-                self._running[title] = self._running.get(title, 0) + count
-                self._tell(title)
+                self._running[blob.descriptor.digest] = self._running.get(blob.descriptor.digest, 0) + count
+                self._tell(blob.title)
 
         return sent
 
-    def finish(self, title: str, size_bytes: int) -> None:
+    def finish(self, blob: _Blob) -> None:
         """Count a blob as a whole."""
         with self._lock:
-            self._running.pop(title, None)
-            self._finished_bytes += size_bytes
-            self._tell(title)
+            self._running.pop(blob.descriptor.digest, None)
+            self._finished_bytes += blob.descriptor.size_bytes
+            self._tell(blob.title)
 
     def _tell(self, title: str) -> None:
         done = min(self._total_bytes, self._finished_bytes + sum(self._running.values()))

@@ -1,4 +1,4 @@
-"""What builds left on this machine and nobody used for long is dropped, so that the workspace does not grow for ever.
+"""What builds left on this machine and nobody used for long is dropped, so that no folder of theirs grows for ever.
 
 Everything here can be found out or made again. Only what no build can be using now is touched, the least recently used
 first, and only as much as the limit asks for.
@@ -21,7 +21,7 @@ def sweep_workspace(workspace: Path, *, limit_bytes: int, now: Callable[[], floa
     """Drop what was not used for long, until the workspace is below its limit; at most once an hour.
 
     Args:
-        workspace: folder of all builds of this machine.
+        workspace: folder of all builds of this machine, or of what indexes gave them.
         limit_bytes: what it may hold.
         now: seconds since the epoch, as the system keeps the times of files.
 

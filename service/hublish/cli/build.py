@@ -14,14 +14,17 @@ from hublish.cli.exit_codes import ExitCode
 from hublish.cli.folder import (
     BaseOption,
     CacheOption,
+    EngineOption,
     FolderArgument,
     ImageOption,
     IndexMapOption,
     OpenedFolder,
     PlainHTTPOption,
+    SecretOption,
     WorkersOption,
     make_choice,
     open_folder,
+    parse_secrets,
     plan_images,
 )
 from hublish.cli.interrupts import catch_interrupt
@@ -42,7 +45,7 @@ from hublish.cli.progress import show_progress
 from hublish.cli.screen import JSONOption, Screen, open_screen
 from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.output import Output, OutputKind
-from hublish.core.plan import make_build_key
+from hublish.core.plan import Strategy, make_build_key
 from hublish.core.reference import Reference
 from hublish.core.sbom import render_sbom
 
@@ -51,7 +54,10 @@ if TYPE_CHECKING:
     from hublish.core.building import BuildSucceeded
     from hublish.core.plan import Plan
 
-HELP = """Build the image of a folder, with no daemon and no root.
+HELP = """Build the image of a folder.
+
+A folder with a Pipfile.lock and no Dockerfile is built in layers, with no daemon and no root. A Dockerfile or
+Containerfile, and the strategy `source`, are built by buildah, else by Docker Engine; --engine says which.
 
 The image is pushed with --push, loaded into Docker Engine with --load, else written, as an OCI layout or as --output
 says. Equal input gives an equal digest, on any machine and under any user. Layers that did not change are neither rebuilt nor pushed.
@@ -65,6 +71,8 @@ Examples:
   hublish build --push registry.example.org/team/ts:v1.0 --cache-key key.pem
   hublish build --output docker-archive:ts.tar --tag ts:dev
   hublish build --load --tag ts:dev
+  hublish build --engine docker --load
+  hublish build --secret token=token.txt
 
 \b
 What to do with an OCI layout, and with an archive:
@@ -92,6 +100,8 @@ def build(
     workers: WorkersOption = None,
     cache_key: CacheKeyOption = None,
     cache_from: CacheFromOption = None,
+    engine: EngineOption = None,
+    secret: SecretOption = None,
     as_json: JSONOption = False,
 ) -> None:
     """Build one image of a folder; see HELP."""
@@ -100,6 +110,8 @@ def build(
         make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=workers),
         cache_key=None if cache_key is None else cache_key.absolute(),
         cache_repositories=parse_cache_repositories(push, cache_from or [], cache_key=cache_key),
+        engine=None if engine is None else engine.value,
+        build_secrets=parse_secrets(secret or ()),
     )
     with open_screen("build", as_json=as_json) as screen:
         opened = open_folder(screen, house, folder, choice=choice, image=image)
@@ -113,6 +125,11 @@ def build(
         if plan is None:
             screen.exit_code = ExitCode.FINDINGS
             return
+        if sbom is not None and plan.strategy is not Strategy.LAYERED:
+            raise typer.BadParameter(
+                f"a bill of materials is made of locked packages; {plan.strategy.value} installs what it likes",
+                param_hint="--sbom",
+            )
         with catch_interrupt(screen) as interrupted:
             outcome = run_build(screen, opened, plan, output=place, cancelled=interrupted.is_set)
         if sbom is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,13 @@ FALLBACK_NAME = "image"
 # The defaults of `.hublish.yaml`.
 DEFAULT_TAGS = ("{release}",)
 EXCERPT_LIMIT_BYTES = 1 << 20
+
+
+class EngineChoice(Enum):
+    """Container engines of this machine."""
+
+    BUILDAH = "buildah"
+    DOCKER = "docker"
 
 
 def default_cache() -> Path:
@@ -67,6 +75,14 @@ PlainHTTPOption = Annotated[
 IndexMapOption = Annotated[
     list[str] | None,
     typer.Option("--index-map", metavar="URL=URL", help="Use another package index than the lock names. Repeatable."),
+]
+EngineOption = Annotated[
+    EngineChoice | None,
+    typer.Option("--engine", help="What builds a Dockerfile or by source-to-image.", show_default="what works here"),
+]
+SecretOption = Annotated[
+    list[str] | None,
+    typer.Option("--secret", metavar="ID=FILE", help="Give a RUN --mount=type=secret this file. Repeatable."),
 ]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", metavar="N", min=1, help="Processes at work.", show_default="one per core")
@@ -138,6 +154,23 @@ def parse_index_map(entries: Sequence[str]) -> Mapping[str, str]:
     return parsed
 
 
+def parse_secrets(entries: Sequence[str]) -> Mapping[str, Path]:
+    """Parse `ID=FILE` entries.
+
+    Raises:
+        typer.BadParameter: an entry has another form, or an id comes twice.
+    """
+    parsed: dict[str, Path] = {}
+    for entry in entries:
+        name, equals, path = entry.partition("=")
+        if not (name and equals and path):
+            raise typer.BadParameter(f"expected ID=FILE, got {clip(name)!r}", param_hint="--secret")
+        if name in parsed:
+            raise typer.BadParameter(f"{clip(name)} is given twice", param_hint="--secret")
+        parsed[name] = Path(path).absolute()
+    return parsed
+
+
 def open_folder(
     screen: Screen, house: House, path: Path, *, choice: WorkbenchChoice, image: str | None
 ) -> OpenedFolder:
@@ -198,7 +231,10 @@ def plan_images(
     if opened.config is None:
         return ()
     results = tuple(
-        PlannedImage(image=image, planned=opened.workbench.plan(opened.source, opened.config, image, base=base))
+        PlannedImage(
+            image=image,
+            planned=opened.workbench.plan(opened.source, opened.config, image, base=base, log=screen.remark),
+        )
         for image in opened.images
     )
     findings = dict.fromkeys(finding for result in results for finding in result.planned.findings)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hublish.core.output import Output
     from hublish.core.plan import Plan
     from hublish.core.ports import ProgressSink, Source
+    from hublish.core.queue import Place
     from hublish.core.records import Run
     from hublish.core.reference import Reference
     from hublish.settings import Settings
@@ -57,7 +58,9 @@ class Workbench(Protocol):
     def read_config(self, source: Source, *, repository_name: str | None) -> ParsedConfig:
         """Read the config of an opened source."""
 
-    def plan(self, source: Source, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+    def plan(
+        self, source: Source, config: Config, image: ImageConfig, *, base: str | None, log: Callable[[str], None]
+    ) -> Planned:
         """Plan one image; `base` overrides what the config says."""
 
     def build(
@@ -109,6 +112,9 @@ class Records(Protocol):
     def read_run(self, run_id: str) -> Run | None:
         """One run; None when there is none of that id."""
 
+    def find_waits(self, runs: Sequence[Run]) -> Mapping[str, tuple[tuple[str, Place], ...]]:
+        """Run id to the images whose builds wait, each with its place; without the runs that wait for nothing."""
+
     def read_log(self, run_id: str) -> str:
         """Its log as text; "" when it has none yet."""
 
@@ -125,6 +131,8 @@ class WorkbenchChoice:
         check_packages: planning looks whether the packages fit together, which may fetch them.
         cache_key: file of the key that signs layer indexes in registries; None leaves those out.
         cache_repositories: whose layer indexes are asked, in this order.
+        engine: container engine of Dockerfile and source builds; None takes what works here.
+        build_secrets: id -> file: what `RUN --mount=type=secret` is given.
     """
 
     cache: Path
@@ -134,6 +142,8 @@ class WorkbenchChoice:
     check_packages: bool = False
     cache_key: Path | None = None
     cache_repositories: tuple[Reference, ...] = ()
+    engine: str | None = None
+    build_secrets: Mapping[str, Path] | None = None
 
 
 class House(Protocol):
@@ -186,6 +196,8 @@ class RealHouse:
                 check_packages=choice.check_packages,
                 cache_key=choice.cache_key,
                 cache_repositories=choice.cache_repositories,
+                engine=choice.engine,
+                build_secrets=choice.build_secrets or {},
             )
         )
 

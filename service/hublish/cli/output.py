@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from hublish.builders.disk import name_disk_errors
 from hublish.core.output import Output, OutputKind
 from hublish.core.reference import Reference, parse_reference, parse_repository
 from hublish.errors import ReferenceInvalid, clip
@@ -149,9 +150,11 @@ def stage_layout(output: Output) -> Iterator[Output]:
         yield output
         return
     staging = layout.with_name(f".{layout.name}.incomplete-{os.getpid()}")
-    layout.parent.mkdir(parents=True, exist_ok=True)
+    with name_disk_errors(f"writing {layout}"):
+        layout.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield replace(output, path=staging)
-        staging.rename(layout)
+        with name_disk_errors(f"writing {layout}"):
+            staging.rename(layout)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

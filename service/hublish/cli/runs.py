@@ -12,6 +12,7 @@ from rich.text import Text
 from hublish.cli.exit_codes import ExitCode
 from hublish.cli.house import House
 from hublish.cli.screen import JSONOption, Screen, open_screen
+from hublish.core.queue import Place, render_place
 from hublish.core.records import Run
 from hublish.core.status import RunState
 from hublish.errors import clip
@@ -49,29 +50,36 @@ def list_runs(
     """List the latest runs; see LIST_HELP."""
     house: House = context.obj
     with open_screen("runs list", as_json=as_json) as screen:
-        runs = house.open_records().list_runs(limit)
-        screen.result = [make_run_document(run) for run in runs]
+        records = house.open_records()
+        runs = records.list_runs(limit)
+        waits = records.find_waits(runs)
+        screen.result = [make_run_document(run, waits.get(run.id, ())) for run in runs]
         if as_json:
             return
         if not runs:
             screen.say("No runs yet.")
         elif screen.out.is_terminal:
-            screen.out.print(make_table(runs))
+            screen.out.print(make_table(runs, waits))
         else:
             for run in runs:
-                typer.echo("\t".join(_make_cells(run)))  # rich would turn the tabs into spaces
+                typer.echo("\t".join(_make_cells(run, waits.get(run.id, ()))))  # rich would turn the tabs into spaces
 
 
-def _make_cells(run: Run) -> tuple[str, ...]:
+Waits = tuple[tuple[str, Place], ...]
+"""Images of a run whose builds wait, each with its place."""
+
+
+def _make_cells(run: Run, waits: Waits) -> tuple[str, ...]:
+    answer = clip(run.message) or "; ".join(f"{image} {render_place(place)}" for image, place in waits) or "-"
     created = run.created_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return (run.id, run.state.value, created, run.repository, run.ref or "-", clip(run.message) or "-")
+    return (run.id, run.state.value, created, run.repository, run.ref or "-", answer)
 
 
-def make_table(runs: Sequence[Run]) -> Table:
+def make_table(runs: Sequence[Run], waits: Mapping[str, Waits]) -> Table:
     """Make the table that a person at a terminal sees."""
     table = Table("run", "state", "created", "repository", "ref", "answer", box=None)
     for run in runs:
-        cells = [Text(cell) for cell in _make_cells(run)]
+        cells = [Text(cell) for cell in _make_cells(run, waits.get(run.id, ()))]
         cells[1].stylize(_STYLES.get(run.state, ""))
         table.add_row(*cells)
     return table
@@ -95,19 +103,23 @@ def show_run(
             screen.remark(f"There is no run {clip(run_id)!r}; `hublish runs list` shows those there are.")
             return
         text = records.read_log(run_id) if log else None
-        screen.result = {**make_run_document(run), "log": text}
-        _show(screen, run, text)
+        waits = records.find_waits((run,)).get(run.id, ())
+        screen.result = {**make_run_document(run, waits), "log": text}
+        _show(screen, run, waits, text)
 
 
-def _show(screen: Screen, run: Run, text: str | None) -> None:
-    for key, value in make_run_document(run).items():
+def _show(screen: Screen, run: Run, waits: Waits, text: str | None) -> None:
+    facts = {key: value for key, value in make_run_document(run, waits).items() if key != "queue"}
+    for key, value in facts.items():
         screen.say(f"{key:<12}{'-' if value in (None, '') else value}")
+    for image, place in waits:
+        screen.say(f"{'queue':<12}{image} {render_place(place)}")
     for line in (text or "").splitlines():
         screen.say(line)
 
 
-def make_run_document(run: Run) -> Mapping[str, object]:
-    """Make the JSON object of a run: its facts, times as ISO 8601."""
+def make_run_document(run: Run, waits: Waits) -> Mapping[str, object]:
+    """Make the JSON object of a run: its facts, times as ISO 8601, and where its builds wait."""
     return {
         "id": run.id,
         "state": run.state.value,
@@ -119,4 +131,13 @@ def make_run_document(run: Run) -> Mapping[str, object]:
         "created_at": run.created_at.isoformat(),
         "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
         "message": run.message,
+        "queue": [
+            {
+                "image": image,
+                "position": place.position,
+                "waiting": place.waiting,
+                "wait_seconds": place.wait_seconds,
+            }
+            for image, place in waits
+        ],
     }

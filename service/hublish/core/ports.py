@@ -187,6 +187,20 @@ class ContainerRunner(Protocol):
         """
 
 
+class SystemBases(Protocol):
+    """Bases with packages of their system's own package manager on top."""
+
+    def can_build(self) -> bool:
+        """Tell whether there is an engine to build them here."""
+
+    def ensure_base(self, base: Reference, packages: tuple[str, ...], *, platform: str, user: str) -> Reference:
+        """Install Debian packages into a base, unless that was done before; returns the result, pinned by digest.
+
+        `base` is pinned by digest, `user` is that of its config, which the result keeps. Raises BuildFailed: a package
+        cannot be installed. BuildCancelled, EngineFailed, RegistryFailed.
+        """
+
+
 # -- engines ----------------------------------------------------------------------------------------------------------
 
 

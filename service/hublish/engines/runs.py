@@ -64,7 +64,7 @@ class BuildRun:
 
     def should_stop(self) -> bool:
         """Whether a person, the engine's end or the clock asks it to stop."""
-        return self.stop.is_set() or self.is_late()
+        return self.is_late() or self.stop.is_set()
 
     def make_stopped(self, error: HublishError) -> BuildStopped:
         """The outcome of a build that an error ended; logged, too."""
@@ -189,6 +189,7 @@ def fetch_run_source(run: BuildRun, sources: SourceFetcher) -> Source:
 
     Raises:
         BuildFailed: the request names no repository and commit.
+        BuildCancelled: it was to stop meanwhile.
         SourceInvalid: the tree is another one than when the plan was made.
     """
     repository, ref, plan = run.request.repository, run.request.ref, run.request.plan
@@ -197,6 +198,8 @@ def fetch_run_source(run: BuildRun, sources: SourceFetcher) -> Source:
     run.advance(Progress(step=Step.FETCH, done=0, total=None, label=repository.full_name))
     run.tell(f"source {repository.full_name} at {ref.sha}")
     source = sources.fetch_source(repository, ref)
+    if run.should_stop():
+        raise BuildCancelled("the build was stopped while its source was fetched")
     if source.tree.digest != plan.source_digest:
         raise SourceInvalid(
             f"the tree of {plan.commit} has {source.tree.digest}, it was planned with {plan.source_digest}",

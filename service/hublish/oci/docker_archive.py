@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import tarfile
 from dataclasses import dataclass
+from typing import Any
 
 from hublish.core.reference import Reference
 from hublish.oci.document import render_document
-from hublish.oci.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, make_descriptor, parse_manifest
+from hublish.oci.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, make_descriptor, parse_manifest, render_descriptor
 from hublish.oci.tar_header import render_tar_header
 
 _BLOCK_BYTES = 512
@@ -53,21 +54,6 @@ def list_members(manifest_body: bytes, *, reference: Reference) -> tuple[Archive
     """
     manifest = parse_manifest(manifest_body)
     described = make_descriptor(manifest_body, media_type=OCI_MANIFEST)
-    index = {
-        "schemaVersion": 2,
-        "mediaType": OCI_INDEX,
-        "manifests": [
-            {
-                "mediaType": described.media_type,
-                "digest": described.digest,
-                "size": described.size_bytes,
-                "annotations": {
-                    "io.containerd.image.name": str(reference),
-                    "org.opencontainers.image.ref.name": reference.tag or "latest",
-                },
-            }
-        ],
-    }
     docker = [
         {
             "Config": _blob_path(manifest.config),
@@ -79,7 +65,7 @@ def list_members(manifest_body: bytes, *, reference: Reference) -> tuple[Archive
     blobs = {blob.digest: blob for blob in (manifest.config, *manifest.layers)}
     return (
         _make_member("oci-layout", render_document(_LAYOUT)),
-        _make_member("index.json", render_document(index)),
+        _make_member("index.json", render_document(_make_index(described, reference))),
         _make_member("manifest.json", render_document(docker)),
         _make_member(_blob_path(described), manifest_body),
         *(
@@ -92,6 +78,18 @@ def list_members(manifest_body: bytes, *, reference: Reference) -> tuple[Archive
             for blob in blobs.values()
         ),
     )
+
+
+def _make_index(described: Descriptor, reference: Reference) -> dict[str, Any]:
+    names = {
+        "io.containerd.image.name": str(reference),
+        "org.opencontainers.image.ref.name": reference.tag or "latest",
+    }
+    return {
+        "schemaVersion": 2,
+        "mediaType": OCI_INDEX,
+        "manifests": [{**render_descriptor(described), "annotations": names}],
+    }
 
 
 def _make_member(path: str, body: bytes) -> ArchiveMember:

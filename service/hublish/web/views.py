@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from hublish.core.logs import Archive
 from hublish.core.measures import render_bytes, render_seconds
+from hublish.core.queue import Place, render_place
 from hublish.core.records import BuildRecords, RunRecords, RunStep, StepRecords
 
 TAIL_LINES = 400
@@ -38,8 +39,18 @@ def make_view_router(
     builds: BuildRecords,
     archive: Archive,
     now: Callable[[], datetime],
+    find_places: Callable[[], Mapping[str, Place]],
 ) -> APIRouter:
-    """Make the routes of the run's page."""
+    """Make the routes of the run's page.
+
+    Args:
+        runs: runs.
+        steps: their steps, and which builds they wait for.
+        builds: how far those are.
+        archive: their logs.
+        now: the time, aware UTC.
+        find_places: name of each waiting build to its place in the queue.
+    """
     router = APIRouter()
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(default=True)
@@ -52,8 +63,9 @@ def make_view_router(
         if run is None:
             return HTMLResponse(templates.get_template("missing.html").render(), status_code=404, headers=_HEADERS)
         links = steps.list_links(run_id)
+        places = {} if run.state.ended else find_places()
         logs = [
-            (image, name, archive.read_tail(name, limit=TAIL_LINES), _describe_progress(builds, name))
+            (image, name, archive.read_tail(name, limit=TAIL_LINES), _describe_progress(builds, name, places.get(name)))
             for name, image in links
         ]
         body = page.render(
@@ -105,7 +117,9 @@ def _describe_step(step: RunStep, now: datetime) -> dict[str, str]:
     }
 
 
-def _describe_progress(builds: BuildRecords, name: str) -> str:
+def _describe_progress(builds: BuildRecords, name: str, place: Place | None) -> str:
+    if place is not None:
+        return render_place(place)
     build = builds.read_build(name)
     progress = None if build is None else build.progress
     if build is None or progress is None or build.outcome is not None:

@@ -32,13 +32,14 @@ class Answering:
             return
         self._services.conversation.ensure_reaction(trigger.repository, trigger.thread, LOOKING)
 
-    def announce(self, run_id: str, answer: Answer, prepared: Prepared) -> None:
-        """Create or edit the progress comment; a push has its check run only."""
+    def announce(self, run_id: str, answer: Answer, prepared: Prepared, *, queue_lines: tuple[str, ...] = ()) -> None:
+        """Create or edit the progress comment; a push has its check run only. `queue_lines` say where builds wait."""
         trigger = self._read_trigger(run_id)
         if trigger.kind is TriggerKind.PUSH:
             return
         thread = self._find_thread(trigger, answer.sha)
-        body = render_progress(answer, plan_lines=tuple(image.line for image in prepared.images))
+        plan_lines = tuple(image.line for image in prepared.images)
+        body = render_progress(answer, plan_lines=plan_lines, queue_lines=queue_lines)
         marker = make_marker(run_id, "progress")
         self._services.conversation.ensure_comment(trigger.repository, thread, marker=marker, body=body)
 

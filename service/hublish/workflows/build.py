@@ -6,6 +6,7 @@ Its id is the build's name, and the engine's run bears the same name: a second s
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID, WorkflowHandleAsync
@@ -18,6 +19,7 @@ from hublish.core.reference import parse_reference
 from hublish.errors import BuildFailed
 from hublish.workflows.durable import Fault, run_async_effect, run_effect, workflow
 from hublish.workflows.prepared import PreparedImage
+from hublish.workflows.queue import free_slot
 from hublish.workflows.services import Services
 
 POLL_SECONDS = 0.25
@@ -55,6 +57,8 @@ class BuildWorkflow(DBOSConfiguredInstance):
         services = self._services
         log = services.archive.open_log(name)
         request = await asyncio.to_thread(self._read_request, name)
+        # After a replica died another one works on its builds than the one whose slot they got.
+        await asyncio.to_thread(services.queue.move_tickets, (name,), target=services.replica)
         status = await asyncio.to_thread(self._ensure_started, request, log)
         polls = 0
         while status.outcome is None:
@@ -93,6 +97,7 @@ class BuildWorkflow(DBOSConfiguredInstance):
     def _record(self, name: str, outcome: str) -> None:
         parsed: BuildOutcome = parse_value(BuildOutcome, outcome)  # type: ignore[arg-type]  # a union is no type to mypy
         self._services.builds.finish_build(name, parsed, at=self._services.now())
+        free_slot(self._services, name)
 
 
 def claim_image_build(services: Services, image: PreparedImage) -> Build:
@@ -111,20 +116,14 @@ def claim_image_build(services: Services, image: PreparedImage) -> Build:
     return services.builds.claim_build(image.build_key, at=services.now(), instead_of=build.name)
 
 
-def settle_build(services: Services, name: str) -> BuildOutcome:
-    """How a build ended whose workflow is over; one that left no outcome is recorded as lost, so that it is not joined."""
-    build = services.builds.read_build(name)
-    if build is not None and build.outcome is not None:
-        return build.outcome
-    lost = BuildStopped(
-        code="BuildLost",
-        message=f"{name} ended without an outcome",
-        hint="Ask again: the build starts anew.",
-        step=Step.FETCH,
-        transient=True,
-    )
-    services.builds.finish_build(name, lost, at=services.now())
-    return lost
+def make_build_start(build: BuildWorkflow) -> Callable[[str], None]:
+    """Make the call that starts a build's workflow under the build's own name; a second call does nothing."""
+
+    def start(name: str) -> None:
+        with SetWorkflowID(name):
+            DBOS.start_workflow(build.run, name)
+
+    return start
 
 
 async def start_build(build: BuildWorkflow, name: str) -> WorkflowHandleAsync[str]:

@@ -27,14 +27,24 @@ from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing, clip
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
-from hublish.workflows.build import BuildWorkflow, claim_image_build, settle_build, start_build
-from hublish.workflows.durable import EFFECT_ATTEMPTS, Fault, make_fault, run_effect, workflow
+from hublish.workflows.build import BuildWorkflow, claim_image_build, start_build
+from hublish.workflows.durable import (
+    EFFECT_ATTEMPTS,
+    Fault,
+    find_state,
+    make_fault,
+    run_async_effect,
+    run_effect,
+    workflow,
+)
 from hublish.workflows.ending import end_run, end_with, explain_stop, make_failure, with_hubs, with_images
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
 from hublish.workflows.publish import publish_image, verify_ref_unmoved
+from hublish.workflows.queue import enter_queue, settle_build
 from hublish.workflows.services import Services
+from hublish.workflows.waiting import Waiting
 
 COURTESY_ATTEMPTS = 1
 """Tries of what a run can do without (reaction, first comment, open check), beside those its client makes anyway."""
@@ -59,8 +69,18 @@ class _Built:
 class DeliverWorkflow(DBOSConfiguredInstance):
     """Brings one run to its answer."""
 
-    def __init__(self, services: Services, build: BuildWorkflow) -> None:
+    def __init__(self, services: Services, build: BuildWorkflow, waiting: Waiting, *, wake: Callable[[], None]) -> None:
+        """Registers the workflow.
+
+        Args:
+            services: the ports.
+            build: the workflow of a build.
+            waiting: waits for builds.
+            wake: called when a build entered the queue.
+        """
         super().__init__("deliver")
+        self._waiting = waiting
+        self._wake = wake
         self._services = services
         self._build = build
         self._answering = Answering(services)
@@ -105,7 +125,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         await run_effect("check started", type(None), check, attempts=COURTESY_ATTEMPTS)
         announce = partial(self._answering.announce, run_id, answer, prepared)
         await run_effect("announce", type(None), announce, attempts=COURTESY_ATTEMPTS)
-        built = await self._build_all(run_id, prepared)
+        built = await self._build_all(run_id, prepared, answer)
         if built.failure is not None:
             return end_with(answer, built.failure)
         await run_effect("state delivering", type(None), lambda: self._move(run_id, RunState.DELIVERING, None))
@@ -124,21 +144,28 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             # The check is a courtesy here; it is made again when the build starts and when the run ends.
             _log.warning("check not opened", run=run_id, code=error.code, error=error.message)
 
-    async def _build_all(self, run_id: str, prepared: Prepared) -> _Built:
+    async def _build_all(self, run_id: str, prepared: Prepared, answer: Answer) -> _Built:
         names: list[str] = []
         for image in prepared.images:
             name = await run_effect(f"claim {image.title}", str, partial(self._claim, run_id, image))
             if isinstance(name, Fault):
                 return _Built(names=(), failure=make_failure(name))
             names.append(name)
+        if await DBOS.patch_async("builds are queued"):
+            wait = partial(self._waiting.wait, run_id, answer, prepared, tuple(dict.fromkeys(names)))
+            await run_async_effect("await builds", type(None), wait, preemptible=True)
+        else:
+            await self._start_all(names)
+        built = await run_effect("builds", _Built, partial(self._collect, run_id, prepared, tuple(names)))
+        return _Built(names=(), failure=make_failure(built)) if isinstance(built, Fault) else built
+
+    async def _start_all(self, names: list[str]) -> None:
+        """How runs that began before there was a queue go on."""
         # One after the other: the history numbers the calls, so their order must not depend on timing.
-        started = [await start_build(self._build, name) for name in dict.fromkeys(names)]
-        for handle in started:
+        for handle in [await start_build(self._build, name) for name in dict.fromkeys(names)]:
             # A build that was cancelled or given up leaves no outcome, which is an answer as well.
             with suppress(dbos_error.DBOSException):
                 await handle.get_result()
-        built = await run_effect("builds", _Built, partial(self._collect, run_id, prepared, tuple(names)))
-        return _Built(names=(), failure=make_failure(built)) if isinstance(built, Fault) else built
 
     async def _deliver(self, run_id: str, prepared: Prepared, answer: Answer, built: _Built) -> Answer:
         images: list[Delivered] = []
@@ -197,6 +224,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
 
     def _claim(self, run_id: str, image: PreparedImage) -> str:
         build = claim_image_build(self._services, image)
+        enter_queue(self._services, build)
+        self._wake()
         self._services.steps.ensure_link(run_id, build.name, image.title)
         self._note(run_id, f"build {image.title}", "running", "")
         return build.name
@@ -256,5 +285,4 @@ def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:
 
 def find_workflow_state(run_id: str) -> str | None:
     """The engine's state of a run's workflow; None when it knows none."""
-    status = DBOS.get_workflow_status(f"deliver-{run_id}")
-    return None if status is None else status.status
+    return find_state(f"deliver-{run_id}")

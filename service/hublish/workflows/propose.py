@@ -78,7 +78,9 @@ class Proposal:
             return HubReport(hub=hub.name, url=None, number=None, detail="lists this image already", ok=True)
         report = self._make_report(run_id, trigger, prepared.ref, tuple(listed))
         files = {path: text.encode() for path, text in changed.items()}
-        return self._ensure_pull_request(hub, repository, head=head, files=files, report=report)
+        # Two releases that end at once would take each other's commit for a person's.
+        with self._services.hold(f"{make_branch(trigger.repository.full_name)} of {hub.repo}"):
+            return self._ensure_pull_request(hub, repository, head=head, files=files, report=report)
 
     def _open_repository(self, hub: Hub) -> Repository:
         installation = self._services.reader.find_installation(hub.repo)

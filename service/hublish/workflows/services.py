@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hublish.builders.layerindex.ownercache import OwnerCaches
@@ -13,8 +14,17 @@ from hublish.core.github.ports import Conversation, HubRepository, RepositoryRea
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher
+from hublish.core.queue import QueueLimits
+from hublish.core.queue_records import QueueRecords, ReplicaRecords
 from hublish.core.records import BuildRecords, DeliveryRecords, ImageRecords, RunRecords, StepRecords
 from hublish.core.reference import Reference
+
+HoldDuty = Callable[[str], AbstractContextManager[bool]]
+"""Name of a duty -> a block that is given True when no other replica does the same just now."""
+
+
+Hold = Callable[[str], AbstractContextManager[None]]
+"""Name -> a block that nobody else who shares the database is in; DatabaseFailed, transient, after minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,7 @@ class Policy:
         build_seconds: ceiling over a config's time limit.
         image_bytes: ceiling over a config's size limit.
         default_index: simple API for locks that name no index; "" for none.
+        queue: how many builds run and wait.
     """
 
     public_url: str
@@ -63,11 +74,12 @@ class Policy:
     build_seconds: int
     image_bytes: int
     default_index: str = ""
+    queue: QueueLimits = field(default_factory=QueueLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The ports a workflow works with."""
+    """The ports a workflow works with; `replica` is the name of this process among those that share the database."""
 
     reader: RepositoryReader
     conversation: Conversation
@@ -82,6 +94,11 @@ class Services:
     steps: StepRecords
     builds: BuildRecords
     image_records: ImageRecords
+    queue: QueueRecords
+    replicas: ReplicaRecords
+    replica: str
+    hold_duty: HoldDuty
+    hold: Hold
     caches: OwnerCaches
     supply: WheelSupply | None = None
     policy: Policy

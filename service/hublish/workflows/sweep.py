@@ -41,6 +41,11 @@ class Sweep:
 
     def end_lost_runs(self) -> int:
         """End the runs whose workflow gave up; returns their number. A run that cannot be answered now stays open."""
+        # Two replicas that answer for the same run at once would not see each other's comment.
+        with self._services.hold_duty("sweep") as free:
+            return self._end_all() if free else 0
+
+    def _end_all(self) -> int:
         ended = 0
         for run in self._services.runs.list_open_runs():
             state = self._find_state(run.id)

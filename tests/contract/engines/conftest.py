@@ -1,9 +1,10 @@
-"""One registry with a base and one store per engine for the whole module: a base is brought there once."""
+"""One registry with a base and one store per engine for the whole session: a base is brought there once."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,17 +12,26 @@ from hublish.builders.containers.containerrun import ContainerBackend
 from hublish.core.reference import parse_reference
 from hublish.engines.containers import ContainerEngine
 from tests.contract.engines.parts import Sources, Yard
-from tests.contract.engines.subjects import make_buildah, make_docker, make_engine
-from tests.sandbox.base_image import make_debian_base, push_layout
+from tests.contract.engines.subjects import (
+    ContainerSubject,
+    LocalSubject,
+    Subject,
+    make_buildah,
+    make_docker,
+    make_engine,
+)
+from tests.sandbox.base_image import make_busybox_base, push_layout
+from tests.sandbox.docker_engine import DockerEngine
 from tests.sandbox.registry import Registry
+from tests.unit.builders.samples import Bench
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     folder = tmp_path_factory.mktemp("yard")
     with Registry.start(folder / "registry") as registry:
-        digest = push_layout(make_debian_base(folder / "base"), registry.host, "base/debian", "1")
-        base = parse_reference(f"{registry.host}/base/debian:1").with_digest(digest)
+        digest = push_layout(make_busybox_base(folder / "base"), registry.host, "base/busybox", "1")
+        base = parse_reference(f"{registry.host}/base/busybox:1").with_digest(digest)
         yield Yard(registry=registry, base=base, sources=Sources({}), folder=folder / "layers")
 
 
@@ -30,17 +40,39 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
-def backend(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ContainerBackend:
-    if kind == "docker":
-        return make_docker(request.getfixturevalue("docker_engine").host)
+@pytest.fixture(scope="session")
+def buildah_backend(tmp_path_factory: pytest.TempPathFactory) -> ContainerBackend:
     if shutil.which("buildah") is None:
         pytest.skip("buildah is not installed")
     return make_buildah(tmp_path_factory.mktemp("store"))
 
 
+@pytest.fixture(scope="session")
+def docker_backend(docker_engine: DockerEngine) -> ContainerBackend:
+    return make_docker(docker_engine.host)
+
+
+@pytest.fixture(scope="module")
+def backend(kind: str, request: pytest.FixtureRequest) -> ContainerBackend:
+    backend: ContainerBackend = request.getfixturevalue(f"{kind}_backend")
+    return backend
+
+
+@pytest.fixture(params=["local", "buildah", "docker"])
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
+    """Each engine with builds that it can do."""
+    if request.param == "local":
+        bench = Bench(tmp_path)
+        bench.add_base()
+        bench.add_package("alpha")
+        return LocalSubject(bench)
+    yard = request.getfixturevalue("yard")
+    backend = request.getfixturevalue(f"{request.param}_backend")
+    return ContainerSubject(kind=request.param, backend=backend, yard=yard, folder=tmp_path)
+
+
 @pytest.fixture
-def engine(kind: str, backend: ContainerBackend, yard: Yard, tmp_path) -> Iterator[ContainerEngine]:
+def engine(kind: str, backend: ContainerBackend, yard: Yard, tmp_path: Path) -> Iterator[ContainerEngine]:
     engine = make_engine(
         backend, name=kind, folder=tmp_path, sources=yard.sources, images=yard.images, output=yard.images
     )

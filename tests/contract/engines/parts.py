@@ -11,10 +11,10 @@ from typing import TypeVar
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.builders.layerindex.ownercache import OWN, OwnerCaches
 from hublish.builders.planning.planner import PlanInputs, make_plan
-from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded
+from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, Step
 from hublish.core.config.file import Config, DockerfileConfig, ImageConfig
 from hublish.core.plan import Plan, Trust
-from hublish.core.ports import BuildLog, Engine
+from hublish.core.ports import BuildLog, Engine, Source, SourceFetcher
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from tests.fakes import FakeLog, FakeSource
@@ -35,6 +35,44 @@ class Sources:
 
     def fetch_source(self, repository: Repository, ref: ResolvedRef) -> FakeSource:
         return self.trees[ref.sha]
+
+
+@dataclass
+class FetchHook:
+    """A SourceFetcher that calls something first."""
+
+    inner: SourceFetcher
+    call: Callable[[], object] | None
+
+    def fetch_source(self, repository: Repository, ref: ResolvedRef) -> Source:
+        if self.call is not None:
+            self.call()
+        return self.inner.fetch_source(repository, ref)
+
+
+class StepClock:
+    """The real clock, which acts once: when the build of that name is first seen in a step.
+
+    Engines ask the clock all the time, so that this is as soon as the step has begun.
+    """
+
+    def __init__(self, name: str, step: Step) -> None:
+        self._name = name
+        self._step = step
+        self._engine: Engine | None = None
+        self._act: Callable[[], None] | None = None
+        self.ahead_seconds = 0.0
+
+    def watch(self, engine: Engine, act: Callable[[], None]) -> None:
+        self._engine, self._act = engine, act
+
+    def __call__(self) -> float:
+        status = None if self._engine is None or self._act is None else self._engine.status(self._name)
+        if status is not None and status.progress is not None and status.progress.step is self._step:
+            act, self._act = self._act, None
+            assert act is not None
+            act()
+        return time.monotonic() + self.ahead_seconds
 
 
 @dataclass

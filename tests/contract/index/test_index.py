@@ -101,7 +101,7 @@ def test_many_threads_fetch_one_file(sandbox: PackageIndexSandbox, make_index: M
         paths = list(pool.map(lambda _: index.fetch_file(SOURCE, file), range(8)))
 
     assert {path.read_bytes() for path in paths} == {served.body}
-    assert [name for name in list_cached(tmp_path) if name.startswith(".")] == []
+    assert [name for name in list_cached(tmp_path) if name.startswith(".part-")] == []
 
 
 def test_damaged_file_is_fetched_anew(sandbox: PackageIndexSandbox, make_index: MakeIndex) -> None:
@@ -128,3 +128,18 @@ def test_index_of_this_machine_is_read(make_index: MakeIndex) -> None:
     path = index.fetch_file(SOURCE, wheels[0])
 
     assert hashlib.sha256(path.read_bytes()).hexdigest() == wheels[0].sha256
+
+
+def test_cache_stays_below_its_limit(sandbox: PackageIndexSandbox, make_index: MakeIndex, tmp_path: Path) -> None:
+    """What was not used for longest is dropped when something new comes; what is new stays."""
+    sandbox.add_wheel("demo", "1.0")
+    old = tmp_path / "cache" / "wheels" / ("0" * 64) / "old.whl"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(bytes(1000))
+    os.utime(old, (1, 1))
+    index = make_index(cache_limit_bytes=500)
+    (file,) = index.list_files(SOURCE, "demo")
+
+    fetched = index.fetch_file(SOURCE, file)
+
+    assert (old.exists(), fetched.exists()) == (False, True)

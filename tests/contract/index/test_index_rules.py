@@ -73,6 +73,7 @@ def test_redirect_is_followed_on_the_same_host(sandbox: PackageIndexSandbox, mak
             "the index {host} redirects to another host, evil.example.com",
         ),
         ("http://127.0.0.1:9/simple/demo/", "the index {host} redirects to another host, 127.0.0.1:9"),
+        ("https://[bad/simple/demo/", "expected a URL to go on to, got 'https://[bad/simple/demo/'"),
         ("file:///etc/passwd", "expected an http(s) URL, found file:///etc/passwd"),
     ],
 )

@@ -9,13 +9,22 @@ import pytest
 import sqlalchemy as sa
 
 from hublish.adapters.store import ensure_schema, open_database
+from tests.sandbox.postgres import Postgres
 
 
-@pytest.fixture(params=["sqlite"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    """An empty database with its tables; a further kind of database is a further parameter here and nothing else."""
-    urls = {"sqlite": f"sqlite:///{tmp_path / 'store.sqlite'}"}
-    engine = open_database(urls[request.param])
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database is; a further kind of database is a further parameter here and nothing else."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.make_database()
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[sa.Engine]:
+    """An empty database with its tables."""
+    engine = open_database(url)
     ensure_schema(engine)
     yield engine
     engine.dispose()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import threading
@@ -31,14 +30,11 @@ with hold(open_database(sys.argv[1]), sys.argv[2]):
 
 
 @pytest.fixture(params=["sqlite", "memory", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param != "postgresql":
-        yield f"sqlite:///{tmp_path / 'store.sqlite'}" if request.param == "sqlite" else "sqlite://"
-        return
-    if shutil.which("runuser") is None or Postgres.find() is None:
-        pytest.skip("postgresql is not installed")
-    with Postgres() as server:
-        yield server.url
+        return f"sqlite:///{tmp_path / 'store.sqlite'}" if request.param == "sqlite" else "sqlite://"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.make_database()
 
 
 @pytest.fixture

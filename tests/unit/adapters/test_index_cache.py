@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,25 @@ def test_page_comes_back_as_kept(tmp_path: Path) -> None:
     ensure_page(tmp_path, URL, PAGE)
 
     assert (load_page(tmp_path, URL), load_page(tmp_path, URL + "b/")) == (PAGE, None)
+
+
+def test_what_is_found_counts_as_used(tmp_path: Path) -> None:
+    """A sweep drops what nobody asked for longest; a file that a build takes now is none of that."""
+    ensure_page(tmp_path, URL, PAGE)
+    ensure_metadata(tmp_path, SHA256, BODY)
+    path = file_path(tmp_path, SHA256, "a.whl")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(BODY)
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    for file in files:
+        os.utime(file, (1, 1))
+
+    load_page(tmp_path, URL)
+    load_metadata(tmp_path, SHA256)
+    find_file(tmp_path, make_file(len(BODY)), SHA256)
+
+    assert len(files) == 3
+    assert all(file.stat().st_mtime > 1 for file in files)
 
 
 def test_damaged_page_is_no_page(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ def test_url_of_plain_http_is_refused_unless_listed():
             POLICY.verify_url(url)
 
 
+def test_realm_that_is_no_url_is_refused():
+    """A registry may name anything as its token service."""
+    with pytest.raises(NotAllowed, match=r"Expected a URL, got 'https://\[bad/token'"):
+        POLICY.verify_url("https://[bad/token?service=x")
+
+
 def test_refusal_of_a_url_holds_no_query():
     """Signed URLs are secrets."""
     with pytest.raises(NotAllowed) as caught:

@@ -38,7 +38,6 @@ def test_registries_of_the_settings_are_asked(tmp_path: Path) -> None:
 
     assert checks["registry bad.example.org"] == bad
     assert checks["registry good.example.org"] == Check(name="registry good.example.org", ok=True, detail="answers")
-    assert checks["layered builds"].ok is True
 
 
 def test_index_is_shown_without_its_login(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import socket
 import pytest
 
 from hublish.bootstrap.doctor import Check
-from hublish.bootstrap.pods.checks import find_choices, judge_probe
+from hublish.bootstrap.pods.checks import check_cluster, find_choices, judge_probe
 from hublish.bootstrap.steps.probe import parse_probe, probe, render_probe
+from hublish.errors import SettingsInvalid
 
 LAYERED, CONTAINERS = "layered in pods", "source and dockerfile in pods"
 FINE = {"user-namespace": "", "work": "", "registry r.example.org": ""}
@@ -31,6 +32,12 @@ def test_failure_names_the_setting(failure: str, words: str) -> None:
     choices = find_choices(failure)
 
     assert (words in choices, bool(choices)) == (True, bool(words))
+
+
+def test_cluster_without_settings_is_refused() -> None:
+    """The settings say which cluster it is."""
+    with pytest.raises(SettingsInvalid, match="no settings name a cluster"):
+        check_cluster(None)
 
 
 def test_pod_that_has_what_it_needs_is_fine() -> None:

@@ -32,7 +32,7 @@ database: sqlite:///hublish.sqlite
 """
 
 
-def open_bench(tmp_path: Path, *, bases: Mapping[str, str] | None = None) -> Workbench:
+def open_bench(tmp_path: Path, *, bases: Mapping[str, str] | None = None, engine: str | None = None) -> Workbench:
     """A workbench that knows no settings and no pip, so that nothing is ever asked."""
     return open_workbench(
         WorkbenchOptions(
@@ -43,6 +43,7 @@ def open_bench(tmp_path: Path, *, bases: Mapping[str, str] | None = None) -> Wor
             bases=bases or {},
             settings=None,
             workers=1,
+            engine=engine,
         )
     )
 
@@ -117,13 +118,16 @@ def test_base_that_is_no_reference_is_refused(tmp_path: Path, repository: Path) 
         plan(open_bench(tmp_path, bases={"3.11": "Not A Reference"}), repository, None)
 
 
-def test_dockerfile_is_not_built_here(tmp_path: Path, repository: Path, layout: Path) -> None:
+def test_dockerfile_without_an_engine_is_not_built(
+    tmp_path: Path, repository: Path, layout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The plan stands; what is missing is named with the command that looks for it."""
     (repository / "Dockerfile").write_text("FROM scratch\n")
-    bench = open_bench(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    bench = open_bench(tmp_path, engine="buildah")
     made = plan(bench, repository, f"oci:{layout}").plan
     assert made is not None
-    with pytest.raises(StrategyUnavailable) as caught:
+    with pytest.raises(StrategyUnavailable, match="buildah is not installed") as caught:
         bench.build(
             made, bench.open_folder(repository), log=print,
             output=Output(kind=OutputKind.LAYOUT, reference=NAME, path=tmp_path / "out"),

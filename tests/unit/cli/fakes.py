@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from hublish.core.finding import Finding
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ProgressSink
+from hublish.core.queue import Place
 from hublish.core.records import Run
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.source import FileMode, SourceFile, SourceTree
@@ -152,7 +153,9 @@ class FakeWorkbench:
         path = next(path for path in CONFIG_PATHS if path in source.tree.paths)
         return parse_config(source.open(path).read(), path=path, repository_name=repository_name)
 
-    def plan(self, source: FolderOnDisk, config: Config, image: ImageConfig, *, base: str | None) -> Planned:
+    def plan(
+        self, source: FolderOnDisk, config: Config, image: ImageConfig, *, base: str | None, log: Callable[[str], None]
+    ) -> Planned:
         self.bases.append(base)
         return Planned(plan=self.plan_answer, findings=self.findings, base_size_bytes=1, locked=None)
 
@@ -215,12 +218,16 @@ class FakeRecords:
     """Stored runs."""
 
     runs: tuple[Run, ...] = (RUN,)
+    waits: Mapping[str, tuple[tuple[str, Place], ...]] = field(default_factory=dict)
 
     def list_runs(self, limit: int) -> tuple[Run, ...]:
         return self.runs[:limit]
 
     def read_run(self, run_id: str) -> Run | None:
         return next((run for run in self.runs if run.id == run_id), None)
+
+    def find_waits(self, runs: Sequence[Run]) -> Mapping[str, tuple[tuple[str, Place], ...]]:
+        return self.waits
 
     def read_log(self, run_id: str) -> str:
         return f"log of {run_id}\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hublish.core.plan import Strategy
 from hublish.errors import BuildFailed
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.fakes import DIGEST, FakeHouse, make_plan
@@ -212,3 +213,55 @@ def test_cache_from_names_a_repository(run: Run, repository: Path, tmp_path: Pat
 
     assert outcome.exit_code == 2
     assert "a repository without tag and digest" in outcome.stderr
+
+
+def test_layout_that_cannot_be_written_is_said(run: Run, repository: Path, tmp_path: Path) -> None:
+    """A file where a folder should be: a message with the path, no traceback."""
+    place = tmp_path / "file" / "image"
+    place.parent.write_text("no folder")
+
+    result = run("build", repository, "--output", place)
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"error[BuildFailed]: writing {place} failed: [Errno 17] File exists: '{place.parent}'"
+    )
+
+
+def test_engine_and_secrets_reach_the_workbench(run: Run, house: FakeHouse, repository: Path, tmp_path: Path) -> None:
+    """What builds, and which file a secret is; its content is not looked at here."""
+    run(
+        "build",
+        repository,
+        "--engine",
+        "docker",
+        "--secret",
+        f"token={tmp_path / 'a=b.txt'}",
+        "--output",
+        tmp_path / "o",
+    )
+    (choice,) = house.choices
+
+    assert (choice.engine, choice.build_secrets) == ("docker", {"token": tmp_path / "a=b.txt"})
+
+
+@pytest.mark.parametrize("secrets", [["token"], ["=file"], ["token="], ["token=a", "token=b"]])
+def test_secret_of_another_form_is_refused(run: Run, repository: Path, secrets: list[str]) -> None:
+    """An id, a file, each id once."""
+    options = [word for secret in secrets for word in ("--secret", secret)]
+    result = run("build", repository, *options)
+
+    assert result.exit_code == 2
+    assert "--secret" in result.stderr
+
+
+def test_bill_of_materials_of_a_dockerfile_is_refused(
+    run: Run, house: FakeHouse, repository: Path, tmp_path: Path
+) -> None:
+    """Only a lock says what is inside; a bill that leaves out what a RUN installs would be a lie."""
+    house.workbench.plan_answer = make_plan(strategy=Strategy.DOCKERFILE)
+    result = run("build", repository, "--output", tmp_path / "o", "--sbom", tmp_path / "bill.json")
+
+    assert result.exit_code == 2
+    assert "a bill of materials is made of locked packages" in result.stderr
+    assert not (tmp_path / "bill.json").exists()

@@ -92,6 +92,6 @@ def test_progress_counts_bytes_only_while_pushing(progress: Progress, expected: 
 def test_runs_are_a_table_for_people() -> None:
     """The table holds the same cells as the lines for scripts."""
     console = Console(file=io.StringIO(), width=140)
-    console.print(make_table((RUN,)))
+    console.print(make_table((RUN,), {}))
 
     assert "harbour/tides" in text_of(console)

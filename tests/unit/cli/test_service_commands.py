@@ -64,6 +64,7 @@ def test_runs_as_json_hold_their_facts(run: Run) -> None:
         "created_at": "2026-01-02T03:04:05+00:00",
         "ended_at": None,
         "message": "no wheel for numpy 9",
+        "queue": [],
     }
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hublish.adapters.archive import DiskArchive
 from hublish.adapters.store import BuildStore, RunStore, StepStore, ensure_schema, open_database
 from hublish.core.building import BuildStopped, Progress, Step
+from hublish.core.queue import Place
 from hublish.core.records import Run
 from hublish.core.status import RunState
 from hublish.web import views
@@ -34,12 +35,14 @@ class Site:
         ensure_schema(self.engine)
         self.runs, self.steps, self.builds = RunStore(self.engine), StepStore(self.engine), BuildStore(self.engine)
         self.archive = DiskArchive(folder / "logs")
+        self.places: dict[str, Place] = {}
         router = make_view_router(
             runs=self.runs,
             steps=self.steps,
             builds=self.builds,
             archive=self.archive,
             now=lambda: AT + timedelta(seconds=65),
+            find_places=lambda: self.places,
         )
         self.app = make_app((router,), start=lambda: None, stop=lambda: None, health=dict)
 
@@ -236,3 +239,15 @@ def test_pages_only_read(site: Site, method: str) -> None:
 
     assert after == before
     assert ask(site.app, f"/runs/{RUN_ID}", method=method).status == 405
+
+
+def test_page_says_where_a_build_waits(site: Site) -> None:
+    """Its place in the queue stands where its progress will be, as long as the run is open."""
+    site.add_run()
+    name = site.add_build(lines=())
+    site.places[name] = Place(position=2, waiting=5, wait_seconds=61)
+    waiting = site.get().text
+    site.runs.move_run(RUN_ID, RunState.FAILED, at=AT)
+
+    assert "<p>waits for a slot, position 2 of 5, expected to start in about 1 min 1 s</p>" in waiting
+    assert "waits for a slot" not in site.get().text

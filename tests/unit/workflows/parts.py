@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -13,9 +14,12 @@ from hublish.adapters.store import (
     BuildStore,
     DeliveryStore,
     ImageStore,
+    QueueStore,
+    ReplicaStore,
     RunStore,
     StepStore,
     ensure_schema,
+    hold,
     open_database,
 )
 from hublish.builders.layerindex.ownercache import OwnerCaches
@@ -37,6 +41,7 @@ from tests.unit.builders.samples import BASE
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SHA = "0123456789" * 4
 RUN_ID = "r1"
+REPLICA = "a"
 NAME = "registry.example.org/team/ts"
 CONFIG = f'version: 1\nimage: {{name: {NAME}, tags: ["{{release}}", latest]}}\nhubs: [demo]\n'
 REPOSITORY = Repository(id=7, owner="octo", name="ts", installation_id=70, default_branch="main")
@@ -117,6 +122,7 @@ class Stage:
         self.checkouts = FakeCheckouts({"octo/ts": make_source(), "org/apps": FakeSource({"images/README": b""})})
         self.runs, self.builds = RunStore(self.database), BuildStore(self.database)
         self.image_records = ImageStore(self.database)
+        self.queue, self.replicas = QueueStore(self.database), ReplicaStore(self.database, REPLICA)
         policy = Policy(
             public_url="https://hublish.example.com",
             web_url="https://github.com",
@@ -140,6 +146,11 @@ class Stage:
             steps=StepStore(self.database),
             builds=self.builds,
             image_records=self.image_records,
+            queue=self.queue,
+            replicas=self.replicas,
+            replica=REPLICA,
+            hold_duty=self.replicas.hold_duty,
+            hold=partial(hold, self.database),
             caches=OwnerCaches(folder / "layers"),
             policy=policy,
             now=lambda: AT,

@@ -11,8 +11,9 @@ import pytest
 from hublish.adapters.store import BuildStore, ensure_schema, open_database
 from hublish.core.building import BuildStopped, BuildSucceeded, Step
 from hublish.core.reference import parse_reference
-from hublish.workflows.build import claim_image_build, settle_build
+from hublish.workflows.build import claim_image_build
 from hublish.workflows.prepared import PreparedImage
+from hublish.workflows.queue import settle_build
 from tests.fakes import FakeImages
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

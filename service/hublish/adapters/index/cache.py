@@ -1,6 +1,7 @@
 """What an index gave, on disk: pages to be asked again with their ETag, files and metadata by their SHA-256.
 
-Every write goes to a file beside and is renamed into place, so that a crash or a full disk leaves nothing half done.
+Every write goes to a file beside and is renamed into place, so that a crash or a full disk leaves nothing half done. What
+is found counts as used, so that a sweep takes what nobody asked for longest.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hublish.builders.disk import write_file
+from hublish.builders.sweep import note_use
 from hublish.core.ports import IndexFile
 
 _CHUNK_BYTES = 1 << 20
@@ -33,6 +35,7 @@ def load_page(folder: Path, url: str) -> CachedPage | None:
         head, _, body = _page_path(folder, url).read_bytes().partition(b"\n")
         fields = json.loads(head)
         page = CachedPage(url=fields["url"], etag=fields["etag"], content_type=fields["content_type"], body=body)
+        note_use(_page_path(folder, url))
         return page if fields["sha256"] == hashlib.sha256(body).hexdigest() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -57,6 +60,7 @@ def file_path(folder: Path, sha256: str, filename: str) -> Path:
 def find_file(folder: Path, file: IndexFile, sha256: str) -> Path | None:
     """The kept file, or None. Its size vouches for it; where no size is known, or another is found, its hash must."""
     path = file_path(folder, sha256, file.filename)
+    note_use(path)
     try:
         if path.stat().st_size == file.size_bytes:
             return path
@@ -71,6 +75,7 @@ def find_file(folder: Path, file: IndexFile, sha256: str) -> Path | None:
 
 def load_metadata(folder: Path, sha256: str) -> bytes | None:
     """Load the METADATA kept under its hash; None when there is none or its file is damaged."""
+    note_use(_metadata_path(folder, sha256))
     try:
         body = _metadata_path(folder, sha256).read_bytes()
     except OSError:

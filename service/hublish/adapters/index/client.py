@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +24,7 @@ from hublish.adapters.index.pages import ACCEPT, parse_page
 from hublish.adapters.index.rules import LIST_IT, IndexBase, IndexRule, IndexRules, host_of, split_url
 from hublish.adapters.index.transport import Answer, IndexTiming, IndexTransport, Request
 from hublish.builders.disk import replace_file
+from hublish.builders.sweep import sweep_workspace
 from hublish.core.locks.lock import IndexSource
 from hublish.core.ports import IndexFile
 from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
@@ -31,6 +33,7 @@ from hublish.network import Network, Pools
 _LARGEST_PAGE_BYTES = 64 * 2**20
 _LARGEST_FILE_BYTES = 4 * 2**30
 _LARGEST_METADATA_BYTES = 16 * 2**20
+_CACHE_LIMIT_BYTES = 20 * 2**30
 _WRITE_BYTES = 1 << 20
 _OK, _NOT_MODIFIED = 200, 304
 
@@ -50,6 +53,7 @@ class HTTPPackageIndex:
         largest_page_bytes: int = _LARGEST_PAGE_BYTES,
         largest_file_bytes: int = _LARGEST_FILE_BYTES,
         largest_metadata_bytes: int = _LARGEST_METADATA_BYTES,
+        cache_limit_bytes: int = _CACHE_LIMIT_BYTES,
     ) -> None:
         """Prepare a client; nothing is sent or read yet.
 
@@ -63,6 +67,7 @@ class HTTPPackageIndex:
             largest_page_bytes: a page above it is refused. 64 MiB: the largest real pages have about 40.
             largest_file_bytes: a file above it is refused. 4 GiB: the largest real wheels have about 3.
             largest_metadata_bytes: a METADATA above it is refused. 16 MiB: what is read of one inside a wheel, too.
+            cache_limit_bytes: what the cache may hold; what was not used for longest is dropped. 20 GiB: as the layers'.
         """
         self._rules = IndexRules(rules=rules, allow_unlisted=allow_unlisted, environ=environ)
         self._timing = IndexTiming() if timing is None else timing
@@ -72,6 +77,7 @@ class HTTPPackageIndex:
         self._largest_page_bytes = largest_page_bytes
         self._largest_file_bytes = largest_file_bytes
         self._largest_metadata_bytes = largest_metadata_bytes
+        self._cache_limit_bytes = cache_limit_bytes
 
     def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
         """List all files of a package.
@@ -148,6 +154,7 @@ class HTTPPackageIndex:
             seconds=self._timing.file_seconds,
         )
         self._transport.run(request, lambda answer: self._save_file(answer, file, path, base, progress))
+        sweep_workspace(self._cache, limit_bytes=self._cache_limit_bytes, now=time.time)
         return path
 
     def find_file(self, file: IndexFile) -> Path | None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import urljoin
 
 import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError, SSLError
@@ -19,7 +18,7 @@ from urllib3.response import BaseHTTPResponse
 
 from hublish.adapters.index.rules import LIST_IT, IndexBase, IndexRules, host_of, origin_of, show_url, split_url
 from hublish.errors import HublishError, IndexFailed, clip
-from hublish.network import Network, Pools, find_proxy_refusal
+from hublish.network import Network, Pools, find_proxy_refusal, join_url
 
 T = TypeVar("T")
 _CHUNK_BYTES = 1 << 16
@@ -146,7 +145,7 @@ class IndexTransport:
             response = self._send(request, url, deadline)
             try:
                 if response.status in _REDIRECTS and "location" in response.headers:
-                    url = urljoin(url, response.headers["location"])
+                    url = join_url(url, response.headers["location"])
                     continue
                 _verify_status(response, show_url(split_url(url)), host_of(split_url(request.base.url)))
                 chunks = self._read_chunks(response, deadline, show_url(split_url(url)))

@@ -15,7 +15,7 @@ import urllib3.exceptions
 from hublish.adapters.registry.budget import Budget
 from hublish.adapters.registry.endpoint import Endpoint
 from hublish.adapters.registry.failure import Answer, make_breakdown, make_refusal, parse_retry_after
-from hublish.adapters.registry.transport import BODY_LIMIT_BYTES, Setback, Transport
+from hublish.adapters.registry.transport import BODY_LIMIT_BYTES, Setback, Transport, find_length
 from hublish.errors import RegistryFailed
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ class BlobStream(io.RawIOBase):
             return self._refuse(response)
         self._response = response
         if response.status == OK:
-            length = response.headers.get("content-length", "")
-            self._size_bytes = int(length) if length.isdigit() else None
+            self._size_bytes = find_length(response)
             return self._skip()
         return None
 

@@ -64,7 +64,10 @@ class HostPolicy:
         Raises:
             NotAllowed: with host and reason, never with the URL's query.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise NotAllowed(f"Expected a URL, got {clip(url.partition('?')[0])!r}.") from None
         host = host_of(parts)
         if not host or parts.username is not None or parts.password is not None:
             raise NotAllowed(f"Expected a URL with a host and without credentials, got {clip(parts.path)!r}.")

@@ -5,10 +5,11 @@ It decides which answers are repeated and where a redirect may lead; what a stat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import urllib3
 import urllib3.exceptions
@@ -28,7 +29,7 @@ from hublish.adapters.registry.failure import (
 from hublish.adapters.registry.policy import LIST_IT, HostPolicy, host_of
 from hublish.adapters.registry.rule import Patience
 from hublish.errors import HublishError, NotAllowed, RegistryFailed, clip
-from hublish.network import Network, Pools
+from hublish.network import Network, Pools, join_url
 
 BODY_LIMIT_BYTES = 64 * 1024
 REDIRECT_LIMIT = 5
@@ -169,7 +170,7 @@ class Transport:
         location = answer.headers.get("location")
         if not location:
             raise RegistryFailed(f"{request.purpose.subject}: expected a Location header, got none.")
-        url = urljoin(base, location)
+        url = join_url(base, location)
         self.policy.verify_url(url)
         return url
 
@@ -181,7 +182,7 @@ class Transport:
             if response.status not in _REDIRECTS or location is None or request.method not in ("GET", "HEAD"):
                 return response, current.url
             _discard(response)
-            target = urljoin(current.url, location)
+            target = join_url(current.url, location)
             self._verify_redirect(request, target)
             current = replace(current, url=target)
         raise RegistryFailed(f"{request.purpose.subject}: expected at most {REDIRECT_LIMIT} redirects, got more.")
@@ -248,10 +249,16 @@ class Transport:
         return Answer(status=response.status, headers=headers, body=bytes(body))
 
 
+def find_length(response: urllib3.BaseHTTPResponse) -> int | None:
+    """The length that an answer states for its body; None when it states none that is a number."""
+    length = response.headers.get("content-length", "")
+    return int(length) if re.fullmatch(r"[0-9]{1,18}", length) is not None else None
+
+
 def _discard(response: urllib3.BaseHTTPResponse) -> None:
     """Pass over a short body so that the connection serves again; a long or unknown one is not worth it."""
-    length = response.headers.get("content-length", "")
-    if length.isdigit() and int(length) <= BODY_LIMIT_BYTES:
+    length = find_length(response)
+    if length is not None and length <= BODY_LIMIT_BYTES:
         response.drain_conn()
     else:
         response.close()

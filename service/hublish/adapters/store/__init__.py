@@ -3,6 +3,9 @@
 from hublish.adapters.store.builds import BuildStore
 from hublish.adapters.store.deliveries import DeliveryStore
 from hublish.adapters.store.images import ImageStore
+from hublish.adapters.store.lock import hold
+from hublish.adapters.store.queue import QueueStore
+from hublish.adapters.store.replicas import ReplicaStore
 from hublish.adapters.store.runs import RunStore
 from hublish.adapters.store.schema import ensure_schema, open_database
 from hublish.adapters.store.steps import StepStore
@@ -11,8 +14,11 @@ __all__ = [
     "BuildStore",
     "DeliveryStore",
     "ImageStore",
+    "QueueStore",
+    "ReplicaStore",
     "RunStore",
     "StepStore",
     "ensure_schema",
+    "hold",
     "open_database",
 ]

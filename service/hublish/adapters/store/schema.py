@@ -126,7 +126,51 @@ floating_tags = sa.Table(
     sa.Column("moved_at", sa.String(32), nullable=False),
 )
 
+build_queue = sa.Table(
+    "build_queue",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.String(255), nullable=False),
+    sa.Column("repo_id", sa.BigInteger, nullable=False),
+    sa.Column("strategy", sa.String(32), nullable=False),
+    sa.Column("fork", sa.Boolean, nullable=False),
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.Column("replica", sa.String(255), nullable=False),
+    sa.Column("entered_at", sa.String(32), nullable=False),
+    sa.Column("started_at", sa.String(32)),
+)
+
+queue_rounds = sa.Table(
+    "queue_rounds",
+    metadata,
+    # One row: the latest round of which a build was started. It outlives the tickets it was taken from.
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("served", sa.Integer, nullable=False),
+)
+
+build_times = sa.Table(
+    "build_times",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("repo_id", sa.BigInteger, nullable=False),
+    sa.Column("strategy", sa.String(32), nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Index("build_times_of_repo", "repo_id", "strategy"),
+)
+
+replicas = sa.Table(
+    "replicas",
+    metadata,
+    sa.Column("id", sa.String(255), primary_key=True),
+    sa.Column("rooms", sa.Text, nullable=False),
+    sa.Column("started_at", sa.String(32), nullable=False),
+    sa.Column("seen_at", sa.String(32), nullable=False),
+)
+
 BUSY_TIMEOUT_SECONDS = 30
+SCHEMA_LOCK = 0x6875626C697368
+"""Number of the advisory lock under which tables are made: replicas that start together would both try."""
 
 
 def open_database(url: str) -> sa.Engine:
@@ -176,7 +220,10 @@ def ensure_schema(engine: sa.Engine) -> None:
         DatabaseFailed: the database cannot be reached or written.
     """
     try:
-        metadata.create_all(engine)
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
+            metadata.create_all(connection)
     except DatabaseFailed as error:
         raise DatabaseFailed(
             f"the database {engine.url.render_as_string(hide_password=True)} cannot be prepared: {error.message}",
@@ -198,4 +245,6 @@ def insert_ignore(engine: sa.Engine, table: sa.Table, **values: object) -> sa.Ex
     """An INSERT that does nothing when a unique key is taken, in the engine's dialect."""
     if engine.dialect.name == "sqlite":
         return sqlite.insert(table).values(**values).on_conflict_do_nothing()
-    return postgresql.insert(table).values(**values).on_conflict_do_nothing()
+    # SQLAlchemy asks for the new row's number as well, and the count of rows would be lost over that.
+    insert = postgresql.insert(table).values(**values).on_conflict_do_nothing()
+    return insert.execution_options(preserve_rowcount=True)

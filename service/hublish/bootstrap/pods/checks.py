@@ -13,7 +13,7 @@ from hublish.bootstrap.doctor import Check
 from hublish.bootstrap.pods.engine import connect_cluster, make_run_choices
 from hublish.bootstrap.steps.probe import HOSTS, parse_probe
 from hublish.core.plan import Strategy
-from hublish.errors import HublishError, clip
+from hublish.errors import HublishError, SettingsInvalid, clip
 
 if TYPE_CHECKING:
     from hublish.engines.tekton import TektonCluster
@@ -39,12 +39,14 @@ _USER_NAMESPACE = (
 )
 
 
-def check_cluster(settings: Settings, *, seconds: float = PROBE_SECONDS) -> tuple[Check, ...]:
+def check_cluster(settings: Settings | None, *, seconds: float = PROBE_SECONDS) -> tuple[Check, ...]:
     """Check the cluster that the settings name, by a pod of each kind.
 
     Raises:
-        SettingsInvalid: it cannot be connected to, or no image is named.
+        SettingsInvalid: there are none, it cannot be connected to, or no image is named.
     """
+    if settings is None:
+        raise SettingsInvalid("no settings name a cluster", hint="export HUBLISH_SETTINGS=/path/to/settings.yaml")
     cluster = connect_cluster(settings)
     choices = make_run_choices(settings)
     checks: list[Check] = []

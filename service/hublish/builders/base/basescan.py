@@ -1,7 +1,7 @@
 """The walk over a base's layers: one merged view of the paths that matter, whiteouts applied.
 
 Only names, modes, owners, links and the bytes of a few small or telling files are kept; the walk is bounded in entries,
-bytes and kept bytes, because a base can be anybody's image.
+bytes and kept bytes over all layers, because a base can be anybody's image.
 
 Source: OCI image-spec v1.1, layer.md (whiteouts, opaque folders).
 """
@@ -19,19 +19,24 @@ from hublish.builders.base.image import BaseImage, open_base_layer
 from hublish.core.ports import ImageReader
 from hublish.errors import BaseUnsupported, ImageInvalid, clip
 from hublish.oci.layers import STREAM_ERRORS, WHITEOUT_PREFIX
+from hublish.oci.tar_reader import TarEntries
 
 ENTRY_LIMIT = 3_000_000
 STREAM_LIMIT_BYTES = 64 << 30
-_KEPT_FILE_LIMIT_BYTES = 96 << 20
-_BROKEN: tuple[type[Exception], ...] = (tarfile.TarError, *STREAM_ERRORS)
+KEPT_LIMIT_BYTES = 256 << 20
+"""Of names and of files kept as they are; real bases have some ten MiB of both."""
+WORK_LIMIT = 1_000_000_000
+"""Paths that are looked at where folders are hidden or replaced; real bases hide some hundred folders."""
+_READ_LIMIT_BYTES = 96 << 20
 _OPAQUE = ".wh..wh..opq"
 _KEPT = re.compile(
     r"(/pyvenv\.cfg|/bin/python3\.\d+|/libpython3\.\d+\.so[.\d]*|/libc\.so\.6|/libc-2\.\d+\.so|/ld-musl-[^/]+"
     r"|-packages/[^/]+\.dist-info/RECORD|^/etc/passwd)$"
 )
-_VERSION_TEXT = re.compile(rb"\0(3\.\d+\.\d+)(?:(?:a|b|c|rc)\d+)?\+?\0")
-_GLIBC_TEXT = re.compile(rb"GNU C Library [^\n]{0,80}version 2\.(\d+)")
-_MUSL_TEXT = re.compile(rb"\x001\.(\d+)\.\d+\0")
+# Numbers of a few digits: longer ones are no versions, and Python refuses to read very long ones.
+_VERSION_TEXT = re.compile(rb"\0(3\.\d{1,3}\.\d{1,3})(?:(?:a|b|c|rc)\d{1,3})?\+?\0")
+_GLIBC_TEXT = re.compile(rb"GNU C Library [^\n]{0,80}version 2\.(\d{1,3})(?!\d)")
+_MUSL_TEXT = re.compile(rb"\x001\.(\d{1,3})\.\d{1,3}\0")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +51,7 @@ class Scan:
         texts: bytes of small files that were asked for.
         python_versions: full version found in an interpreter or its library, by path.
         libc: found C library, by path.
+        work: paths that were looked at to forget folders.
     """
 
     directories: dict[str, Directory] = field(default_factory=dict)
@@ -55,59 +61,89 @@ class Scan:
     texts: dict[str, bytes] = field(default_factory=dict)
     python_versions: dict[str, str] = field(default_factory=dict)
     libc: dict[str, tuple[str, int]] = field(default_factory=dict)
+    work: int = 0
 
     @property
     def _tables(self) -> tuple[dict[str, Any], ...]:
         return (self.links, self.hard_links, self.texts, self.python_versions, self.libc)
 
     def drop(self, path: str, *, itself: bool) -> None:
-        """Forget everything under `path`, and `path` too where `itself`."""
+        """Forget everything under `path`, and `path` too where `itself`.
+
+        Raises:
+            BaseUnsupported: folders are forgotten so often that it would take for ever.
+        """
         below = path.rstrip("/") + "/"
         if itself and path not in self.directories:
             # Most whiteouts hide one file: no need to look for anything below it.
-            self.files.discard(path)
-            for table in self._tables:
-                table.pop(path, None)
+            self.drop_file(path)
             return
+        self.work += len(self.files) + len(self.directories) + len(self.links)
+        if self.work > WORK_LIMIT:
+            raise BaseUnsupported("the base hides or replaces too many folders of its own")
         for table in (self.directories, *self._tables):
             for known in [known for known in table if known.startswith(below) or (itself and known == path)]:
                 del table[known]
         self.files = {known for known in self.files if not (known.startswith(below) or (itself and known == path))}
+
+    def drop_file(self, path: str) -> None:
+        """Forget a path that is no folder."""
+        self.files.discard(path)
+        for table in self._tables:
+            table.pop(path, None)
 
 
 def scan_base(images: ImageReader, base: BaseImage) -> Scan:
     """Read all layers of a base, lowest first.
 
     Raises:
-        BaseUnsupported: a layer beyond the bounds of this module.
+        BaseUnsupported: a base beyond the bounds of this module.
         ImageInvalid: a layer that is no tar stream.
     """
     scan = Scan()
-    seen = 0
+    bounds = _Bounds(entries=ENTRY_LIMIT, stream_bytes=STREAM_LIMIT_BYTES, kept_bytes=KEPT_LIMIT_BYTES)
     for layer in base.manifest.layers:
-        with open_base_layer(images, base, layer) as stream:
-            try:
-                bounded = _Bounded(stream)
-                seen += _scan_layer(bounded, scan, allowed=ENTRY_LIMIT - seen)
+        what = f"{base.reference}: layer {layer.digest}"
+        try:
+            with open_base_layer(images, base, layer) as stream:
+                bounded = _Bounded(stream, bounds)
+                _scan_layer(TarEntries(cast("BinaryIO", bounded), what=what), scan, bounds)
                 bounded.drain()
-            except _BROKEN as exc:
-                message = f"{base.reference}: layer {layer.digest} is no tar stream ({clip(str(exc))})"
-                raise ImageInvalid(message) from exc
+        except STREAM_ERRORS as exc:
+            raise ImageInvalid(f"{what} is no tar stream ({clip(str(exc))})") from exc
     return scan
 
 
-class _Bounded:
-    """A stream that ends the walk when it holds more than a base ever should."""
+@dataclass(slots=True, kw_only=True)
+class _Bounds:
+    """What is left of the bounds of this module."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    entries: int
+    stream_bytes: int
+    kept_bytes: int
+
+    def take(self, *, entries: int = 0, stream_bytes: int = 0, kept_bytes: int = 0) -> None:
+        self.entries -= entries
+        self.stream_bytes -= stream_bytes
+        self.kept_bytes -= kept_bytes
+        if self.entries < 0:
+            raise BaseUnsupported(f"the base has more than {ENTRY_LIMIT} entries")
+        if self.stream_bytes < 0:
+            raise BaseUnsupported(f"the base unpacks to more than {STREAM_LIMIT_BYTES} bytes")
+        if self.kept_bytes < 0:
+            raise BaseUnsupported(f"the names and lists of files in the base have more than {KEPT_LIMIT_BYTES} bytes")
+
+
+class _Bounded:
+    """A stream that counts what is read."""
+
+    def __init__(self, stream: BinaryIO, bounds: _Bounds) -> None:
         self._stream = stream
-        self._left_bytes = STREAM_LIMIT_BYTES
+        self._bounds = bounds
 
     def read(self, size: int, /) -> bytes:
         data = self._stream.read(size)
-        self._left_bytes -= len(data)
-        if self._left_bytes < 0:
-            raise BaseUnsupported(f"a layer of the base unpacks to more than {STREAM_LIMIT_BYTES} bytes")
+        self._bounds.take(stream_bytes=len(data))
         return data
 
     def drain(self) -> None:
@@ -116,21 +152,17 @@ class _Bounded:
             pass
 
 
-def _scan_layer(stream: _Bounded, scan: Scan, *, allowed: int) -> int:
-    count = 0
+def _scan_layer(entries: TarEntries, scan: Scan, bounds: _Bounds) -> None:
     added: set[str] = set()
-    with tarfile.open(fileobj=cast("BinaryIO", stream), mode="r|", bufsize=1 << 20) as archive:
-        for member in archive:
-            count += 1
-            if count > allowed:
-                raise BaseUnsupported(f"the base has more than {ENTRY_LIMIT} entries")
-            path = normpath("/" + member.name.lstrip("/"))
-            if not _apply_whiteout(path, scan, added):
-                _scan_member(archive, member, path, scan)
-                added.add(path)
-            # A streamed archive keeps every header it has seen unless told otherwise.
-            archive.members = []  # type: ignore[attr-defined] # typeshed leaves the attribute out
-    return count
+    for member in entries:
+        bounds.take(entries=1, kept_bytes=len(member.name) + len(member.linkname))
+        path = normpath("/" + member.name.lstrip("/"))
+        if _apply_whiteout(path, scan, added):
+            continue
+        _scan_member(member, path, scan)
+        added.add(path)
+        if member.isfile() and member.size <= _READ_LIMIT_BYTES and _KEPT.search(path) is not None:
+            _keep(path, b"".join(entries.read(member)), scan, bounds)
 
 
 def _apply_whiteout(path: str, scan: Scan, added: set[str]) -> bool:
@@ -144,31 +176,25 @@ def _apply_whiteout(path: str, scan: Scan, added: set[str]) -> bool:
     return True
 
 
-def _scan_member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, scan: Scan) -> None:
-    if member.isdir():
-        scan.links.pop(path, None)
-        scan.files.discard(path)
+def _scan_member(member: tarfile.TarInfo, path: str, scan: Scan) -> None:
+    # What a lower layer has at this path is gone, and what was found out about it.
+    if not member.isdir():
+        scan.drop(path, itself=True)
+    else:
+        scan.drop_file(path)
         scan.directories[path] = Directory(
             path=path, mode=member.mode & 0o7777, user_id=member.uid, group_id=member.gid
         )
-        return
-    if path in scan.directories:
-        scan.drop(path, itself=True)
-    scan.links.pop(path, None)
     if member.issym():
-        scan.files.discard(path)
         scan.links[path] = member.linkname
     elif member.islnk():
         scan.files.add(path)
         scan.hard_links[path] = normpath("/" + member.linkname.lstrip("/"))
     elif member.isfile():
         scan.files.add(path)
-        if _KEPT.search(path) is not None and member.size <= _KEPT_FILE_LIMIT_BYTES:
-            body = archive.extractfile(member)
-            _keep(path, b"" if body is None else body.read(), scan)
 
 
-def _keep(path: str, body: bytes, scan: Scan) -> None:
+def _keep(path: str, body: bytes, scan: Scan, bounds: _Bounds) -> None:
     name = path.rpartition("/")[2]
     if name.startswith(("python3.", "libpython3.")):
         if (match := _VERSION_TEXT.search(body)) is not None:
@@ -180,4 +206,5 @@ def _keep(path: str, body: bytes, scan: Scan) -> None:
         if (match := _MUSL_TEXT.search(body)) is not None:
             scan.libc[path] = ("musl", int(match[1]))
     else:
+        bounds.take(kept_bytes=len(body))
         scan.texts[path] = body

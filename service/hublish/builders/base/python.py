@@ -17,7 +17,7 @@ from hublish.builders.base.facts import BaseFacts, Directory, InstalledDistribut
 from hublish.builders.base.image import BaseImage, read_base_image
 from hublish.core.ports import ImageReader
 from hublish.core.reference import Reference
-from hublish.errors import BaseUnsupported, clip
+from hublish.errors import BaseUnsupported, ImageInvalid, clip
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -44,7 +44,7 @@ def make_base_facts(base: BaseImage, images: ImageReader) -> BaseFacts:
     scan = scan_base(images, base)
     variables = dict(base.spec.environment)
     found, executable = _find_python(scan, variables, base.reference)
-    match = re.search(r"/python3\.(\d+)$", executable)
+    match = re.search(r"/python3\.(\d{1,3})$", executable)
     if match is None:
         raise BaseUnsupported(f"{base.reference}: expected a python3.N behind python3, got {clip(executable)}")
     python_version = (3, int(match[1]))
@@ -105,10 +105,10 @@ def _find_full_version(
     candidates = [scan.python_versions.get(executable, "")]
     candidates += [version for path, version in sorted(scan.python_versions.items()) if f"/libpython{minor}." in path]
     settings = scan.texts.get(f"{prefix}/pyvenv.cfg", b"").decode(errors="replace")
-    candidates += re.findall(r"(?m)^version\s*=\s*(\d+\.\d+\.\d+)", settings)
+    candidates += re.findall(r"(?m)^version\s*=\s*(\d{1,3}\.\d{1,3}\.\d{1,3})(?!\d)", settings)
     candidates.append(variables.get("PYTHON_VERSION", ""))
     for candidate in candidates:
-        if re.fullmatch(re.escape(minor) + r"\.\d+", candidate) is not None:
+        if re.fullmatch(re.escape(minor) + r"\.\d{1,3}", candidate) is not None:
             return candidate
     raise BaseUnsupported(
         f"{reference}: the full version of {clip(executable)} is not to be found in the image",
@@ -192,7 +192,10 @@ def _list_installed(scan: Scan, *, site_packages: str, prefix: str) -> tuple[Ins
 
 def _read_record(body: bytes, site_packages: str, *, prefix: str) -> frozenset[str]:
     rows = csv.reader(body.decode("utf-8", errors="replace").splitlines())
-    paths = {normpath(join(site_packages, row[0])) for row in rows if row}
+    try:
+        paths = {normpath(join(site_packages, row[0])) for row in rows if row}
+    except csv.Error as exc:
+        raise ImageInvalid(f"the base lists the files of a distribution in a way that cannot be read ({exc})") from exc
     return frozenset(path for path in paths if path.startswith((prefix.rstrip("/") + "/", site_packages + "/")))
 
 

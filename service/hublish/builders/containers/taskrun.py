@@ -34,6 +34,8 @@ _FILES_LIMIT = 1000
 _BASE_LIMIT_BYTES = 1 << 50
 _SCRIPT = "run.sh"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
+_END = ".end"
+"""Beside the result, so that there is always one: not every engine knows an image of nothing."""
 _MARK = "the script of the task failed"
 # The files go before the result is taken, so that the engine does not keep them with the step's layer.
 _DOCKERFILE = """\
@@ -41,7 +43,7 @@ FROM {base} AS work
 USER 0:0
 WORKDIR /hublish
 COPY . /hublish/
-RUN ["/bin/sh", "-c", "mkdir -p files out; /bin/sh -eu run.sh || {{ echo '{mark}'; exit 1; }}; rm -rf files home tmp run.sh"]
+RUN ["/bin/sh", "-c", "mkdir -p files out; /bin/sh -eu run.sh || {{ echo '{mark}'; exit 1; }}; rm -rf out/.end files home tmp src run.sh; : > out/.end"]
 FROM scratch
 COPY --from=work /hublish/out/ /
 """
@@ -151,6 +153,8 @@ class _LastWords:
         """Say why a task failed."""
         if self._failed and "memory" not in error.message:
             return BuildFailed(f"{task.title} failed: {clip(self._last)}", hint=task.hint)
+        if "exit status" in error.message:
+            return BuildFailed(f"{task.title} failed: it was ended before it could say why", hint=task.hint)
         return error if error.message.startswith(task.title) else BuildFailed(f"{task.title}: {error.message}")
 
 
@@ -207,7 +211,7 @@ def _take_files(
                 with open_member(outer, name) as stream, tarfile.open(fileobj=stream, mode="r|") as layer:
                     for member in layer:
                         verify_running()
-                        if member.isdir() and member.name.strip("./") == "":
+                        if member.name.removeprefix("./") in {"", ".", _END}:
                             continue
                         left_bytes -= member.size
                         _verify_member(member, task=task, count=len(taken), left_bytes=left_bytes)

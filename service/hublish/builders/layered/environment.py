@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hublish.builders.base.facts import BaseFacts, resolve_links
 from hublish.core.plan import Environment
-from hublish.oci.layers import ROOT, Owner
+from hublish.oci.layers import ROOT, Owner, list_parents
 
 HOME_FOLDER = "/opt/hublish"
 VENV_FOLDER = f"{HOME_FOLDER}/venv"
@@ -42,7 +42,8 @@ class TargetEnvironment:
         base_folders: folders the base has, with their rule; they are named again exactly like that, because some
             unpackers would otherwise make missing parents themselves and hide the base's.
         links: links to folders, of the base and of the environment; entries go to the place behind them.
-        reserved: files no wheel may bring, because the environment would not start any more.
+        reserved: what no wheel may bring as a file, because the environment would not start any more: files of its own, and
+            the folders that lead to them and to the packages.
     """
 
     prefix: str
@@ -61,7 +62,7 @@ class TargetEnvironment:
         known = self.base_folders.get(path)
         if known is not None:
             return known
-        if path == self.prefix or path.startswith((self.prefix + "/", self.site_packages)):
+        if f"{path}/".startswith((f"{self.prefix}/", f"{self.site_packages}/")):
             return self.folder_rule
         return FolderRule(mode=0o755, owner=ROOT)
 
@@ -107,8 +108,10 @@ def make_environment(facts: BaseFacts, environment: Environment) -> TargetEnviro
         executable_mode=0o775,
         base_folders=base_folders,
         links={**links, f"{VENV_FOLDER}/lib64": "lib"},
-        reserved=frozenset(
-            {f"{VENV_FOLDER}/pyvenv.cfg", *(f"{binaries}/{name}" for name in ("python", "python3", python))}
+        reserved=_reserve(
+            f"{VENV_FOLDER}/pyvenv.cfg",
+            *(f"{binaries}/{name}" for name in ("python", "python3", python)),
+            site_packages=f"{VENV_FOLDER}/lib/{python}/site-packages",
         ),
     )
 
@@ -131,5 +134,16 @@ def _make_base_environment(
         executable_mode=0o755 | group_bits,
         base_folders=base_folders,
         links=links,
-        reserved=frozenset({facts.executable, f"{facts.prefix}/pyvenv.cfg", *(f"{binaries}/{name}" for name in names)}),
+        reserved=_reserve(
+            facts.executable,
+            f"{facts.prefix}/pyvenv.cfg",
+            *(f"{binaries}/{name}" for name in names),
+            site_packages=facts.site_packages,
+        ),
     )
+
+
+def _reserve(*files: str, site_packages: str) -> frozenset[str]:
+    """The given files, site-packages, and all folders above."""
+    paths = (*files, site_packages)
+    return frozenset({*paths, *(parent for path in paths for parent in list_parents(path))})

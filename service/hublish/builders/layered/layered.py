@@ -34,7 +34,7 @@ from hublish.core.building import BuildSucceeded, Progress, Step
 from hublish.core.plan import Environment, Plan
 from hublish.core.ports import ContainerRunner, ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
 from hublish.core.reference import Reference
-from hublish.errors import BuildCancelled, BuildFailed
+from hublish.errors import BuildCancelled, BuildFailed, clip
 
 
 def build_layered(
@@ -235,7 +235,7 @@ class _Build:
         self._show_remarks()
         kind, minor = facts.libc
         self.log(
-            f"Python {facts.python_full_version} at {facts.executable}, {kind} minor {minor}, {facts.architecture}"
+            f"Python {facts.python_full_version} at {clip(facts.executable)}, {kind} minor {minor}, {facts.architecture}"
         )
         self.progress(Progress(step=Step.BASE, done=1, total=1))
         return base, facts
@@ -253,7 +253,7 @@ class _Build:
         replaced = [known for known in facts.installed if known.name in names]
         if self.plan.environment is Environment.BASE and replaced:
             for known in replaced:
-                self.log(f"replacing {known.name} {known.version} of the base")
+                self.log(f"replacing {clip(known.name)} {clip(known.version)} of the base")
             hidden = sorted({path for known in replaced for path in known.paths})
 
             def hide(tree: LayerTree) -> None:

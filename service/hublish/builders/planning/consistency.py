@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import dirname
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion
 
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.layerindex.contents import WheelContents
-from hublish.builders.wheels.wheelinstall import make_conflict
+from hublish.builders.wheels.wheelinstall import CONFLICT_HINT, make_conflict
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.plan import Environment
 from hublish.errors import BuildFailed, clip
@@ -29,7 +28,7 @@ class UnmetRequirement:
     fault: str
 
     def __str__(self) -> str:
-        return f"{self.package.name} {self.package.version} requires {clip(self.text)}, but {self.fault}"
+        return f"{clip(self.package.name)} {clip(self.package.version)} requires {clip(self.text)}, but {self.fault}"
 
 
 def list_present(packages: Sequence[LockedPackage], *, facts: BaseFacts, environment: Environment) -> Mapping[str, str]:
@@ -82,9 +81,10 @@ def _find_fault(text: str, *, environment: dict[str, str], present: Mapping[str,
         version = present.get(canonicalize_name(requirement.name))
         if version is None:
             return f"{clip(requirement.name)} is not among them for Python {environment['python_full_version']}"
-        return None if requirement.specifier.contains(version, prereleases=True) else f"{version} is locked"
-    except (InvalidRequirement, InvalidVersion):
-        # pip skips metadata it cannot read; the package is no worse off here.
+        return None if requirement.specifier.contains(version, prereleases=True) else f"{clip(version)} is locked"
+    except (ValueError, KeyError, RecursionError):
+        # pip skips metadata it cannot read; the package is no worse off here. ValueError is what packaging raises, and
+        # Python itself for a number of thousands of digits; KeyError is an unknown variable; the third, deep parentheses.
         return None
 
 
@@ -106,4 +106,7 @@ def verify_no_conflicts(contents: Iterable[WheelContents]) -> None:
                 folders[folder] = entry.wheel
                 folder = dirname(folder)
     for path in sorted(owners.keys() & folders.keys()):
-        raise make_conflict(path, owners[path][0], folders[path])
+        raise BuildFailed(
+            f"{owners[path][0]} brings {clip(path)} as a file, {folders[path]} brings files in a folder of that name",
+            hint=CONFLICT_HINT,
+        )

@@ -94,7 +94,9 @@ def _choose(
     chosen = [choice for _, choice in listed if isinstance(choice, ChosenWheel)]
     store_choices(chosen, sources=plan.indexes, facts=facts, layers=layers)
     without = [(package, choice) for package, choice in listed if isinstance(choice, str)]
-    return [*known.values(), *chosen], without
+    # In the order of the plan, so that findings do not change with what happens to be known.
+    found = known | {choice.package: choice for choice in chosen}
+    return [found[package] for package in plan.packages if package in found], without
 
 
 def _judge(

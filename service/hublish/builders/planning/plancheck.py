@@ -9,6 +9,7 @@ from hublish.builders.planning.targetcheck import find_fitting_base
 from hublish.core.config.file import Config
 from hublish.core.finding import Finding, Severity
 from hublish.core.locks.lock import Lock, LockedPackage, LockKind
+from hublish.core.ports import SystemBases
 from hublish.core.reference import Reference
 from hublish.errors import clip
 
@@ -100,15 +101,30 @@ def check_python(lock: Lock, facts: BaseFacts) -> tuple[Finding, ...]:
     )
 
 
-def check_system(config: Config) -> tuple[Finding, ...]:
-    """Refuse OS packages, which only a container engine can install: an image without them would break when it runs."""
-    if not config.system_apt:
+def check_system(config: Config, systems: SystemBases | None) -> tuple[Finding, ...]:
+    """Refuse OS packages where no container engine can install them: an image without them would break when it runs."""
+    if not config.system_apt or (systems is not None and systems.can_build()):
         return ()
     finding = Finding(
         severity=Severity.ERROR,
         code="SystemPackagesUnavailable",
         message="`system.apt` names OS packages, which a container engine would have to install, and there is none here",
         hint="Name a `base` that holds them, or remove `system.apt`; `hublish doctor` says what is missing.",
+        path=config.path,
+        key="system.apt",
+    )
+    return (finding,)
+
+
+def check_system_python(before: BaseFacts, after: BaseFacts, config: Config) -> tuple[Finding, ...]:
+    """Refuse OS packages that change the base's Python: the packages were chosen for the one it had."""
+    if (before.python_full_version, before.executable) == (after.python_full_version, after.executable):
+        return ()
+    finding = Finding(
+        severity=Severity.ERROR,
+        code="SystemPackagesChangePython",
+        message=f"`system.apt` changes the base's Python from {before.python_full_version} to {after.python_full_version}",
+        hint="Name a newer `base`, whose Python is current, or remove what brings another Python.",
         path=config.path,
         key="system.apt",
     )

@@ -13,6 +13,7 @@ from functools import partial
 
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.base.record import load_base
+from hublish.builders.disk import name_disk_errors
 from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.planning.packagecheck import WheelSupply, check_packages
 from hublish.builders.planning.plancheck import (
@@ -20,6 +21,7 @@ from hublish.builders.planning.plancheck import (
     check_hub_packages,
     check_python,
     check_system,
+    check_system_python,
     find_base,
 )
 from hublish.builders.planning.targetcheck import check_selection, check_target, holds, make_marker_environment
@@ -33,7 +35,7 @@ from hublish.core.finding import Finding, has_error
 from hublish.core.locks.choice import LockChoice, choose_lock, find_lock_kind, read_lock
 from hublish.core.locks.lock import Lock, LockedPackage, LockKind
 from hublish.core.plan import Environment, Plan, Strategy, Trust
-from hublish.core.ports import ImageReader, Source
+from hublish.core.ports import ImageReader, Source, SystemBases
 from hublish.core.reference import Reference
 
 BUILDER = "layered-3"
@@ -92,7 +94,12 @@ class Planned:
 
 
 def make_plan(
-    inputs: PlanInputs, *, images: ImageReader, layers: LayerIndex, supply: WheelSupply | None = None
+    inputs: PlanInputs,
+    *,
+    images: ImageReader,
+    layers: LayerIndex,
+    supply: WheelSupply | None = None,
+    systems: SystemBases | None = None,
 ) -> Planned:
     """Plan one image.
 
@@ -101,15 +108,18 @@ def make_plan(
         images: where the base lies.
         layers: what earlier builds found out, the facts of bases among it.
         supply: where wheels come from, to check that they fit together; None leaves that to the build.
+        systems: builds bases with system packages; None where nothing can.
 
     Raises:
         BaseUnsupported, ImageInvalid: the base cannot be used.
         RegistryFailed: the base cannot be read.
+        DiskFull, BuildFailed: what is found out cannot be kept, or system packages cannot be installed.
     """
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
-    if choice.strategy is Strategy.LAYERED:
-        return _plan_layered(inputs, choice, images=images, layers=layers, supply=supply)
-    return _plan_container(inputs, choice, images=images)
+    with name_disk_errors("planning"):
+        if choice.strategy is Strategy.LAYERED:
+            return _plan_layered(inputs, choice, images=images, layers=layers, supply=supply, systems=systems)
+        return _plan_container(inputs, choice, images=images)
 
 
 def _plan_layered(
@@ -119,13 +129,14 @@ def _plan_layered(
     images: ImageReader,
     layers: LayerIndex,
     supply: WheelSupply | None,
+    systems: SystemBases | None,
 ) -> Planned:
     found = choose_lock(
         inputs.config.python.lock, paths=inputs.source.tree.paths, read=partial(_read_file, inputs.source)
     )
     lock, findings = _read_lock(inputs, found)
     choice = _join_choices(choice, found)
-    findings = (*inputs.source.tree.findings, *findings, *check_system(inputs.config))
+    findings = (*inputs.source.tree.findings, *findings, *check_system(inputs.config, systems))
     reference, base_findings = find_base(lock, base=inputs.config.base, bases=inputs.bases)
     findings += base_findings
     if lock is None or reference is None:
@@ -136,11 +147,16 @@ def _plan_layered(
     findings += more + check_target(lock, facts) + check_selection(packages, lock)
     findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config, lock)
     findings += check_hub_majors(packages, inputs.config, inputs.hub_majors, lock=lock)
+    pinned = replace(reference, digest=base.named_digest)
+    if inputs.config.system_apt and systems is not None and not has_error(findings):
+        pinned = _add_system(inputs, pinned, facts, systems=systems)
+        before = facts
+        base, facts = load_base(images, pinned, platform=inputs.platform, layers=layers)
+        findings += check_system_python(before, facts, inputs.config)
     plan = None
     if not has_error(findings):
         if inputs.config.python.environment is Environment.VENV:
             packages = _add_pip(packages, lock)
-        pinned = replace(reference, digest=base.named_digest)
         plan = _make_plan(inputs, choice, base=pinned, facts=facts, packages=packages, lock=lock)
     if plan is not None and supply is not None:
         findings += check_packages(
@@ -148,6 +164,11 @@ def _plan_layered(
         )
         plan = None if has_error(findings) else plan
     return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
+
+
+def _add_system(inputs: PlanInputs, base: Reference, facts: BaseFacts, *, systems: SystemBases) -> Reference:
+    packages = tuple(dict.fromkeys(inputs.config.system_apt))
+    return systems.ensure_base(base, packages, platform=inputs.platform, user=facts.user)
 
 
 def _plan_container(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader) -> Planned:

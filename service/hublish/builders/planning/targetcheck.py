@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
-from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 
 from hublish.builders.base.facts import BaseFacts
@@ -33,8 +33,8 @@ def holds(markers: str, environment: MarkerEnvironment) -> bool:
     """Tell whether markers hold; True for those that cannot be read."""
     try:
         return Marker(markers).evaluate(environment)
-    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
-        # The lock's own findings name broken markers; leaving the package out here would hide that it was wanted.
+    except (ValueError, KeyError, RecursionError):
+        # All that packaging raises. The lock's own findings name broken markers; leaving the package out here would hide that it was wanted.
         return True
 
 

@@ -18,11 +18,12 @@ from hublish.errors import ImageInvalid, clip
 from hublish.oci.layers import STREAM_ERRORS, open_layer
 from hublish.oci.manifest import Compression
 from hublish.oci.tar_header import FIXED_MTIME_SECONDS
+from hublish.oci.tar_reader import TarEntries
 
 ENTRY_LIMIT = 1_000_000
 STREAM_LIMIT_BYTES = 32 << 30
+NAMES_LIMIT_BYTES = 256 << 20
 _CHUNK_BYTES = 1 << 20
-_BROKEN: tuple[type[Exception], ...] = (tarfile.TarError, *STREAM_ERRORS)
 # Records of extended headers that only spell a field of the entry itself.
 _PLAIN_RECORDS = frozenset({"path", "linkpath", "size", "uid", "gid", "mtime"})
 
@@ -73,19 +74,14 @@ def read_layer_entries(blob: BinaryIO, compression: Compression, *, what: str) -
         ImageInvalid: it is no tar stream, or beyond the bounds of this module.
     """
     stream = _Measured(_open(blob, compression, what=what), what=what)
+    archive = TarEntries(cast("BinaryIO", stream), what=f"{what}: the layer")
     entries: dict[str, str] = {}
-    count = 0
-    try:
-        with tarfile.open(fileobj=cast("BinaryIO", stream), mode="r|", bufsize=_CHUNK_BYTES) as archive:
-            for member in archive:
-                count += 1
-                if count > ENTRY_LIMIT:
-                    raise ImageInvalid(f"{what}: the layer has more than {ENTRY_LIMIT} entries")
-                entries[normpath("/" + member.name.lstrip("/"))] = _describe(archive, member)
-                # A streamed archive keeps every header it has seen unless told otherwise.
-                archive.members = []  # type: ignore[attr-defined] # typeshed leaves the attribute out
-    except _BROKEN as exc:
-        raise ImageInvalid(f"{what}: the layer is no tar stream ({clip(str(exc))})") from exc
+    names_bytes = 0
+    for count, member in enumerate(archive, start=1):
+        names_bytes += len(member.name) + len(member.linkname)
+        if count > ENTRY_LIMIT or names_bytes > NAMES_LIMIT_BYTES:
+            raise ImageInvalid(f"{what}: the layer has more than {ENTRY_LIMIT} entries, or very long names")
+        entries[normpath("/" + member.name.lstrip("/"))] = _describe(archive, member)
     _drain(stream, what=what)
     return LayerEntries(diff_id=stream.diff_id, entries=entries)
 
@@ -134,7 +130,7 @@ def _drain(stream: _Measured, *, what: str) -> None:
         raise ImageInvalid(f"{what}: the layer cannot be unpacked ({clip(str(exc))})") from exc
 
 
-def _describe(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+def _describe(archive: TarEntries, member: tarfile.TarInfo) -> str:
     """Everything of an entry that an unpacker takes over, in one line."""
     text = f"{_kind(member)} {member.mode & 0o7777:04o} {member.uid}:{member.gid}"
     if member.isreg():
@@ -157,9 +153,8 @@ def _kind(member: tarfile.TarInfo) -> str:
     return "file" if member.isreg() else "device"
 
 
-def _hash_content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+def _hash_content(archive: TarEntries, member: tarfile.TarInfo) -> str:
     digest = hashlib.sha256()
-    body = archive.extractfile(member)
-    while body is not None and (data := body.read(_CHUNK_BYTES)):
-        digest.update(data)
+    for piece in archive.read(member):
+        digest.update(piece)
     return digest.hexdigest()

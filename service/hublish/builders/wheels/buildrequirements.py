@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -26,6 +26,7 @@ from hublish.errors import WheelMissing, clip
 
 _ROUNDS = 20
 _NAMES_LIMIT = 100
+_TEXT_LIMIT = 4096
 _HINT = "Publish a wheel of the package to an index and lock again, or add what it needs to the index."
 
 
@@ -105,19 +106,18 @@ class BuildRequirements:
 
     def _parse(self, text: str, extras: frozenset[str], *, title: str) -> Requirement | None:
         """Parse a requirement that counts here; None for one that does not."""
+        environment = self.facts.marker_environment
         try:
-            requirement = Requirement(text)
-        except InvalidRequirement as exc:
+            requirement = Requirement(_verify_length(text))
+            marker = requirement.marker
+            counts = marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in extras)
+        except (ValueError, KeyError, RecursionError) as exc:
             raise WheelMissing(f"{title}: {clip(text)!r} is no requirement of a build", hint=_HINT) from exc
         if requirement.url is not None:
             raise WheelMissing(
                 f"{title}: to be built it needs {clip(requirement.name)} from a URL, which is not allowed", hint=_HINT
             )
-        environment = self.facts.marker_environment
-        marker = requirement.marker
-        if marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in extras):
-            return requirement
-        return None
+        return requirement if counts else None
 
     def _read_needs(self, wheel: BuildWheel) -> tuple[str, ...]:
         key = wheel.file.filename
@@ -169,3 +169,10 @@ class BuildRequirements:
             return None
         rank = min((self._ranks[tag] for tag in tags if tag in self._ranks), default=None)
         return None if rank is None or own != name else (rank, version)
+
+
+def _verify_length(text: str) -> str:
+    # A longer one could hold a number of more digits than Python reads, which would only show when versions are compared.
+    if len(text) > _TEXT_LIMIT:
+        raise ValueError
+    return text

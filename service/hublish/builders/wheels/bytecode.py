@@ -60,7 +60,7 @@ def make_bytecode(source: bytes, *, path: str) -> bytes | None:
             warnings.simplefilter("ignore")
             code = compile(source, path, "exec", dont_inherit=True, optimize=0)
         body = marshal.dumps(code, _MARSHAL_VERSION)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
         return None
     flags = struct.pack("<I", _UNCHECKED_HASH)
     return importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(source) + body

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,8 @@ class BytecodeCache:
             with zipfile.ZipFile(self._path(key)) as archive:
                 note_use(self._path(key))
                 return {"/" + info.filename: archive.read(info) for info in archive.infolist()}
-        except (OSError, zipfile.BadZipFile, EOFError):
+        except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error):
+            # All that zipfile raises for bytes that were changed: NotImplementedError is a RuntimeError.
             return None
 
     def store(self, key: str, compiled: Mapping[str, bytes]) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
@@ -197,7 +197,8 @@ def allows_python(file: IndexFile, python: str) -> bool:
         return True
     try:
         return SpecifierSet(file.requires_python).contains(python, prereleases=True)
-    except InvalidSpecifier:
+    except ValueError:
+        # InvalidSpecifier is one, and so is Python's own error for a number of thousands of digits.
         return True
 
 

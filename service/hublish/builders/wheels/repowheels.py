@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hublish.builders.disk import name_disk_errors, replace_file
+from hublish.builders.sweep import note_use
 from hublish.core.finding import Finding, Severity
 from hublish.core.locks.lock import IndexSource, LockedPackage, PackageOrigin
 from hublish.core.ports import IndexFile, PackageIndex, Source
@@ -98,6 +99,7 @@ class _RepositoryWheels:
         if not file.url.startswith(_SCHEME):
             return self._index.fetch_file(source, file, progress)
         path = self._folder / (file.sha256 or "") / file.filename
+        note_use(path)
         if not path.is_file():
             with name_disk_errors("the wheels of the repository"):
                 self._copy(file, path)
@@ -117,4 +119,6 @@ class _RepositoryWheels:
                 digest.update(chunk)
                 copy.write(chunk)
             if digest.hexdigest() != file.sha256:
-                raise WheelInvalid(f"{file.filename} is not what it was when the build was planned", hint="build again")
+                raise WheelInvalid(
+                    f"{file.filename} is not what it was when the build was planned", hint="Build again."
+                )

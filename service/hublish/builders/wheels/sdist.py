@@ -7,20 +7,22 @@ Source: PyPA "Source distribution format" and "Declaring build system dependenci
 
 from __future__ import annotations
 
-import tarfile
+import gzip
+import lzma
 import tomllib
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from packaging.utils import InvalidSdistFilename, parse_sdist_filename
-from packaging.version import InvalidVersion, Version
+from packaging.utils import parse_sdist_filename
+from packaging.version import Version
 
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.ports import IndexFile
-from hublish.errors import WheelInvalid, clip
+from hublish.errors import ImageInvalid, WheelInvalid, clip
+from hublish.oci.tar_reader import TarEntries
 
 SUFFIXES = (".tar.gz", ".zip")
 _PYPROJECT = "pyproject.toml"
@@ -30,7 +32,7 @@ _MEMBERS_LIMIT = 100_000
 _REQUIREMENTS_LIMIT = 100
 # What the standard says of a project that does not say it; versions of setuptools differ in whether they bring wheel.
 _USUAL = ("setuptools>=40.8.0",)
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, RuntimeError)
+_BROKEN = (ImageInvalid, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError)
 
 
 def find_sdist(package: LockedPackage, files: Sequence[IndexFile]) -> IndexFile | None:
@@ -52,7 +54,7 @@ def _is_sdist(filename: str, package: LockedPackage) -> bool:
     try:
         name, version = parse_sdist_filename(filename)
         return name == package.name and version == Version(package.version)
-    except (InvalidSdistFilename, InvalidVersion):
+    except ValueError:
         return False
 
 
@@ -66,7 +68,7 @@ def read_build_requirements(path: Path) -> tuple[str, ...]:
         body = _read_zip(path) if path.name.endswith(".zip") else _read_tar(path)
         tables: Any = {} if body is None else tomllib.loads(body.decode())
         listed = tables.get("build-system", {}).get("requires", list(_USUAL))
-    except (*_BROKEN, AttributeError, RecursionError) as exc:
+    except (*_BROKEN, AttributeError) as exc:
         raise WheelInvalid(f"{clip(path.name)}: the source distribution cannot be read: {clip(str(exc))}") from exc
     if not isinstance(listed, list) or len(listed) > _REQUIREMENTS_LIMIT:
         raise WheelInvalid(f"{clip(path.name)}: expected `build-system.requires` to be a list of requirements")
@@ -75,13 +77,14 @@ def read_build_requirements(path: Path) -> tuple[str, ...]:
 
 def _read_tar(path: Path) -> bytes | None:
     unpacked_bytes = 0
-    with tarfile.open(path, "r:gz") as archive:
+    with gzip.open(path) as stream:
+        archive = TarEntries(cast("BinaryIO", stream), what="the archive")
         for count, member in enumerate(archive):
             unpacked_bytes += member.size
             _verify_size(unpacked_bytes, count)
             if _is_pyproject(member.name) and member.isreg():
-                stream = archive.extractfile(member)
-                return None if stream is None else _read(stream.read(_PYPROJECT_LIMIT_BYTES + 1))
+                _verify_pyproject(member.size)
+                return b"".join(archive.read(member))
     return None
 
 
@@ -90,8 +93,8 @@ def _read_zip(path: Path) -> bytes | None:
         for count, member in enumerate(archive.infolist()):
             _verify_size(0, count)
             if _is_pyproject(member.filename):
-                with archive.open(member) as stream:
-                    return _read(stream.read(_PYPROJECT_LIMIT_BYTES + 1))
+                _verify_pyproject(member.file_size)
+                return archive.read(member)
     return None
 
 
@@ -105,7 +108,6 @@ def _verify_size(unpacked_bytes: int, count: int) -> None:
         raise ValueError(f"more than {_UNPACKED_LIMIT_BYTES} bytes or {_MEMBERS_LIMIT} files")
 
 
-def _read(body: bytes) -> bytes:
-    if len(body) > _PYPROJECT_LIMIT_BYTES:
+def _verify_pyproject(size_bytes: int) -> None:
+    if size_bytes > _PYPROJECT_LIMIT_BYTES:
         raise ValueError(f"{_PYPROJECT} is larger than {_PYPROJECT_LIMIT_BYTES} bytes")
-    return body

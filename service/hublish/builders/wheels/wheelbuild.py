@@ -1,7 +1,8 @@
 """Wheels of locked packages that have none: built once, in the base, from the source distribution whose hash is locked.
 
 The build has no network and no secret: what it needs is fetched before, from the lock's own indexes, and handed to it as
-files. A wheel is kept under everything it was asked for by: the locked hashes, the Python, the platform and the base.
+files. Which wheel was built is known to the owner's builds by everything it was asked for by: the locked hashes, the
+Python, the platform and the base.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from packaging.version import Version
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.sweep import note_use
 from hublish.builders.wheels.buildrequirements import BuildRequirements, BuildWheel
 from hublish.builders.wheels.choice import ChosenWheel, find_sources
 from hublish.builders.wheels.sdist import find_sdist, find_suffix, read_build_requirements
@@ -63,7 +65,7 @@ class WheelBuilds:
         index: where everything else is.
         layers: what earlier builds made.
         runner: runs builds.
-        folder: where wheels are kept, by key.
+        folder: where wheels are kept, by their hash; shared by all builds of this machine.
         log: told what happens.
         verify_running: raises when the build is to stop.
     """
@@ -116,7 +118,8 @@ class WheelBuilds:
         if not file.url.startswith(_SCHEME):
             return self.index.fetch_file(source, file, progress)
         package = self._packages[file.url]
-        path = self.folder / self._key(package) / file.filename
+        path = self.folder / (file.sha256 or "") / file.filename
+        note_use(path)
         if path.is_file() and _hash(path) == file.sha256:
             return path
         found = self._find_sdist(package)
@@ -196,10 +199,14 @@ class WheelBuilds:
                 f"the wheel of {title}: expected one wheel of that name and version, its build left {names}"
             )
         key = self._key(package)
-        path, sha256 = self.folder / key / made[0].name, _hash(made[0])
+        sha256 = _hash(made[0])
+        # By its own hash: what another owner's build makes of the same source must never take its place.
+        path = self.folder / sha256 / made[0].name
         path.parent.mkdir(parents=True, exist_ok=True)
         earlier = self.layers.find_choice(key)
         made[0].replace(path)
+        # Its time is what the build made it, long ago as a rule.
+        note_use(path)
         self.log(f"{title}: {path.name}, sha256:{sha256}")
         if earlier is not None and earlier[1] != sha256:
             self.log(f"warning: {title} is not reproducible: an earlier build of the same made sha256:{earlier[1]}")

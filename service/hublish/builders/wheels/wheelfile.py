@@ -9,7 +9,10 @@ APPNOTE.TXT 6.3.10, 4.3.7 (local file header).
 
 from __future__ import annotations
 
+import configparser
+import csv
 import hashlib
+import lzma
 import os
 import stat
 import struct
@@ -46,6 +49,9 @@ _REFUSED_FLAGS = 0x01 | 0x20 | 0x40
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
+    csv.Error,
+    configparser.Error,
     EOFError,
     InstallerError,
     InvalidRecordEntry,

@@ -31,6 +31,7 @@ _GENERIC_SHEBANG = b"#!python"
 # Byte-code waits until its wheel is written, because small members compress badly; a wheel that makes more than this
 # gets it in several parts.
 HELD_BYTES = 32 << 20
+CONFLICT_HINT = "Only one of the two can be installed: remove or replace one, then lock again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +66,7 @@ class Claims:
 
 def make_conflict(path: str, first: str, second: str) -> BuildFailed:
     """Make the error for one path that two wheels bring with different bytes."""
-    return BuildFailed(
-        f"{first} and {second} both bring {clip(path)}, with different bytes",
-        hint="Only one of the two can be installed: remove or replace one in the Pipfile, then run `pipenv lock`.",
-    )
+    return BuildFailed(f"{first} and {second} both bring {clip(path)}, with different bytes", hint=CONFLICT_HINT)
 
 
 class WheelInstallation:

@@ -75,7 +75,11 @@ class Workshop:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def begin(self, group: LayerGroup) -> None:
-        """Begin the layer of a group ahead of `make`; may be called from several threads."""
+        """Begin the layer of a group ahead of `make`; may be called from several threads.
+
+        Raises:
+            BuildFailed: a process died.
+        """
         with self._lock:
             if group not in self._begun and group.size_bytes > INLINE_LIMIT_BYTES:
                 self._begun[group] = self._submit(group)
@@ -104,17 +108,17 @@ class Workshop:
                 for future in done:
                     yield running.pop(future), future.result()
         except BrokenProcessPool as exc:
-            raise BuildFailed(
-                "a process that makes layers died, most likely for want of memory",
-                hint="Give the builder more memory, or fewer workers.",
-            ) from exc
+            raise _make_death() from exc
 
     def _submit(self, group: LayerGroup) -> Future[WheelLayer]:
         if self._pool is None:
             # A fresh interpreter for each process: a fork of a service with threads can inherit held locks.
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=prepare_worker)
-        return self._pool.submit(make_wheel_layer, self._make_job(group))
+        try:
+            return self._pool.submit(make_wheel_layer, self._make_job(group))
+        except BrokenProcessPool as exc:
+            raise _make_death() from exc
 
     def _make_job(self, group: LayerGroup) -> WheelLayerJob:
         return WheelLayerJob(
@@ -125,3 +129,10 @@ class Workshop:
             hashes=tuple(wheel.chosen.sha256 for wheel in group.wheels),
             cache=self.cache,
         )
+
+
+def _make_death() -> BuildFailed:
+    return BuildFailed(
+        "a process that makes layers died, most likely for want of memory",
+        hint="Give the builder more memory, or fewer workers.",
+    )

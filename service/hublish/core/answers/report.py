@@ -129,15 +129,18 @@ def make_marker(run_id: str, kind: str) -> str:
     return f"<!-- hublish:{kind}:{run_id} -->"
 
 
-def render_progress(answer: Answer, *, plan_lines: tuple[str, ...]) -> str:
+def render_progress(answer: Answer, *, plan_lines: tuple[str, ...], queue_lines: tuple[str, ...] = ()) -> str:
     """Render the comment that stands while a run is at work.
 
     Args:
         answer: the run as far as it is known.
         plan_lines: what is about to be built, one line per image, foreign parts already escaped.
+        queue_lines: where its builds wait, one line per image, plain text; empty when none does.
     """
-    verb = "Delivering" if answer.state is RunState.DELIVERING else "Building"
-    lines = [f"**{verb}** {_wanted(answer)}", "", *(f"- {line}" for line in plan_lines), *_remarks(answer)]
+    verb = "Delivering" if answer.state is RunState.DELIVERING else "Waiting to build" if queue_lines else "Building"
+    lines = [f"**{verb}** {_wanted(answer)}", "", *(f"- {line}" for line in plan_lines)]
+    lines += ["", *(escape_inline(line, limit=512) for line in queue_lines)] if queue_lines else []
+    lines += _remarks(answer)
     return _finish(answer, kind="progress", lines=lines)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from hublish.core.config.valuetext import parse_relative_path
 from hublish.core.finding import Finding, Severity
@@ -144,7 +144,8 @@ class _Reader:
         text = value.removeprefix("==").strip() if isinstance(value, str) and value.startswith("==") else ""
         try:
             Version(text)
-        except InvalidVersion:
+        except ValueError:
+            # InvalidVersion is one, and so is Python's own error for a number of thousands of digits.
             message = f"`{name}` is not pinned: expected `version` to be `==` and one version"
             self.refuse("NotPinned", message, at=(*at, "version"))
         return text

@@ -28,6 +28,7 @@ from hublish.core.locks.wheels import is_repository_wheel, parse_repository_whee
 from hublish.errors import ValueInvalid, clip
 
 DEVELOP_GROUP = "dev"
+CONDITION_LIMIT = 2048
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _PACKAGE_CONTEXT = re.compile(r"packages\[(\d+)\]")
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*packages[ \t]*\]\]", re.MULTILINE)
@@ -54,7 +55,7 @@ def parse_pylock(body: bytes, *, path: str, dev: bool, default_index: str) -> Pa
     lines = _find_lines(text, data)
     try:
         pylock = Pylock.from_dict(data)
-    except (PylockValidationError, RecursionError) as error:
+    except (PylockValidationError, ValueError, RecursionError) as error:
         context = error.context if isinstance(error, PylockValidationError) else None
         at = _PACKAGE_CONTEXT.match(context or "")
         line = None if at is None else lines.get(int(at[1]))
@@ -81,7 +82,7 @@ def _load(body: bytes, *, path: str) -> tuple[str, dict[str, Any]] | ParsedLock:
 def _make_lock(pylock: Pylock, *, path: str, dev: bool, default_index: str, lines: Mapping[int, int]) -> ParsedLock:
     reader = _Reader(path=path, default_index=default_index, lines=lines)
     packages = tuple(reader.read(pylock.packages))
-    findings = tuple(reader.findings)
+    findings = (*reader.findings, *_check_lengths(pylock, path=path))
     groups = dict.fromkeys(pylock.default_groups or ())
     if dev and DEVELOP_GROUP in (pylock.dependency_groups or ()):
         groups[DEVELOP_GROUP] = None
@@ -96,6 +97,19 @@ def _make_lock(pylock: Pylock, *, path: str, dev: bool, default_index: str, line
         groups=tuple(groups),
     )
     return ParsedLock(lock=None if has_error(findings) else lock, findings=findings)
+
+
+def _check_lengths(pylock: Pylock, *, path: str) -> tuple[Finding, ...]:
+    """Refuse conditions of any length: evaluating them later would fail on numbers of thousands of digits."""
+    conditions = (
+        pylock.requires_python,
+        *(pylock.environments or ()),
+        *(package.marker for package in pylock.packages),
+    )
+    if all(len(str(condition)) <= CONDITION_LIMIT for condition in conditions):
+        return ()
+    message = f"expected markers and `requires-python` of at most {CONDITION_LIMIT} characters"
+    return _fail(path, "LockInvalid", message).findings
 
 
 def _find_lines(text: str, data: Mapping[str, Any]) -> Mapping[int, int]:

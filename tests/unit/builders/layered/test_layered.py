@@ -324,8 +324,13 @@ def test_file_of_one_wheel_that_is_a_folder_of_another_is_refused(bench):
     bench.add_package("gamma", files={"thing": "x"})
     bench.add_package("delta", files={"thing/a.py": "x"})
 
-    with pytest.raises(BuildFailed, match=f"both bring {SITE}/thing"):
+    with pytest.raises(BuildFailed) as caught:
         bench.build()
+
+    assert caught.value.message == (
+        f"gamma-1.0-py3-none-any.whl brings {SITE}/thing as a file, "
+        "delta-1.0-py3-none-any.whl brings files in a folder of that name"
+    )
 
 
 def test_wheel_that_brings_the_interpreter_is_refused(bench):
@@ -334,6 +339,16 @@ def test_wheel_that_brings_the_interpreter_is_refused(bench):
 
     with pytest.raises(BuildFailed, match="which the environment itself needs"):
         bench.build()
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+@pytest.mark.parametrize("name", ["bin", "lib", "lib/python3.11"])
+def test_wheel_that_brings_a_file_in_place_of_the_environments_folder_is_refused(bench, environment, name):
+    """An unpacker would throw the whole folder away, the interpreter with it."""
+    bench.add_package("evil", files={f"evil-1.0.data/data/{name}": "x"})
+
+    with pytest.raises(BuildFailed, match=f"brings .*/{name}, which the environment itself needs"):
+        bench.build(bench.plan(environment=environment))
 
 
 def test_unmet_requirements_are_listed_before_a_layer_is_made(bench):

@@ -64,6 +64,7 @@ def make_unmet(*messages: str) -> tuple[Finding, ...]:
     )
 
 
+ZETA = "zeta 1.0 requires missing, but missing is not among them for Python 3.11.2"
 UNMET = make_unmet(
     "beta 1.0 requires alpha>=2, but 1.0 is locked",
     "beta 1.0 requires soup>1; python_full_version < '3.11.5', but soup is not among them for Python 3.11.2",
@@ -72,6 +73,36 @@ UNMET = make_unmet(
 
 def test_unmet_requirements_are_found_with_their_line(bench, layers):
     """All at once; the wheels are fetched where the index has no METADATA to give."""
+    assert check(bench, layers) == UNMET
+
+
+def test_findings_do_not_depend_on_what_is_known(bench, layers):
+    """They stand in the order of the plan, whatever was chosen by an earlier build."""
+    bench.add_package("zeta", requires=["missing"])
+    expected = (*UNMET, *(replace(found, line=None) for found in make_unmet(ZETA)))
+
+    assert check(bench, layers) == expected
+    known = OwnerCaches(bench.folder / "other").open(owner="octo", trust=Trust.OWNER).layers
+    packages, bench.packages = bench.packages, bench.packages[-1:]
+    check(bench, known)
+    bench.packages = packages
+    assert check(bench, known) == expected
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        "alpha; os_name ~= 'x'",
+        "alpha; 'x' in extras",
+        "alpha>=" + "9" * 5000,
+        "alpha; python_version > '" + "9" * 5000 + "'",
+        "alpha; " + "(" * 5000 + "os_name == 'x'" + ")" * 5000,
+    ],
+)
+def test_requirement_that_cannot_be_evaluated_counts_as_met(bench, layers, requirement):
+    """METADATA is anybody's text; pip skips what it cannot read, too."""
+    bench.add_package("odd", requires=[requirement])
+
     assert check(bench, layers) == UNMET
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -43,7 +45,15 @@ def make_source(packages: dict[str, str], *, extra: dict[str, bytes] | None = No
     return FakeSource({"Pipfile": pipfile.encode(), "Pipfile.lock": lock.encode(), **(extra or {})})
 
 
-def plan(images: FakeImages, source: FakeSource, config: Config = CONFIG, *, cache: Path, bases: dict | None = None):
+def plan(
+    images: FakeImages,
+    source: FakeSource,
+    config: Config = CONFIG,
+    *,
+    cache: Path,
+    bases: dict | None = None,
+    systems=None,
+):
     inputs = PlanInputs(
         source=source,
         config=config,
@@ -53,7 +63,8 @@ def plan(images: FakeImages, source: FakeSource, config: Config = CONFIG, *, cac
         source_repo_id=7,
         target_repository="registry.example.org/team/ts",
     )
-    return make_plan(inputs, images=images, layers=OwnerCaches(cache).open(owner=OWN, trust=Trust.OWNER).layers)
+    layers = OwnerCaches(cache).open(owner=OWN, trust=Trust.OWNER).layers
+    return make_plan(inputs, images=images, layers=layers, systems=systems)
 
 
 def summarise(findings: tuple) -> list[tuple[str, str]]:
@@ -214,6 +225,60 @@ def test_os_packages_are_refused_not_forgotten(images, tmp_path):
     assert summarise(planned.findings) == [("SystemPackagesUnavailable", "error")]
 
 
+class Systems:
+    """Puts another image in place of the base."""
+
+    def __init__(self, reference: Reference, *, works: bool = True) -> None:
+        self.reference = reference
+        self.works = works
+        self.asked: list[tuple] = []
+
+    def can_build(self) -> bool:
+        return self.works
+
+    def ensure_base(self, base: Reference, packages: tuple[str, ...], *, platform: str, user: str) -> Reference:
+        self.asked.append((base, packages, platform, user))
+        return self.reference
+
+
+def make_systems(images: FakeImages, **changes: bytes) -> Systems:
+    derived = replace(BASE, tag="with-packages")
+    extra = {path.replace("_", "/"): body for path, body in changes.items()}
+    images.add_image(derived, [make_tar(TINY_BASE), make_tar({"/usr/bin/dot": b"dot", **extra})])
+    return Systems(replace(derived, tag=None, digest=images.fetch_manifest(derived).digest))
+
+
+def test_os_packages_are_in_the_base_of_the_plan(images, tmp_path):
+    """The base is resolved before the plan, so that the plan pins the very base with its packages."""
+    config, systems = replace(CONFIG, system_apt=("graphviz", "tree", "graphviz")), make_systems(images)
+
+    planned = plan(images, make_source(NOTEBOOK), config, cache=tmp_path, systems=systems)
+
+    assert planned.findings == ()
+    assert planned.plan.base == systems.reference
+    pinned = replace(BASE, digest=images.fetch_manifest(BASE).digest)
+    assert systems.asked == [(pinned, ("graphviz", "tree"), "linux/amd64", "")]
+
+
+def test_os_packages_are_not_installed_for_a_plan_with_errors(images, tmp_path):
+    """What is wrong is told first; it takes no minutes."""
+    config, systems = replace(CONFIG, system_apt=("graphviz",), hubs=("demo",)), make_systems(images)
+
+    planned = plan(images, make_source({"jupyterhub": "5.0"}), config, cache=tmp_path, systems=systems)
+
+    assert (planned.plan, systems.asked) == (None, [])
+
+
+def test_os_packages_that_change_python_are_refused(images, tmp_path):
+    """The packages were chosen for another one."""
+    config = replace(CONFIG, system_apt=("graphviz",))
+    systems = make_systems(images, **{"_usr_bin_python3.11": b"\x7fELF\0some text\x003.11.9\0more"})
+
+    planned = plan(images, make_source(NOTEBOOK), config, cache=tmp_path, systems=systems)
+
+    assert summarise(planned.findings) == [("SystemPackagesChangePython", "error")]
+
+
 def test_lock_that_is_a_link_is_missing(images, tmp_path):
     """Links are never followed."""
     source = FakeSource({"Pipfile": b"", "Pipfile.lock": "-> /etc/passwd"})
@@ -359,3 +424,15 @@ def test_hub_major_is_not_asked_of_a_lock_without_jupyterhub():
     lock = Lock(path="Pipfile.lock", python_version="3.11", sources=(), default=())
 
     assert check_hub_majors((), replace(CONFIG, hubs=("demo",)), {"demo": 5}, lock=lock) == ()
+
+
+def test_error_of_the_disk_is_said(images, tmp_path, monkeypatch):
+    """A lock that cannot be read ends the plan with a message, not with an error of the system."""
+    source = make_source(NOTEBOOK)
+    refusal = PermissionError(errno.EACCES, "Permission denied", "Pipfile.lock")
+    monkeypatch.setattr(source, "open", Mock(side_effect=refusal))
+
+    with pytest.raises(BuildFailed) as caught:
+        plan(images, source, cache=tmp_path)
+
+    assert caught.value.message == "planning failed: [Errno 13] Permission denied: 'Pipfile.lock'"

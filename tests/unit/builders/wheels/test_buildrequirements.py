@@ -74,6 +74,9 @@ def test_versions_suit_all_who_ask(bench) -> None:
         ("x @ https://evil.example.com/x.whl", "alpha 1.0: to be built it needs x from a URL, which is not allowed"),
         ("--index-url=x", "alpha 1.0: '--index-url=x' is no requirement of a build"),
         ("m0", "alpha 1.0: it needs more than 100 packages to be built"),
+        ("x; os_name ~= 'y'", """alpha 1.0: "x; os_name ~= 'y'" is no requirement of a build"""),
+        ("x; 'y' in extras", """alpha 1.0: "x; 'y' in extras" is no requirement of a build"""),
+        ("x>" + "9" * 5000, f"alpha 1.0: 'x>{'9' * 253}…' is no requirement of a build"),
     ],
 )
 def test_what_cannot_be_had_is_told(bench, text, message) -> None:

@@ -102,7 +102,7 @@ def test_reason_says_why_no_file_can_be_used(facts, files, expected):
     assert choose(facts, files) == expected
 
 
-@pytest.mark.parametrize("requires", [">=3.8", None, "nonsense"])
+@pytest.mark.parametrize("requires", [">=3.8", None, "nonsense", ">=" + "9" * 5000])
 def test_python_requirement_that_holds_or_cannot_be_read_lets_pass(facts, requires):
     """pip ignores a requirement it cannot read, too."""
     files = offer("alpha-1.0-py3-none-any.whl", requires_python=requires)

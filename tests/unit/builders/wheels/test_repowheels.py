@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -82,8 +83,10 @@ def test_copied_wheel_is_used_again(bench: Bench) -> None:
     (file,) = index.list_files(INDEX, "local")
     first = index.fetch_file(INDEX, file)
     bench.source.bodies.clear()
+    os.utime(first, (1, 1))
 
     assert index.fetch_file(INDEX, file) == first
+    assert first.stat().st_mtime > 1
 
 
 def test_other_bytes_than_planned_are_refused(bench: Bench) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -90,6 +92,17 @@ def test_what_is_no_archive_is_refused(tmp_path, kind) -> None:
         path.write_bytes(body)
         with pytest.raises(WheelInvalid, match="the source distribution cannot be read"):
             read_build_requirements(path)
+
+
+def test_header_of_any_length_is_not_read(tmp_path) -> None:
+    """A few kilobytes can unpack to a gigabyte of one extended header, which tarfile would read as a whole."""
+    member = tarfile.TarInfo("x")
+    member.type, member.size = tarfile.XHDTYPE, 1 << 30
+    path = tmp_path / "alpha-1.0.tar.gz"
+    path.write_bytes(gzip.compress(member.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 20)))
+
+    with pytest.raises(WheelInvalid, match="the header of an entry is longer than 1048576 bytes"):
+        read_build_requirements(path)
 
 
 def test_archive_with_too_many_files_is_refused(tmp_path, monkeypatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +102,23 @@ def lose(bench: Bench) -> None:
     for path in [*(bench.folder / "workspace").glob("blobs/*"), *(bench.folder / "workspace").glob("built/*/*")]:
         path.unlink()
     bench.images.blobs = {key: body for key, body in bench.images.blobs.items() if key[0] != TARGET.name}
+
+
+def test_wheel_of_another_owner_never_takes_the_place(bench, runner) -> None:
+    """All wheels of a machine lie in one folder; the same source built elsewise has a place of its own."""
+    build(bench, runner)
+    folder = bench.folder / "workspace" / "built"
+    (mine,) = folder.glob("*/*")
+    body = mine.read_bytes()
+    runner.leaves = leave_wheel("alpha", "1.0", "evil = 1\n")
+    shutil.rmtree(bench.folder / "workspace" / "index")
+    build(bench, runner)
+
+    assert mine.read_bytes() == body
+    assert {path.parent.name for path in folder.glob("*/*")} == {
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*/*")
+    }
+    assert len(list(folder.glob("*/*"))) == 2
 
 
 def test_lost_wheel_is_built_again(bench, runner) -> None:

@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from installer.utils import parse_entrypoints
 
 from hublish.builders.wheels import wheelfile
 from hublish.builders.wheels.wheelfile import open_wheel, read_requirements
@@ -253,6 +254,38 @@ def test_wheel_without_its_metadata_is_refused(tmp_path):
 
     with pytest.raises(WheelInvalid, match="not a wheel that can be installed"):
         read_requirements(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("RECORD", b'"' + b"x" * 200_000 + b'",,\n', "field larger than field limit"),
+        ("entry_points.txt", b"no section\n", "no section headers"),
+        ("entry_points.txt", b"[console_scripts]\na = b:c\na = d:e\n", "already exists"),
+        ("entry_points.txt", b"[console_scripts]\na = %(x)s:c\n", "Bad value substitution"),
+    ],
+)
+def test_metadata_that_its_parser_refuses_is_refused_by_name(tmp_path, name, body, reason):
+    """The parsers of csv and ini files have errors of their own; none of them leaves here."""
+    dist_info = f"alpha-1.0.dist-info/{name}"
+    path = write(tmp_path, rewrite(make_wheel("alpha", "1.0"), drop=dist_info, add={dist_info: body}))
+
+    with pytest.raises(WheelInvalid, match=reason), open_wheel(path) as wheel:
+        [*wheel.members(), *parse_entrypoints(wheel.read_dist_info("entry_points.txt"))]
+
+
+def test_broken_lzma_is_refused(tmp_path):
+    """An archive may use any compression zipfile knows."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(make_wheel("alpha", "1.0"))) as old, zipfile.ZipFile(target, "w") as new:
+        for info in old.infolist():
+            new.writestr(info, old.read(info))
+        new.writestr("alpha.bin", b"content" * 100, compress_type=zipfile.ZIP_LZMA)
+    body = target.getvalue()
+    start = body.index(b"alpha.bin") + len(b"alpha.bin") + 9
+
+    with pytest.raises(WheelInvalid, match="not a wheel that can be installed"):
+        read_all(write(tmp_path, body[:start] + b"\xff" * 20 + body[start + 20 :]))
 
 
 def test_requirements_are_read_as_written(tmp_path):

@@ -268,7 +268,11 @@ def test_damaged_cache_is_made_anew(tmp_path):
     whole = (tmp_path / "key.zip").read_bytes()
 
     assert cache.load("key") == {"/a.py": b"code" * 100}
-    for damaged in (b"", whole[:50], whole.replace(b"codecode", b"codeC0de", 1)):
+    listed = whole.index(b"PK\x01\x02")
+    # An unknown compression, a password, deflate that is none: each has an error of its own.
+    changes = ((10, b"\x63"), (8, b"\x01"), (10, b"\x08"))
+    others = [whole[: listed + at] + byte + whole[listed + at + 1 :] for at, byte in changes]
+    for damaged in (b"", whole[:50], whole.replace(b"codecode", b"codeC0de", 1), *others):
         (tmp_path / "key.zip").write_bytes(damaged)
         assert cache.load("key") is None
 

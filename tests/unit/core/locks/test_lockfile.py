@@ -167,6 +167,13 @@ def test_missing_files_are_named_with_the_command_to_run() -> None:
     assert [found.code for found in parse(make_lock(), pipfile=None).findings] == ["PipfileMissing"]
 
 
+def test_version_of_thousands_of_digits_is_no_version() -> None:
+    """Python refuses to read such a number, with an error that is not the parser's."""
+    parsed = parse(make_lock({"six": {"version": "==" + "1" * 5000, "hashes": ["sha256:" + "a" * 64]}}))
+
+    assert [(found.path, found.code) for found in parsed.findings] == [("Pipfile.lock", "NotPinned")]
+
+
 def test_faults_of_both_files_are_reported_at_once() -> None:
     """A broken Pipfile does not hide what is wrong with the lock."""
     parsed = parse(make_lock({"six": {"version": "*"}}), pipfile=b"[packages\n")

@@ -227,6 +227,22 @@ def test_hostile_nesting_of_markers_is_refused() -> None:
     assert [found.code for found in parsed.findings] == ["LockInvalid"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + package_text(version="1" * 5000),
+        HEAD + package_text(marker="\"python_version > '" + "9" * 5000 + "'\""),
+        HEAD + 'requires-python = ">=' + "9" * 5000 + '"\n' + package_text(),
+        HEAD + "environments = [\"python_version > '" + "9" * 5000 + "'\"]\n" + package_text(),
+    ],
+)
+def test_numbers_of_thousands_of_digits_are_refused(text: str) -> None:
+    """Python refuses to read them, with an error that is not the parser's."""
+    parsed = parse(text)
+
+    assert [(found.code, parsed.lock) for found in parsed.findings] == [("LockInvalid", None)]
+
+
 @given(st.text(alphabet="lock-version=\"1.0[]packges\n'", max_size=200))
 def test_any_text_ends_in_a_lock_or_findings(text: str) -> None:
     """Whatever stands in the file, nothing but a result comes out."""

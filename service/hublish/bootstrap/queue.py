@@ -1,0 +1,50 @@
+"""The queue and the replicas as the settings want them."""
+
+from __future__ import annotations
+
+import socket
+
+from hublish.core.plan import Strategy
+from hublish.core.queue import QueueLimits, Room
+from hublish.settings import Settings
+
+_EVERY = tuple(strategy.value for strategy in Strategy)
+_STRATEGIES = {
+    "local": (Strategy.LAYERED.value,),
+    "docker": (Strategy.SOURCE.value, Strategy.DOCKERFILE.value),
+    "buildah": (Strategy.SOURCE.value, Strategy.DOCKERFILE.value),
+}
+"""What engines execute; one that is not named here executes all."""
+SQLITE_REPLICA = "local"
+"""SQLite serves one process, whose name must not change with the machine it runs on."""
+
+
+def make_queue_limits(settings: Settings) -> QueueLimits:
+    """The operator's limits."""
+    return QueueLimits(**settings.limits.queue.model_dump())
+
+
+def make_replica_name(settings: Settings) -> str:
+    """How this process is called among those that share the database."""
+    if settings.executor_id is not None:
+        return settings.executor_id
+    return SQLITE_REPLICA if settings.database.startswith("sqlite") else socket.gethostname()
+
+
+def make_rooms(settings: Settings) -> tuple[Room, ...]:
+    """The slots of this replica's engines, in the order in which they are asked."""
+    replica = make_replica_name(settings)
+    rooms = []
+    for name in settings.engines.use:
+        engine = getattr(settings.engines, name)  # each has the block of its name
+        owners = getattr(engine, "owners", None)
+        rooms.append(
+            Room(
+                replica=replica,
+                strategies=_STRATEGIES.get(name, _EVERY),
+                slots=engine.slots,
+                owners=None if owners is None else tuple(owner.lower() for owner in owners),
+            )
+        )
+    # What no engine takes does not wait for one: it starts and ends with the reason.
+    return (*rooms, Room(replica=replica, strategies=_EVERY, slots=None))

@@ -1,0 +1,172 @@
+"""`system.apt`: a base with Debian packages on top, built once per base and list by a container engine, and kept.
+
+Which versions apt takes depends on the day, so that the result is pinned by its digest before anything is built on it;
+what was installed stands in the log and in the image itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from hublish.builders.containers.containerrun import ContainerBackend, ContainerTools, build_container
+from hublish.builders.keys import make_key
+from hublish.core.container import BasePin, ContainerPlan
+from hublish.core.plan import Environment, Plan, Strategy, Trust
+from hublish.core.ports import ImageReader, ImageWriter
+from hublish.core.redact import redact
+from hublish.core.reference import Reference
+from hublish.core.source import SourceTree
+from hublish.errors import BaseUnsupported, BuildFailed, SourceMissing, StrategyUnavailable, clip
+
+BUILDER = "system-1"
+LISTING = "/usr/share/hublish/system-packages"
+"""File in the image: each package that was added or changed, as `name version`."""
+BUILD_SECONDS = 1800
+SIZE_LIMIT_BYTES = 16 << 30
+_EPOCH = "1970-01-01T00:00:00Z"
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
+_ERROR, _INSTALLED = "E: ", "installed: "
+# apt says much; of a failure the end is shown, else what was installed.
+_LINES_SHOWN = 30
+_SCRIPT = f"""\
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+list() {{ dpkg-query -W -f '${{binary:Package}} ${{Version}}\\n' | sort; }}
+mkdir -p {LISTING.rpartition("/")[0]}
+list > /tmp/hublish-before
+apt-get update -q
+apt-get install -q -y --no-install-recommends -- PACKAGES
+list | comm -13 /tmp/hublish-before - > {LISTING}
+sed 's/^/{_INSTALLED}/' {LISTING}
+rm -rf /tmp/hublish-before /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/log/alternatives.log
+rm -f /var/cache/ldconfig/aux-cache
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemBaseFolder:
+    """Bases with packages, each a layout in a folder: `hublish.core.ports.SystemBases`.
+
+    Attributes:
+        open_backend: opens the engine; raises StrategyUnavailable where there is none.
+        images: where bases are read from.
+        make_layout: opens a folder as a layout to write to.
+        add_layout: makes the image of a layout readable by `images`; returns its reference.
+        folder: where they are kept.
+        log: told what happens, line by line.
+        cancelled: True once it is to stop.
+    """
+
+    open_backend: Callable[[Callable[[str], None]], ContainerBackend]
+    images: ImageReader
+    make_layout: Callable[[Path], ImageWriter]
+    add_layout: Callable[[Path], Reference]
+    folder: Path
+    log: Callable[[str], None]
+    cancelled: Callable[[], bool] = lambda: False
+
+    def can_build(self) -> bool:
+        """See SystemBases."""
+        try:
+            self.open_backend(lambda _: None)
+        except StrategyUnavailable:
+            return False
+        return True
+
+    def ensure_base(self, base: Reference, packages: tuple[str, ...], *, platform: str, user: str) -> Reference:
+        """See SystemBases."""
+        pinned = replace(base, tag=None)
+        key = make_key(["system", BUILDER, pinned.digest, platform, sorted(packages)])[:24]
+        place = self.folder / key
+        if (place / "index.json").is_file():
+            self.log(f"the base with {', '.join(packages)} is the one of an earlier build")
+            return self.add_layout(place)
+        staging = self.folder / f".part-{uuid.uuid4().hex[:16]}"
+        plan = make_system_plan(pinned, packages, platform=platform, user=user)
+        self.log(f"installing {', '.join(packages)} into the base")
+        try:
+            self._build(plan, packages, name=f"{key}-{staging.name[-8:]}", layout=staging / "layout")
+            if not (place / "index.json").is_file():
+                shutil.rmtree(place, ignore_errors=True)
+                (staging / "layout").rename(place)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        return self.add_layout(place)
+
+    def _build(self, plan: Plan, packages: tuple[str, ...], *, name: str, layout: Path) -> None:
+        words: deque[str] = deque(maxlen=3)
+        last: deque[str] = deque(maxlen=_LINES_SHOWN)
+
+        def tell(line: str) -> None:
+            line = redact(line)
+            last.append(line)
+            if line.startswith(_ERROR):
+                words.append(clip(line.removeprefix(_ERROR)))
+            if line.startswith(_INSTALLED):
+                self.log(line)
+
+        tools = ContainerTools(
+            backend=self.open_backend(self.log),
+            images=self.images,
+            output=self.make_layout(layout),
+            folder=layout.parent,
+            secrets={},
+            log=tell,
+            progress=lambda _: None,
+            cancelled=self.cancelled,
+        )
+        target = Reference(registry="localhost", repository="base", tag=name)
+        layout.parent.mkdir(parents=True)
+        try:
+            build_container(plan, name=name, source=_NoFiles(), target=target, tools=tools)
+        except BuildFailed as error:
+            for line in last:
+                self.log(line)
+            if not words:
+                raise
+            raise BuildFailed(
+                f"system.apt: {', '.join(packages)} cannot be installed: {'; '.join(words)}",
+                hint="Name packages that the base's own package sources have.",
+            ) from error
+
+
+def make_system_plan(base: Reference, packages: tuple[str, ...], *, platform: str, user: str) -> Plan:
+    """Make the plan of a base with packages.
+
+    Args:
+        base: pinned by digest, no tag.
+        packages: by the grammar of `parse_apt_package`, which leaves no room for options or a shell.
+        platform: `os/architecture`.
+        user: of the base's config, "" for none; the result has the same.
+
+    Raises:
+        BaseUnsupported: the user of the base has characters that no user has.
+    """
+    if user and _USER.fullmatch(user) is None:
+        raise BaseUnsupported(f"the base's user {clip(user)!r} is not one that a build can change back to")
+    script = _SCRIPT.replace("PACKAGES", " ".join(sorted(packages)))
+    lines = [f"FROM {base}", *(["USER 0:0"] if user else []), f"RUN {json.dumps(['/bin/sh', '-euc', script])}"]
+    text = "\n".join([*lines, *([f"USER {user}"] if user else [])]) + "\n"
+    return Plan(
+        strategy=Strategy.DOCKERFILE, reason="", ignored=(), builder=BUILDER, base=None, platform=platform,
+        python_full_version=None, environment=Environment.BASE, packages=(), indexes=(), bytecode=False, source_name="",
+        source_path="", source_digest="", commit=None, created_at=_EPOCH, time_seconds=BUILD_SECONDS,
+        size_bytes=SIZE_LIMIT_BYTES, source_repo_id=0, target_repository="", trust=Trust.OWNER,
+        container=ContainerPlan(dockerfile_text=text, context=".", bases=(BasePin(name=str(base), image=base),)),
+    )  # fmt: skip
+
+
+class _NoFiles:
+    """The source tree of a build that needs none."""
+
+    tree = SourceTree(name="base", commit=None, committed_at=None, files=())
+
+    def open(self, path: str) -> BinaryIO:
+        raise SourceMissing(f"there is no {clip(path)}")

@@ -1,0 +1,82 @@
+"""The service with builds that take at least so many seconds: `python -m tests.e2e.slow_service serve ...`.
+
+The engine builds as ever and only tells of the end later. Each start and end of a build is a line in the file
+`HUBLISH_TEST_BUILDS`: time, replica, "start" or "end", name. `HUBLISH_TEST_BUILD_SECONDS` is the least time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hublish.bootstrap.service import make_service
+from hublish.core.building import EngineStatus
+from hublish.settings import load_settings
+from hublish.telemetry import configure_logging
+from hublish.workflows.services import Services
+
+
+class _SlowEngine:
+    """An engine that keeps an outcome to itself for a while."""
+
+    def __init__(self, services: Services, *, seconds: float, record: Path) -> None:
+        self._engine = services.engine
+        self._replica = services.replica
+        self._seconds = seconds
+        self._record = record
+        self._started: dict[str, float] = {}
+        self._ended: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def start(self, request: Any, log: Any) -> None:
+        if request.name not in self._started:
+            self._note("start", request.name)
+            self._started[request.name] = time.monotonic()
+        self._engine.start(request, log)
+
+    def status(self, name: str) -> EngineStatus | None:
+        status = self._engine.status(name)
+        if status is None or status.outcome is None:
+            return status
+        if time.monotonic() - self._started[name] < self._seconds:
+            return EngineStatus(progress=status.progress, outcome=None)
+        if name not in self._ended:
+            self._ended.add(name)
+            self._note("end", name)
+        return status
+
+    def _note(self, what: str, name: str) -> None:
+        with self._record.open("a") as file:
+            file.write(f"{time.time():.3f} {self._replica} {what} {name}\n")
+
+
+def wrap(services: Services) -> Services:
+    """Put the slow engine before the real one."""
+    engine = _SlowEngine(
+        services,
+        seconds=float(os.environ["HUBLISH_TEST_BUILD_SECONDS"]),
+        record=Path(os.environ["HUBLISH_TEST_BUILDS"]),
+    )
+    return replace(services, engine=engine)
+
+
+def main() -> None:
+    import uvicorn
+
+    port = int(sys.argv[sys.argv.index("--port") + 1])
+    configure_logging(json_lines=True)
+    service = make_service(load_settings(os.environ), wrap=wrap)
+    config = uvicorn.Config(
+        service.app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5
+    )
+    uvicorn.Server(config).run()
+
+
+if __name__ == "__main__":
+    main()

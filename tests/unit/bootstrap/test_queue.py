@@ -1,0 +1,50 @@
+"""The queue as the settings want it."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from hublish.bootstrap.queue import make_queue_limits, make_replica_name, make_rooms
+from hublish.core.queue import QueueLimits, Room
+from hublish.settings import Settings
+
+EVERY = ("layered", "source", "dockerfile")
+
+
+def make_settings(**values: Any) -> Settings:
+    github = {"app_id": 1, "private_key_file": "key.pem", "webhook_secret_files": ["secret"]}
+    return Settings.model_validate(
+        {"github": github, "public_url": "https://h.example.com", "data": Path(), "database": "sqlite:///h", **values}
+    )
+
+
+def test_each_engine_in_use_is_a_room_and_the_rest_does_not_wait() -> None:
+    """In the order in which they are asked; what none of them takes starts at once, to end with the reason."""
+    engines = {"use": ["buildah", "docker", "local"], "local": {"slots": 3}, "buildah": {"owners": ["Acme"]}}
+
+    assert make_rooms(make_settings(engines=engines, executor_id="a")) == (
+        Room(replica="a", strategies=("source", "dockerfile"), slots=1, owners=("acme",)),
+        Room(replica="a", strategies=("source", "dockerfile"), slots=1),
+        Room(replica="a", strategies=("layered",), slots=3),
+        Room(replica="a", strategies=EVERY, slots=None),
+    )
+
+
+def test_replica_is_named_by_the_settings_the_file_or_the_machine() -> None:
+    """SQLite has one process, whose work must be its own again after it moved to another machine."""
+    postgres = "postgresql://h@db.example.com/h"
+
+    assert make_replica_name(make_settings(executor_id="a")) == "a"
+    assert make_replica_name(make_settings()) == "local"
+    assert make_replica_name(make_settings(database=postgres)) == socket.gethostname()
+
+
+def test_limits_are_the_operators() -> None:
+    """Each under its own name."""
+    queue = {"builds": 5, "per_owner": 2, "per_repo": 1, "waiting": 30, "waiting_per_owner": 10}
+
+    assert make_queue_limits(make_settings(limits={"queue": queue})) == QueueLimits(
+        builds=5, per_owner=2, per_repo=1, waiting=30, waiting_per_owner=10
+    )
