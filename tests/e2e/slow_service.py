@@ -1,7 +1,8 @@
 """The service with builds that take at least so many seconds: `python -m tests.e2e.slow_service serve ...`.
 
 The engine builds as ever and only tells of the end later. Each start and end of a build is a line in the file
-`HUBLISH_TEST_BUILDS`: time, replica, "start" or "end", name. `HUBLISH_TEST_BUILD_SECONDS` is the least time.
+`HUBLISH_TEST_BUILDS`: time, replica, "start" or "end", name. `HUBLISH_TEST_BUILD_SECONDS` is the least time. No build ends
+before there is a file `HUBLISH_TEST_BUILD_GATE`, when that is set.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from hublish.workflows.services import Services
 class _SlowEngine:
     """An engine that keeps an outcome to itself for a while."""
 
-    def __init__(self, services: Services, *, seconds: float, record: Path) -> None:
+    def __init__(self, services: Services, *, seconds: float, record: Path, gate: Path | None) -> None:
         self._engine = services.engine
         self._replica = services.replica
         self._seconds = seconds
         self._record = record
+        self._gate = gate
         self._started: dict[str, float] = {}
         self._ended: set[str] = set()
 
@@ -44,7 +46,8 @@ class _SlowEngine:
         status = self._engine.status(name)
         if status is None or status.outcome is None:
             return status
-        if time.monotonic() - self._started[name] < self._seconds:
+        is_shut = self._gate is not None and not self._gate.exists()
+        if is_shut or time.monotonic() - self._started[name] < self._seconds:
             return EngineStatus(progress=status.progress, outcome=None)
         if name not in self._ended:
             self._ended.add(name)
@@ -58,10 +61,12 @@ class _SlowEngine:
 
 def wrap(services: Services) -> Services:
     """Put the slow engine before the real one."""
+    gate = os.environ.get("HUBLISH_TEST_BUILD_GATE")
     engine = _SlowEngine(
         services,
         seconds=float(os.environ["HUBLISH_TEST_BUILD_SECONDS"]),
         record=Path(os.environ["HUBLISH_TEST_BUILDS"]),
+        gate=None if gate is None else Path(gate),
     )
     return replace(services, engine=engine)
 

@@ -4,152 +4,90 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.answers import commit_and_release, find_runs, read_answers, wait_until
+from tests.e2e.answers import read_answers, wait_until
+from tests.e2e.build_events import noting_builds, read_events
 from tests.e2e.command_line import run_hublish
+from tests.e2e.takeover import (
+    SECONDS,
+    TAKEOVER_SECONDS,
+    find_at_work,
+    list_replicas,
+    play_takeover,
+    publish_at,
+    verify_each_once,
+    wait_for_all,
+)
 from tests.sandbox.github import GitHubSandbox
 from tests.sandbox.postgres import Postgres
 from tests.sandbox.replicas import Replica
-from tests.sandbox.rows import read_rows
-from tests.sandbox.town import ENDED, HUB_REPO, SOURCE_REPO, Town
+from tests.sandbox.town import Town
 
 pytestmark = [pytest.mark.github, pytest.mark.registry, pytest.mark.timeout(420)]
 
 SLOW = (sys.executable, "-m", "tests.e2e.slow_service")
-SECONDS = 240.0
-TAKEOVER_SECONDS = 10.0
-"""Two looks a second apart on a quiet machine; tests share theirs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildEvent:
-    """One line of what the engines noted."""
-
-    at: float
-    replica: str
-    what: str
-    name: str
+BUILD_SECONDS = 3
+RELEASES = 10
 
 
 @pytest.fixture
-def town(tmp_path: Path, github: GitHubSandbox, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def town(tmp_path: Path, github: GitHubSandbox, postgres: Postgres) -> Iterator[Town]:
     """A town on PostgreSQL, without a service of its own; the engine of every replica has two slots and takes its time."""
-    monkeypatch.setenv("HUBLISH_TEST_BUILDS", str(tmp_path / "builds.txt"))
-    monkeypatch.setenv("HUBLISH_TEST_BUILD_SECONDS", "4")
-    with Town(tmp_path, github=github, serve=SLOW, database=postgres.make_database()) as town:
+    with (
+        noting_builds(tmp_path, seconds=BUILD_SECONDS),
+        Town(tmp_path, github=github, serve=SLOW, database=postgres.make_database()) as town,
+    ):
         town.settle(engines={"local": {"workers": 1, "slots": 2}})
         yield town
 
 
-def read_builds(town: Town) -> list[BuildEvent]:
-    """What the engines of all replicas noted, in order."""
-    file = town.folder / "builds.txt"
-    lines = file.read_text().splitlines() if file.exists() else []
-    return [
-        BuildEvent(at=float(at), replica=replica, what=what, name=name)
-        for at, replica, what, name in (line.split() for line in lines)
-    ]
-
-
-def publish(town: Town, replica: Replica, tags: list[str]) -> None:
-    """Publish releases whose webhooks go to one replica."""
-    town.github.set_webhook_url(f"{replica.url}/webhook")
-    for tag in tags:
-        commit_and_release(town, tag)
-    town.github.await_deliveries()
-
-
-def wait_for_all(town: Town, tags: list[str]) -> None:
-    """Wait until every release's run has ended."""
-    try:
-        wait_until(
-            lambda: all(any(run["state"] in ENDED for run in find_runs(town, tag)) for tag in tags), seconds=SECONDS
-        )
-    except TimeoutError as error:
-        logs = "\n".join(path.read_text()[-6000:] for path in sorted(town.folder.glob("*/service.log")))
-        raise AssertionError(f"not all ended: {town.read_runs()}\n{read_builds(town)}\n{logs}") from error
-
-
 def test_replicas_share_the_work_and_one_takes_over_from_the_other(town: Town) -> None:
     """Ten releases, kill -9 of one replica amid its builds: all are delivered, each once, in one pull request."""
-    first, second = [f"v1.{number}" for number in range(5)], [f"v2.{number}" for number in range(5)]
     with Replica(town, "a") as dying, Replica(town, "b") as living:
-        publish(town, dying, first)
-        publish(town, living, second)
-        wait_until(lambda: {event.replica for event in read_builds(town)} == {"a", "b"}, seconds=SECONDS)
-        wait_until(lambda: find_open(town, "a") != set(), seconds=SECONDS)
-        dying.kill()
-        killed_at = time.time()
-        interrupted = find_open(town, "a")
-        wait_until(lambda: read_replicas(town) == ["b"], seconds=SECONDS)
-        taken_over_seconds = time.time() - killed_at
-        wait_for_all(town, first + second)
-        wait_until(lambda: read_rows(town.database, "select name from build_queue") == [])
-        log = living.read_log()
-    events = read_builds(town)
+        takeover = play_takeover(town, dying, living, releases=RELEASES)
+    events = read_events(town.folder)
     starts = Counter(event.name for event in events if event.what == "start")
 
-    assert [[run["state"] for run in find_runs(town, tag)] for tag in first + second] == [["delivered"]] * 10
-    assert [len(read_answers(town, tag)) for tag in first + second] == [1] * 10
-    assert [len(town.github.check_runs(SOURCE_REPO, str(sha_of(town, tag)))) for tag in first + second] == [1] * 10
-    assert len(town.github.pull_requests(HUB_REPO)) == 1
-    assert "took over from a dead replica" in log
-    assert taken_over_seconds < TAKEOVER_SECONDS
+    verify_each_once(town, releases=RELEASES)
+    assert "took over from a dead replica" in takeover.log
+    assert takeover.seconds < TAKEOVER_SECONDS
     # Each build once: only what died in the middle was begun again, by the one that lived.
-    assert {name for name, count in starts.items() if count > 1} <= interrupted
+    assert {name for name, count in starts.items() if count > 1} <= takeover.interrupted
     assert max(starts.values()) <= 2
-    assert {row[0] for row in read_rows(town.database, "select attempt from builds")} == {1}
-    assert {event.replica for event in events if event.at > killed_at + 1} == {"b"}
-
-
-def find_open(town: Town, replica: str) -> set[str]:
-    """The builds that a replica has begun and not ended."""
-    events = [event for event in read_builds(town) if event.replica == replica]
-    return {e.name for e in events if e.what == "start"} - {e.name for e in events if e.what == "end"}
-
-
-def read_replicas(town: Town) -> list[str]:
-    return [row[0] for row in read_rows(town.database, "select id from replicas order by id")]
-
-
-def sha_of(town: Town, tag: str) -> str | None:
-    return town.github.ref_sha(SOURCE_REPO, f"tags/{tag}")
+    assert {event.replica for event in events if event.at > takeover.killed_at + 1} == {"b"}
 
 
 def test_stopped_replica_leaves_its_work_to_the_other(town: Town) -> None:
-    """A rolling update: what a replica was told to stop in goes on at once elsewhere, and it may come back."""
+    """A rolling update: what a replica was told to stop in goes on at once elsewhere, and it may come back.
+
+    An operator at the machine sees who is alive, and the runs of all replicas.
+    """
+    tags = ["v1.0", "v1.1", "v1.2"]
     with Replica(town, "b") as living:
         with Replica(town, "a") as leaving:
-            publish(town, leaving, ["v1.0", "v1.1", "v1.2"])
-            wait_until(lambda: find_open(town, "a") != set(), seconds=SECONDS)
-        wait_until(lambda: read_replicas(town) == ["b"], seconds=SECONDS)
+            publish_at(town, leaving, tags)
+            wait_until(lambda: bool(find_at_work(town, leaving)), seconds=SECONDS)
+        wait_until(lambda: list_replicas(town) == ["b"], seconds=SECONDS)
         leaving.start()
-        publish(town, leaving, ["v1.3"])
-        wait_for_all(town, ["v1.0", "v1.1", "v1.2", "v1.3"])
-        back = read_replicas(town)
+        publish_at(town, leaving, ["v1.3"])
+        wait_for_all(town, [*tags, "v1.3"])
+        settings = living.environment["HUBLISH_SETTINGS"]
+        listed = run_hublish("runs list", HUBLISH_SETTINGS=settings)["result"]
+        checks = run_hublish("doctor", HUBLISH_SETTINGS=settings)["result"]
         leaving.stop()
         log = living.read_log()
+    (database,) = [check for check in checks if check["name"] == "database"]
 
     assert [run["state"] for run in town.read_runs()] == ["delivered"] * 4
-    assert [len(read_answers(town, tag)) for tag in ("v1.0", "v1.1", "v1.2", "v1.3")] == [1] * 4
-    assert back == ["a", "b"]
+    assert [len(read_answers(town, tag)) for tag in (*tags, "v1.3")] == [1] * 4
     assert "took over from a dead replica" in log
-
-
-def test_second_process_of_a_name_is_refused(town: Town) -> None:
-    """Two replicas that call themselves the same would take each other's work; the message says what to change."""
-    with Replica(town, "a"):
-        twin = Replica(town, "b", executor_id="a")
-        with pytest.raises(RuntimeError, match="another process runs as the replica a"):
-            twin.start()
-        twin.stop()
+    assert {(run["state"], tuple(run["queue"])) for run in listed if run["ref"] in tags} == {("delivered", ())}
+    assert re.fullmatch(r"PostgreSQL [0-9.]+ opens; a \(alive\), b \(alive\)", database["detail"])
 
 
 def test_second_process_on_sqlite_is_refused(tmp_path: Path, github: GitHubSandbox) -> None:
@@ -161,17 +99,3 @@ def test_second_process_on_sqlite_is_refused(tmp_path: Path, github: GitHubSandb
             with pytest.raises(RuntimeError, match="several replicas need `database: postgresql://"):
                 second.start()
             second.stop()
-
-
-def test_doctor_and_runs_know_the_replicas(town: Town) -> None:
-    """An operator at the machine sees who is alive, and the runs of all replicas."""
-    with Replica(town, "a") as replica:
-        publish(town, replica, ["v1.0"])
-        wait_for_all(town, ["v1.0"])
-        settings = replica.environment["HUBLISH_SETTINGS"]
-        (run,) = [run for run in run_hublish("runs list", HUBLISH_SETTINGS=settings)["result"] if run["ref"] == "v1.0"]
-        checks = run_hublish("doctor", HUBLISH_SETTINGS=settings)["result"]
-    (database,) = [check for check in checks if check["name"] == "database"]
-
-    assert (run["state"], run["queue"]) == ("delivered", [])
-    assert re.fullmatch(r"PostgreSQL [0-9.]+ opens; a \(alive\)", database["detail"])

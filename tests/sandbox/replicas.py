@@ -42,7 +42,7 @@ class Replica:
         with (self.folder / "service.log").open("ab") as log:
             command = [*self.serve, "serve", "--port", str(self.port)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + 2 * WAIT_SECONDS  # it may wait for one before it to end
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 with urlopen(f"{self.url}/healthz", timeout=2):

@@ -6,15 +6,12 @@ import socket
 
 from hublish.core.plan import Strategy
 from hublish.core.queue import QueueLimits, Room
+from hublish.enginesettings import EngineName
 from hublish.settings import Settings
 
 _EVERY = tuple(strategy.value for strategy in Strategy)
-_STRATEGIES = {
-    "local": (Strategy.LAYERED.value,),
-    "docker": (Strategy.SOURCE.value, Strategy.DOCKERFILE.value),
-    "buildah": (Strategy.SOURCE.value, Strategy.DOCKERFILE.value),
-}
-"""What engines execute; one that is not named here executes all."""
+_LAYERED = (Strategy.LAYERED.value,)
+_CONTAINERS = (Strategy.SOURCE.value, Strategy.DOCKERFILE.value)
 SQLITE_REPLICA = "local"
 """SQLite serves one process, whose name must not change with the machine it runs on."""
 
@@ -41,10 +38,21 @@ def make_rooms(settings: Settings) -> tuple[Room, ...]:
         rooms.append(
             Room(
                 replica=replica,
-                strategies=_STRATEGIES.get(name, _EVERY),
+                strategies=_find_strategies(name, settings),
                 slots=engine.slots,
                 owners=None if owners is None else tuple(owner.lower() for owner in owners),
             )
         )
     # What no engine takes does not wait for one: it starts and ends with the reason.
     return (*rooms, Room(replica=replica, strategies=_EVERY, slots=None))
+
+
+def _find_strategies(name: EngineName, settings: Settings) -> tuple[str, ...]:
+    match name:
+        case "local":
+            return _LAYERED
+        case "docker" | "buildah":
+            return _CONTAINERS
+        case "tekton":
+            images = settings.engines.tekton
+            return (*(() if images.image is None else _LAYERED), *(() if images.build_image is None else _CONTAINERS))

@@ -18,6 +18,8 @@ from pathlib import Path
 ROOT = Path("/sys/fs/cgroup")
 _SELF = Path("/proc/self/cgroup")
 _REMOVE_SECONDS = 5.0
+OUTPUT_LIMIT_BYTES = 512 << 20
+"""Twice what a log keeps; who prints more prints without end."""
 _V1_FILES = {"memory": "memory.limit_in_bytes", "pids": "pids.max"}
 _LIMIT_FILES = ("memory.limit_in_bytes", "memory.max")
 _V2_FILES = {"memory": "memory.max", "pids": "pids.max"}
@@ -25,10 +27,11 @@ _V2_FILES = {"memory": "memory.max", "pids": "pids.max"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one build may use: bytes of memory, processes at once."""
+    """What one build may use: bytes of memory, processes at once, bytes that it prints."""
 
     memory_bytes: int
     pids: int
+    output_bytes: int = OUTPUT_LIMIT_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,8 +44,8 @@ class BuildRun:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
     def tell(self, line: str) -> None:
-        """Log a line and remember it for the answer, without what looks like a secret."""
-        self.lines.append(redact(line))
+        """Log a line and remember it for the answer."""
+        self.lines.append(line)
         self.log.append(line)
 
     def tell_end(self, line: str) -> None:
@@ -81,7 +81,7 @@ class BuildRun:
             step=self.step,
             cancelled=cancelled,
             transient=error.transient,
-            last_lines=tuple(self.lines),
+            last_lines=tuple(redact(line) for line in self.lines),
         )
 
     def make_unexpected(self, error: Exception) -> BuildStopped:
@@ -93,7 +93,7 @@ class BuildRun:
             message=f"the build stopped at an error nobody foresaw: {type(error).__name__}",
             hint="Please report it with the log of this build.",
             step=self.step,
-            last_lines=tuple(self.lines),
+            last_lines=tuple(redact(line) for line in self.lines),
         )
 
 

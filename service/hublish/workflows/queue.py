@@ -127,9 +127,10 @@ class Feeder:
 
     def look(self) -> None:
         """Start what may start now; now and then look for slots to be freed first."""
-        if self._looks % CHECK_EVERY == 0:
+        is_due = self._looks % CHECK_EVERY == 0
+        self._looks += 1  # at once: an engine that cannot be asked must not keep the others waiting at every look
+        if is_due:
             self.check()
-        self._looks += 1
         self.feed()
 
     def feed(self) -> int:

@@ -16,8 +16,7 @@ from tests.contract.engines.subjects import (
     ContainerSubject,
     LocalSubject,
     Subject,
-    make_buildah,
-    make_docker,
+    make_backend,
     make_engine,
 )
 from tests.sandbox.base_image import make_busybox_base, push_layout
@@ -32,7 +31,9 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     with Registry.start(folder / "registry") as registry:
         digest = push_layout(make_busybox_base(folder / "base"), registry.host, "base/busybox", "1")
         base = parse_reference(f"{registry.host}/base/busybox:1").with_digest(digest)
-        yield Yard(registry=registry, base=base, sources=Sources({}), folder=folder / "layers")
+        yield Yard(
+            registry=registry, base=base, sources=Sources({}), folder=folder / "layers", base_layout=folder / "base"
+        )
 
 
 @pytest.fixture(scope="module", params=["buildah", "docker"])
@@ -41,21 +42,26 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def buildah_backend(tmp_path_factory: pytest.TempPathFactory) -> ContainerBackend:
+def buildah_place(tmp_path_factory: pytest.TempPathFactory) -> str:
     if shutil.which("buildah") is None:
         pytest.skip("buildah is not installed")
-    return make_buildah(tmp_path_factory.mktemp("store"))
+    return str(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(scope="session")
-def docker_backend(docker_engine: DockerEngine) -> ContainerBackend:
-    return make_docker(docker_engine.host)
+def docker_place(docker_engine: DockerEngine) -> str:
+    return docker_engine.host
 
 
-@pytest.fixture(scope="module")
-def backend(kind: str, request: pytest.FixtureRequest) -> ContainerBackend:
-    backend: ContainerBackend = request.getfixturevalue(f"{kind}_backend")
-    return backend
+@pytest.fixture
+def place(kind: str, request: pytest.FixtureRequest) -> str:
+    """Where an engine's store is: a folder, or the address of a daemon."""
+    return str(request.getfixturevalue(f"{kind}_place"))
+
+
+@pytest.fixture
+def backend(kind: str, place: str) -> ContainerBackend:
+    return make_backend(kind, place)
 
 
 @pytest.fixture(params=["local", "buildah", "docker"])
@@ -67,7 +73,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
         bench.add_package("alpha")
         return LocalSubject(bench)
     yard = request.getfixturevalue("yard")
-    backend = request.getfixturevalue(f"{request.param}_backend")
+    backend = make_backend(request.param, request.getfixturevalue(f"{request.param}_place"))
     return ContainerSubject(kind=request.param, backend=backend, yard=yard, folder=tmp_path)
 
 

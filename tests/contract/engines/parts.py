@@ -83,6 +83,7 @@ class Yard:
     base: Reference
     sources: Sources
     folder: Path
+    base_layout: Path
 
     @property
     def images(self) -> RegistryClient:
@@ -154,15 +155,19 @@ def wait_for(find: Callable[[], Found | None], *, what: str, seconds: float = WA
     raise AssertionError(f"waited {seconds} seconds in vain for {what}")
 
 
-def run(engine: Engine, request: BuildRequest, log: BuildLog | None = None) -> BuildOutcome:
+def run(
+    engine: Engine, request: BuildRequest, log: BuildLog | None = None, *, seconds: float = WAIT_SECONDS
+) -> BuildOutcome:
     """Start a build and wait for its outcome."""
     engine.start(request, FakeLog() if log is None else log)
-    return wait(engine, request.name)
+    return wait(engine, request.name, seconds=seconds)
 
 
-def succeed(engine: Engine, request: BuildRequest, log: BuildLog | None = None) -> BuildSucceeded:
+def succeed(
+    engine: Engine, request: BuildRequest, log: BuildLog | None = None, *, seconds: float = WAIT_SECONDS
+) -> BuildSucceeded:
     """Build an image that is expected to come out."""
-    outcome = run(engine, request, log)
+    outcome = run(engine, request, log, seconds=seconds)
     assert isinstance(outcome, BuildSucceeded), outcome
     return outcome
 

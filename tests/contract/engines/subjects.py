@@ -48,6 +48,11 @@ def make_docker(host: str, *, network: str = NO_NETWORK, limits: Limits = LIMITS
     return DockerBackend(choices, make_loader=lambda name: DockerEngine(environ, name=name, progress=lambda *_: None))
 
 
+def make_backend(kind: str, place: str, *, limits: Limits = LIMITS) -> ContainerBackend:
+    """The engine of that name whose store is in a folder, or behind an address."""
+    return make_buildah(Path(place), limits=limits) if kind == "buildah" else make_docker(place, limits=limits)
+
+
 def make_engine(
     backend: ContainerBackend,
     *,

@@ -32,6 +32,18 @@ def test_each_engine_in_use_is_a_room_and_the_rest_does_not_wait() -> None:
     )
 
 
+def test_pods_execute_what_they_have_an_image_for() -> None:
+    """Without one for container builds those do not wait for the cluster."""
+    both = {"image": "r.example.org/h/service:1", "build_image": "r.example.org/h/build:1"}
+
+    def find(**images: str) -> tuple[str, ...]:
+        return make_rooms(make_settings(engines={"use": ["tekton"], "tekton": images}))[0].strategies
+
+    assert find(**both) == EVERY
+    assert find(image=both["image"]) == ("layered",)
+    assert find(build_image=both["build_image"]) == ("source", "dockerfile")
+
+
 def test_replica_is_named_by_the_settings_the_file_or_the_machine() -> None:
     """SQLite has one process, whose work must be its own again after it moved to another machine."""
     postgres = "postgresql://h@db.example.com/h"

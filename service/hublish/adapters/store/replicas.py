@@ -24,7 +24,7 @@ from hublish.core.queue import Room
 from hublish.core.queue_records import Replica
 from hublish.errors import DatabaseFailed, clip
 
-JOIN_SECONDS = 15.0
+JOIN_SECONDS = 10.0
 """How long a start waits for the process before it to end, as in a restart; then somebody else is there to stay."""
 _POLL_SECONDS = 0.2
 _KEEPALIVE = ("tcp_keepalives_idle = 5", "tcp_keepalives_interval = 2", "tcp_keepalives_count = 3")

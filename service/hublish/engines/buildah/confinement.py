@@ -20,15 +20,13 @@ from pathlib import Path
 from typing import Protocol
 
 from hublish.engines.buildah.network import NetworkMode, connect
-from hublish.engines.controlgroup import ControlGroup, Limits, find_own_group, make_group
+from hublish.engines.controlgroup import OUTPUT_LIMIT_BYTES, ControlGroup, Limits, find_own_group, make_group
 from hublish.errors import BuildFailed, EngineFailed, clip
 
 _READ_BYTES = 1 << 16
 _LINE_BYTES = 1 << 14
 _POLL_SECONDS = 0.2
 _START_SECONDS = 10.0
-OUTPUT_LIMIT_BYTES = 512 << 20
-"""Twice what a log keeps; who prints more prints without end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +98,7 @@ def run_confined(
     try:
         with _make_network(process, confinement):
             _open_gate(process)
-            for line in _read_lines(process, verify_running):
+            for line in _read_lines(process, verify_running, limit_bytes=_find_output_limit(confinement)):
                 log(line)
         status = process.wait(timeout=_START_SECONDS)
         return Ended(status=status, memory_kills=group.count_kills())
@@ -219,7 +217,13 @@ def _open_gate(process: subprocess.Popen[bytes]) -> None:
             process.stdin.close()
 
 
-def _read_lines(process: subprocess.Popen[bytes], verify_running: Callable[[], None]) -> Iterator[str]:
+def _find_output_limit(confinement: Confinement) -> int:
+    return OUTPUT_LIMIT_BYTES if confinement.limits is None else confinement.limits.output_bytes
+
+
+def _read_lines(
+    process: subprocess.Popen[bytes], verify_running: Callable[[], None], *, limit_bytes: int
+) -> Iterator[str]:
     """Lines as they come; one without an end is cut, so that memory stays bounded."""
     if process.stdout is None:
         return
@@ -235,9 +239,9 @@ def _read_lines(process: subprocess.Popen[bytes], verify_running: Callable[[], N
             if not piece:
                 break
             total_bytes += len(piece)
-            if total_bytes > OUTPUT_LIMIT_BYTES:
+            if total_bytes > limit_bytes:
                 raise BuildFailed(
-                    f"the build printed more than {OUTPUT_LIMIT_BYTES >> 20} MiB", hint="Make the failing step quieter."
+                    f"the build printed more than {limit_bytes >> 20} MiB", hint="Make the failing step quieter."
                 )
             *lines, rest = (rest + piece).split(b"\n")
             yield from (line.decode(errors="replace").rstrip("\r") for line in lines)

@@ -23,7 +23,6 @@ from hublish.errors import BuildFailed, EngineFailed, clip
 
 DOCKERFILE = ".hublish-dockerfile"
 """Where the Dockerfile lies in the context, beside the repository's own files."""
-OUTPUT_LIMIT_BYTES = 512 << 20
 _END_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 _QUEUE_MESSAGES = 256
@@ -134,8 +133,8 @@ class BuildCall:
             return
         text = str(message.get("stream") or "")
         self._printed += len(text)
-        if self._printed > OUTPUT_LIMIT_BYTES:
-            limit = OUTPUT_LIMIT_BYTES >> 20
+        if self._printed > self._limits.output_bytes:
+            limit = self._limits.output_bytes >> 20
             raise BuildFailed(f"the build printed more than {limit} MiB", hint="Make the failing step quieter.")
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
