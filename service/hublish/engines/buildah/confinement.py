@@ -133,7 +133,7 @@ def run_here(
     except OSError as exc:
         raise EngineFailed(f"{clip(str(exc.filename))} cannot be started: {exc.strerror}") from exc
     try:
-        for line in _read_lines(process, verify_running):
+        for line in _read_lines(process, verify_running, limit_bytes=_find_output_limit(confinement)):
             log(line)
         status = process.wait(timeout=_START_SECONDS)
         return Ended(status=status, memory_kills=group.count_kills() - kills)
