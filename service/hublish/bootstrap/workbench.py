@@ -37,6 +37,7 @@ from hublish.network import Network, read_network
 if TYPE_CHECKING:
     from hublish.bootstrap.doctor import Check
     from hublish.builders.verification.verdict import OpenedImage, Verification
+    from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
@@ -226,8 +227,8 @@ class Workbench:
             )
             return verify_by_rebuild(opened, plan, source, tools=tools)
 
-    def check_environment(self) -> tuple[Check, ...]:
-        """Look at what this machine offers a build."""
+    def check_environment(self, *, cluster: bool = False) -> tuple[Check, ...]:
+        """Look at what this machine offers a build, and with `cluster` at what its pods meet."""
         # Here, because a build must not wait for the clients of GitHub and of the database.
         from hublish.bootstrap.doctor import check_environment, check_settings  # noqa: PLC0415  # start-up time
         from hublish.bootstrap.enginecheck import check_chosen_engines, check_engines  # noqa: PLC0415  # start-up time
@@ -240,10 +241,11 @@ class Workbench:
             registry=self._registry,
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
+        pods = _check_cluster(settings) if cluster else ()
         if settings is None:
             return (*engines, *here)
         chosen = check_chosen_engines(settings.engines, data=settings.data)
-        return (*engines, *here, *check_settings(settings), *chosen)
+        return (*engines, *here, *check_settings(settings), *chosen, *pods)
 
     def _open_systems(self, log: Callable[[str], None]) -> SystemBases:
         from hublish.builders.containers.systembase import SystemBaseFolder  # noqa: PLC0415  # start-up time
@@ -286,3 +288,9 @@ def open_workbench(options: WorkbenchOptions) -> Workbench:
         SettingsInvalid: a value of the options or settings is unusable.
     """
     return Workbench(options)
+
+
+def _check_cluster(settings: Settings | None) -> tuple[Check, ...]:
+    from hublish.bootstrap.pods.checks import check_cluster  # noqa: PLC0415  # an extra, slow to import
+
+    return check_cluster(settings)

@@ -102,8 +102,8 @@ class Workbench(Protocol):
     ) -> Verification:
         """Rebuild it with nothing kept from earlier builds, and compare."""
 
-    def check_environment(self) -> Sequence[Check]:
-        """What this machine offers, and what is missing."""
+    def check_environment(self, *, cluster: bool) -> Sequence[Check]:
+        """What this machine offers, and what is missing; with `cluster` what pods of builds meet there, too."""
 
 
 class Locker(Protocol):

@@ -223,8 +223,12 @@ class FakeWorkbench:
             raise BuildCancelled("the build was stopped")
         return self.verification
 
-    def check_environment(self) -> tuple[Check, ...]:
-        return self.checks
+    def check_environment(self, *, cluster: bool) -> tuple[Check, ...]:
+        return (
+            tuple(dataclasses.replace(check, name=f"{check.name} of pods") for check in self.checks)
+            if cluster
+            else self.checks
+        )
 
 
 @dataclass(slots=True, kw_only=True)
