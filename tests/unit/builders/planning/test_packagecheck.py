@@ -198,3 +198,23 @@ def test_package_that_can_be_built_is_a_note(bench, layers, can_build):
     )
     assert (finding.code, finding.severity, finding.message) == (built if can_build else missing)
     assert finding.line == 12
+
+
+def test_yanked_wheel_is_a_warning(bench, layers):
+    """The lock pins it, so it is used; a person learns of it as long as the index is asked."""
+    bench.add_package("gamma")
+    bench.packages = [replace(bench.packages[-1], line=12)]
+    bench.index.yanked["gamma-1.0-py3-none-any.whl"] = "broken on Tuesdays"
+    expected = (
+        Finding(
+            severity=Severity.WARNING,
+            code="PackageYanked",
+            message="gamma 1.0 was yanked from the index (broken on Tuesdays); the lock pins it, so it is used",
+            hint="Lock again, so that a version which is not yanked is chosen.",
+            path="Pipfile.lock",
+            line=12,
+        ),
+    )
+
+    assert check(bench, layers) == expected
+    assert check(bench, layers) == ()
