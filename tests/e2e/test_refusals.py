@@ -139,7 +139,7 @@ LOCKS = {
     "stale": (stale, "pipenv lock"),
     "wrong hash": (wrong_hash, "six"),
     "missing file": (gone, "six"),
-    "other bytes": (other_bytes, "WheelInvalid"),
+    "other bytes": (other_bytes, "expected sha256"),
     "hostile source": (hostile_source, "NotAllowed"),
 }
 

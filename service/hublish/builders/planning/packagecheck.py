@@ -32,7 +32,7 @@ from hublish.core.finding import Finding, Severity, has_error
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.plan import Plan
 from hublish.core.ports import PackageIndex, Source
-from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
+from hublish.errors import DiskFull, IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def check_packages(
         lock_path: where findings point to.
 
     Returns:
-        All errors at once; one warning where an index could not be asked, as the build asks it again.
+        All errors at once; one warning where an index could not be asked or a wheel not be kept, as the build tries again.
     """
     index = add_repository_wheels(supply.index, plan.packages, source=source, folder=supply.folder)
     try:
@@ -73,7 +73,7 @@ def check_packages(
         if has_error(missing):
             return tuple(finding for finding in missing if finding.severity is Severity.ERROR)
         lists = _list_requirements(chosen, plan, index=index, layers=layers)
-    except (IndexFailed, NotAllowed) as error:
+    except (IndexFailed, NotAllowed, DiskFull) as error:
         message = f"the packages were not checked: {error.message}"
         return (_make_finding("PackagesUnchecked", message, error.hint, lock_path, severity=Severity.WARNING),)
     except (WheelMissing, WheelInvalid) as error:

@@ -14,7 +14,7 @@ from hublish.builders.planning.packagecheck import WheelSupply, check_packages
 from hublish.core.finding import Finding, Severity
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.plan import Trust
-from hublish.errors import IndexFailed
+from hublish.errors import DiskFull, IndexFailed
 from tests.unit.builders.samples import BASE, Bench
 from tests.unit.builders.wheels.sdists import make_sdist
 
@@ -218,3 +218,23 @@ def test_yanked_wheel_is_a_warning(bench, layers):
 
     assert check(bench, layers) == expected
     assert check(bench, layers) == ()
+
+
+def test_full_disk_is_a_warning(bench, layers, monkeypatch):
+    """The build fetches the wheels again, and what it says of its disk is the answer."""
+
+    def refuse(*_args):
+        raise DiskFull("no space is left under wheels", hint="Free some space there.")
+
+    monkeypatch.setattr(bench.index, "fetch_file", refuse)
+    expected = (
+        Finding(
+            severity=Severity.WARNING,
+            code="PackagesUnchecked",
+            message="the packages were not checked: no space is left under wheels",
+            hint="Free some space there.",
+            path="Pipfile.lock",
+        ),
+    )
+
+    assert check(bench, layers) == expected
