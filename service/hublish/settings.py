@@ -52,7 +52,7 @@ class RegistrySettings(Section):
     )
     namespaces: dict[str, list[str]] = Field(
         default_factory=dict,
-        description='Repository owner ("*" for all) to allowed repository prefixes; empty: nobody may push.',
+        description='Repository owner ("*" for all) to the prefixes they may push to and nobody else may build on; empty: nobody may push.',
     )
 
 

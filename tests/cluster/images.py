@@ -63,6 +63,19 @@ def find_archive(name: str) -> Path:
     return _find_folder(find_binaries(TEKTON)) / f"{name}.tar"
 
 
+def write_program_archive(folder: Path, name: str, *, program: str, script: str) -> Path:
+    """Write an image of busybox with one program more, a script; it runs as a user without rights.
+
+    Args:
+        folder: gets the archive.
+        name: short name of the image.
+        program: what the script is called on PATH.
+        script: begins with its interpreter.
+    """
+    busybox = _make_busybox({f"bin/{program}": script.encode()})
+    return _write(folder, name, busybox, settings={"Cmd": ["/bin/sh"], "User": _NOBODY})
+
+
 def _find_folder(tekton: Path) -> Path:
     recipe = hashlib.sha256(Path(__file__).read_bytes() + _BUSYBOX.read_bytes() + tekton.name.encode())
     return find_cache_folder() / f"cluster-images-{recipe.hexdigest()[:16]}"
@@ -79,9 +92,9 @@ def _write_archives(folder: Path, tekton: Path) -> None:
         _write(folder, name, tar, settings={"Cmd": None, "Entrypoint": [f"/ko-app/{name}"], "User": _NOBODY})
 
 
-def _make_busybox() -> bytes:
+def _make_busybox(more: Mapping[str, bytes] | None = None) -> bytes:
     links = {f"bin/{applet}": "busybox" for applet in _APPLETS}
-    content = {"bin/busybox": _BUSYBOX.read_bytes(), "etc/passwd": _PASSWD}
+    content = {"bin/busybox": _BUSYBOX.read_bytes(), "etc/passwd": _PASSWD, **(more or {})}
     return _make_tar(content, links=links, folders={"home": 0o755, "tmp": 0o1777})
 
 

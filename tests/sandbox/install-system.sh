@@ -9,7 +9,9 @@ packages=(
   python3 python3-venv  # the virtual environment, when no newer Python is on PATH
   docker-registry       # the real registry that images are pushed to
   mmdebstrap            # makes the base image
-  skopeo buildah runc   # read and run what was built: independent of the code under test
+  skopeo buildah runc   # read and run what was built: independent of the code under test; buildah builds, too
+  slirp4netns iproute2  # the network that builds by buildah have
+  busybox-static        # the content of small images
   uidmap                # user namespaces for mmdebstrap and buildah without root
   qemu-user             # other CPU models, on which the same layers must come out
   postgresql            # the other database, for what replicas share
@@ -18,9 +20,8 @@ packages=(
 if [ "${1:-}" = cluster ]; then
   packages+=(
     etcd-server containerd                          # the store and the container runtime
-    containernetworking-plugins iproute2 iptables   # the network of pods
+    containernetworking-plugins iptables            # the network of pods
     conntrack mount util-linux procps               # what kube-proxy, kubelet and the node's namespaces call
-    busybox-static                                  # the content of small images
   )
 fi
 # Tools that came in another way (a git or node of one's own) count as present.

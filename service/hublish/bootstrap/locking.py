@@ -42,12 +42,15 @@ class Locker:
             LockFailed: pipenv is missing or failed.
             BuildCancelled: `cancelled` said so.
         """
-        asked = redirect_sources(pipfile, self._find_mirrors(pipfile))
+        mirrors = find_mirrors(pipfile, environ=self.environ, index_map=self.index_map)
+        asked = redirect_sources(pipfile, mirrors)
         lock = PipenvProgram(self.environ).lock(folder, asked, log=log, cancelled=cancelled)
         return restore_lock(lock, pipfile=pipfile, asked=asked)
 
-    def _find_mirrors(self, pipfile: bytes) -> Mapping[str, str]:
-        if PLACEHOLDER_URL in self.index_map or PLACEHOLDER_URL.encode() not in pipfile:
-            return self.index_map
-        pip = read_pip_configuration(self.environ)
-        return self.index_map if pip is None else {**self.index_map, PLACEHOLDER_URL: pip.index_url}
+
+def find_mirrors(pipfile: bytes, *, environ: Mapping[str, str], index_map: Mapping[str, str]) -> Mapping[str, str]:
+    """What is asked in place of a Pipfile's sources: `index_map`, and pip's own index for the placeholder."""
+    if PLACEHOLDER_URL in index_map or PLACEHOLDER_URL.encode() not in pipfile:
+        return index_map
+    pip = read_pip_configuration(environ)
+    return index_map if pip is None else {**index_map, PLACEHOLDER_URL: pip.index_url}

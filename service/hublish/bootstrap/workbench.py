@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hublish.adapters.layout import OCILayout
-from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
 from hublish.bootstrap.caches import make_caches
-from hublish.bootstrap.clients import make_bases, make_network, make_registry_rules
+from hublish.bootstrap.clients import make_bases, make_network
 from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
+from hublish.bootstrap.userregistry import make_user_registry
 from hublish.bootstrap.userrunner import UserRunner
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.layered.layered import build_layered
@@ -37,6 +37,7 @@ from hublish.network import Network, read_network
 if TYPE_CHECKING:
     from hublish.bootstrap.doctor import Check
     from hublish.builders.verification.verdict import OpenedImage, Verification
+    from hublish.settings import Settings
 
 LAYOUT_PREFIX = "oci:"
 PLATFORM = "linux/amd64"
@@ -50,7 +51,7 @@ class Workbench:
         self._cache = options.cache
         self._workers = options.workers or os.cpu_count() or 1
         network = find_network(options)
-        self._registry = _make_registry(options, network)
+        self._registry = make_user_registry(options, network)
         self._images = Images(self._registry)
         caches = make_caches(options.cache / "layers", images=self._images, key_file=options.cache_key)
         self._owner_cache = caches.open(owner=OWN, trust=Trust.OWNER, repositories=options.cache_repositories)
@@ -158,6 +159,29 @@ class Workbench:
         attach_sbom(plan, outcome, output=output, registry=self._registry, log=log)
         return outcome
 
+    def lock(
+        self,
+        config: Config,
+        pipfile: bytes,
+        *,
+        python_version: str | None,
+        base: str | None,
+        log: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> bytes:
+        """Lock a Pipfile by pipenv in a container of the base; see `lock_in_base`."""
+        from hublish.bootstrap.containerlock import LockParts, choose_lock_base, lock_in_base  # noqa: PLC0415  # start-up
+
+        settings = self._options.settings
+        bases = make_bases({**(settings.bases if settings else {}), **self._options.bases})
+        named = config.base if base is None else self._find_base(base)
+        parts = LockParts(
+            options=self._options, images=self._images, layers=self._owner_cache.layers, index=self._index,
+            runner=self._runner, ca_file=find_network(self._options).ca_file, platform=PLATFORM,
+        )  # fmt: skip
+        reference = choose_lock_base(named, python_version=python_version, bases=bases)
+        return lock_in_base(pipfile, reference, parts=parts, log=log, cancelled=cancelled)
+
     def open_image(self, text: str) -> OpenedImage:
         """Open an image that is to be verified: a reference, or `oci:FOLDER`.
 
@@ -203,8 +227,8 @@ class Workbench:
             )
             return verify_by_rebuild(opened, plan, source, tools=tools)
 
-    def check_environment(self) -> tuple[Check, ...]:
-        """Look at what this machine offers a build."""
+    def check_environment(self, *, cluster: bool = False) -> tuple[Check, ...]:
+        """Look at what this machine offers a build, and with `cluster` at what its pods meet."""
         # Here, because a build must not wait for the clients of GitHub and of the database.
         from hublish.bootstrap.doctor import check_environment, check_settings  # noqa: PLC0415  # start-up time
         from hublish.bootstrap.enginecheck import check_chosen_engines, check_engines  # noqa: PLC0415  # start-up time
@@ -217,10 +241,11 @@ class Workbench:
             registry=self._registry,
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
+        pods = _check_cluster(settings) if cluster else ()
         if settings is None:
             return (*engines, *here)
         chosen = check_chosen_engines(settings.engines, data=settings.data)
-        return (*engines, *here, *check_settings(settings), *chosen)
+        return (*engines, *here, *check_settings(settings), *chosen, *pods)
 
     def _open_systems(self, log: Callable[[str], None]) -> SystemBases:
         from hublish.builders.containers.systembase import SystemBaseFolder  # noqa: PLC0415  # start-up time
@@ -238,22 +263,6 @@ class Workbench:
         if text.startswith(LAYOUT_PREFIX):
             return self._images.add_layout(Path(text.removeprefix(LAYOUT_PREFIX)))
         return parse_reference(text)
-
-
-def _make_registry(options: WorkbenchOptions, network: Network) -> RegistryClient:
-    rules = make_registry_rules(options.settings) if options.settings else {}
-    for host in options.plain_http:
-        rules[host] = replace(rules.get(host, RegistryRule()), plain_http=True)
-    home = Path(options.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker")))
-    return RegistryClient(
-        rules=rules,
-        default_auth_files=(home / "config.json",),
-        allowed_hosts=None,
-        # A person at their own machine may name any registry and has set up their own credential helpers.
-        allow_private=True,
-        allow_helpers=True,
-        network=network,
-    )
 
 
 def find_network(options: WorkbenchOptions) -> Network:
@@ -279,3 +288,9 @@ def open_workbench(options: WorkbenchOptions) -> Workbench:
         SettingsInvalid: a value of the options or settings is unusable.
     """
     return Workbench(options)
+
+
+def _check_cluster(settings: Settings | None) -> tuple[Check, ...]:
+    from hublish.bootstrap.pods.checks import check_cluster  # noqa: PLC0415  # an extra, slow to import
+
+    return check_cluster(settings)

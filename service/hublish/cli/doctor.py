@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from hublish.cli.exit_codes import ExitCode
@@ -18,7 +20,15 @@ checked, too. Exit code 1 when a check fails.
 Examples:
   hublish doctor
   hublish doctor --json
+  hublish doctor --cluster
 """
+
+ClusterOption = Annotated[
+    bool,
+    typer.Option(
+        "--cluster", help="Run a pod of each kind in the settings' cluster, and name the setting that is in the way."
+    ),
+]
 
 
 def doctor(
@@ -27,13 +37,14 @@ def doctor(
     plain_http: PlainHTTPOption = None,
     index_map: IndexMapOption = None,
     cache: CacheOption = None,
+    cluster: ClusterOption = False,
     as_json: JSONOption = False,
 ) -> None:
     """Check this machine; see HELP."""
     house: House = context.obj
     choice = make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=None)
     with open_screen("doctor", as_json=as_json) as screen:
-        checks = tuple(house.open_workbench(choice).check_environment())
+        checks = tuple(house.open_workbench(choice).check_environment(cluster=cluster))
         screen.result = [
             {"name": check.name, "ok": check.ok, "detail": check.detail, "hint": check.hint} for check in checks
         ]

@@ -75,6 +75,18 @@ class Workbench(Protocol):
     ) -> BuildSucceeded:
         """Build a plan and put the image where `output` says."""
 
+    def lock(
+        self,
+        config: Config,
+        pipfile: bytes,
+        *,
+        python_version: str | None,
+        base: str | None,
+        log: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> bytes:
+        """The lock that pipenv makes of a Pipfile in a container of the base."""
+
     def open_image(self, text: str) -> OpenedImage:
         """Open an image that is to be verified."""
 
@@ -90,8 +102,8 @@ class Workbench(Protocol):
     ) -> Verification:
         """Rebuild it with nothing kept from earlier builds, and compare."""
 
-    def check_environment(self) -> Sequence[Check]:
-        """What this machine offers, and what is missing."""
+    def check_environment(self, *, cluster: bool) -> Sequence[Check]:
+        """What this machine offers, and what is missing; with `cluster` what pods of builds meet there, too."""
 
 
 class Locker(Protocol):

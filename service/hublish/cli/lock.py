@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hublish.builders.disk import write_file
-from hublish.cli.folder import FolderArgument, IndexMapOption, parse_index_map
+from hublish.cli.folder import (
+    BaseOption,
+    CacheOption,
+    FolderArgument,
+    IndexMapOption,
+    PlainHTTPOption,
+    make_choice,
+    open_folder,
+    parse_index_map,
+)
 from hublish.cli.interrupts import catch_interrupt
 from hublish.cli.screen import JSONOption, Screen, open_screen
 from hublish.cli.validate import read_bytes, read_text
-from hublish.core.finding import Severity, has_error
+from hublish.core.finding import Severity
 from hublish.core.locks.lockfile import ParsedLock, parse_lock
 from hublish.core.locks.pipfile import parse_pipfile
 from hublish.core.locks.renewal import PackageChange, compare_locks
@@ -29,11 +38,12 @@ PIPFILE, LOCK = "Pipfile", "Pipfile.lock"
 
 HELP = """Make Pipfile.lock anew from the Pipfile, and show which versions changed.
 
-With --here your own pipenv does it, in a folder of its own: the lock is replaced only by a whole new one. With --check
-nothing is made: the command says whether the lock is of this very Pipfile, reads two files and asks nobody.
+pipenv runs in a container of the base, by buildah or Docker: resolving may run code of packages. With --here your own
+pipenv does it, in a folder of its own. Either way the lock is replaced only by a whole new one. With --check nothing is made: the command says whether the lock is of this very Pipfile, reads two files and asks nobody.
 
 \b
 Examples:
+  hublish lock --base registry.example.org/base/python:3.11
   hublish lock --check
   hublish lock --here
   hublish lock --here --json path/to/repository
@@ -46,7 +56,10 @@ def lock(
     *,
     check: Annotated[bool, typer.Option("--check", help="Only say whether the lock is current.")] = False,
     here: Annotated[bool, typer.Option("--here", help="Lock by the pipenv of this machine.")] = False,
+    base: BaseOption = None,
+    plain_http: PlainHTTPOption = None,
     index_map: IndexMapOption = None,
+    cache: CacheOption = None,
     as_json: JSONOption = False,
 ) -> None:
     """Lock a folder; see HELP."""
@@ -55,19 +68,27 @@ def lock(
         if check:
             _check(screen, folder)
             return
-        if not here:
-            raise LockFailed(
-                "locking runs code of packages, and no engine that isolates it is used by this command yet",
-                hint="Lock by your own pipenv: `hublish lock --here`.",
-            )
         pipfile, old = _read(folder)
         if pipfile is None:
             raise LockFailed(f"there is no Pipfile in {folder}", hint="Name the folder that holds it.")
-        if not _is_usable(screen, pipfile, place=folder / PIPFILE):
+        parsed = parse_pipfile(pipfile, path=str(folder / PIPFILE))
+        screen.show_findings(parsed.findings, read_source=read_text)
+        if parsed.pipfile is None:
             return
-        locker = house.open_locker(index_map=parse_index_map(index_map or ()))
-        with catch_interrupt(screen) as interrupted:
-            new = locker.lock_here(folder, pipfile, log=screen.remark, cancelled=interrupted.is_set)
+        if here:
+            locker = house.open_locker(index_map=parse_index_map(index_map or ()))
+            with catch_interrupt(screen) as interrupted:
+                new = locker.lock_here(folder, pipfile, log=screen.remark, cancelled=interrupted.is_set)
+        else:
+            choice = make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=None)
+            opened = open_folder(screen, house, folder, choice=choice, image=None)
+            if opened.config is None:
+                return
+            with catch_interrupt(screen) as interrupted:
+                new = opened.workbench.lock(
+                    opened.config, pipfile, python_version=parsed.pipfile.python_version, base=base, log=screen.remark,
+                    cancelled=interrupted.is_set,
+                )  # fmt: skip
         if new != old:
             write_file(folder / LOCK, new)
         screen.show_findings(_parse(pipfile, new, folder=folder).findings, read_source=read_text)
@@ -95,12 +116,6 @@ def _read(folder: Path) -> tuple[bytes | None, bytes | None]:
 
 def _parse(pipfile: bytes | None, body: bytes | None, *, folder: Path) -> ParsedLock:
     return parse_lock(pipfile=pipfile, lock=body, pipfile_path=str(folder / PIPFILE), lock_path=str(folder / LOCK))
-
-
-def _is_usable(screen: Screen, pipfile: bytes, *, place: Path) -> bool:
-    findings = parse_pipfile(pipfile, path=str(place)).findings
-    screen.show_findings(findings, read_source=read_text)
-    return not has_error(findings)
 
 
 def _show_changes(screen: Screen, changes: Sequence[PackageChange], *, path: Path, changed: bool) -> None:

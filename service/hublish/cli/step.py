@@ -11,7 +11,7 @@ import typer
 HELP = """Run one Step of a build in a pod; the Tasks in tekton/ call it, people do not.
 
 The Step `fetch` brings source, base and packages into /work, `build` makes the image there, `push` sends it. Each reads
-its own Secret at /secrets/<step>; `build` has none.
+its own Secret at /secrets/<step>; `build` has none. `probe` looks at its pod for `hublish doctor --cluster`.
 
 \b
 Example:
@@ -25,9 +25,10 @@ class StepName(StrEnum):
     FETCH = "fetch"
     BUILD = "build"
     PUSH = "push"
+    PROBE = "probe"
 
 
-def step(name: Annotated[StepName, typer.Argument(metavar="STEP", help="fetch, build or push.")]) -> None:
+def step(name: Annotated[StepName, typer.Argument(metavar="STEP", help="fetch, build, push or probe.")]) -> None:
     """Run one Step; see HELP."""
     from hublish.bootstrap.steps import run_step  # noqa: PLC0415  # start-up time of other commands' help
 

@@ -1,4 +1,4 @@
-"""Which registry namespaces a repository owner may push to: the operator's map, asked purely."""
+"""Which registry namespaces a repository owner may push to, and build on: the operator's map, asked purely."""
 
 from __future__ import annotations
 
@@ -25,9 +25,33 @@ def check_namespace(namespaces: Namespaces, *, owner: str, reference: Reference)
     if owners is None:
         return f"the registry {reference.registry} is not in this service's settings"
     prefixes = (*owners.get(owner.lower(), ()), *owners.get("*", ()))
-    for prefix in prefixes:
-        bare = prefix.strip("/")
-        if not bare or reference.repository == bare or reference.repository.startswith(bare + "/"):
-            return None
+    if any(_covers(prefix, reference) for prefix in prefixes):
+        return None
     allowed = ", ".join(f"{reference.registry}/{prefix.strip('/')}/…" for prefix in prefixes) or "none"
     return f"{owner} may not push to {reference.name}; allowed for {owner}: {allowed}"
+
+
+def check_base(namespaces: Namespaces, *, owner: str, reference: Reference) -> str | None:
+    """Check that images of `owner` may be built on the image of `reference`.
+
+    The service's own login may read every owner's images; a base or a FROM would copy them into anybody's.
+
+    Args:
+        namespaces: the operator's map. A prefix given to other owners only is theirs; the empty one claims nothing.
+        owner: login of the source repository's owner.
+        reference: the base.
+
+    Returns:
+        None when it is allowed, else the reason, for people.
+    """
+    owners = namespaces.get(reference.registry, {})
+    own = (*owners.get(owner.lower(), ()), *owners.get("*", ()))
+    others = (prefix for prefixes in owners.values() for prefix in prefixes if prefix.strip("/"))
+    if any(_covers(prefix, reference) for prefix in own) or not any(_covers(prefix, reference) for prefix in others):
+        return None
+    return f"{owner} may not build on {reference.name}, which is in the namespace of another owner"
+
+
+def _covers(prefix: str, reference: Reference) -> bool:
+    bare = prefix.strip("/")
+    return not bare or f"{reference.repository}/".startswith(f"{bare}/")

@@ -97,6 +97,12 @@ class Plan:
     container: ContainerPlan | None = None
 
 
+def list_bases(plan: Plan) -> tuple[Reference, ...]:
+    """The images that a plan starts from, whichever strategy it has."""
+    pinned = () if plan.container is None else tuple(pin.image for pin in plan.container.bases)
+    return (*(() if plan.base is None else (plan.base,)), *pinned)
+
+
 def render_plan(plan: Plan) -> str:
     """Render a plan as canonical JSON: sorted keys, no white space, enums and references as text."""
 

@@ -21,6 +21,7 @@ _REMOVE_SECONDS = 5.0
 OUTPUT_LIMIT_BYTES = 512 << 20
 """Twice what a log keeps; who prints more prints without end."""
 _V1_FILES = {"memory": "memory.limit_in_bytes", "pids": "pids.max"}
+_LIMIT_FILES = ("memory.limit_in_bytes", "memory.max")
 _V2_FILES = {"memory": "memory.max", "pids": "pids.max"}
 
 
@@ -96,6 +97,21 @@ def make_group(
             folders[controller] = folder
             break
     return ControlGroup(name=f"hublish-{name}", folders=folders)
+
+
+def find_own_group(*, root: Path = ROOT) -> ControlGroup:
+    """The group that a container shows its processes as their own, to be read only."""
+    folders = [folder for folder in (root / "memory", root) if any((folder / name).exists() for name in _LIMIT_FILES)]
+    return ControlGroup(name="own", folders={"memory": folders[0]} if folders else {})
+
+
+def read_own_memory_bytes(*, root: Path = ROOT) -> int:
+    """The limit of this container's memory; 0 where none can be read."""
+    for folder in find_own_group(root=root).folders.values():
+        for name in _LIMIT_FILES:
+            with suppress(OSError, ValueError):
+                return int((folder / name).read_text())
+    return 0
 
 
 def describe_limits(*, root: Path = ROOT, membership: Path = _SELF) -> str:

@@ -174,13 +174,14 @@ class BuildThreads:
                 raise BuildCancelled("the build was stopped before it began")
             outcome: BuildOutcome = self._build(run)
         except HublishError as exc:
+            if self._closed and isinstance(exc, BuildCancelled):
+                # It stopped only because the engine closes: it goes on after the restart, and its log with it.
+                return
             outcome = run.make_stopped(exc)
         except Exception as exc:  # noqa: BLE001 -- the boundary of a build: an error here must end it, not the thread
             outcome = run.make_unexpected(exc)
         with self._lock:
-            # A build that stopped only because the engine closes has no outcome: it goes on after the restart.
-            if not (self._closed and isinstance(outcome, BuildStopped) and outcome.cancelled):
-                run.outcome = outcome
+            run.outcome = outcome
 
 
 def fetch_run_source(run: BuildRun, sources: SourceFetcher) -> Source:

@@ -14,8 +14,8 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID, WorkflowHandleAsyn
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Step
 from hublish.core.codec import parse_value, render_value
 from hublish.core.ports import BuildLog
-from hublish.core.records import Build
-from hublish.core.reference import parse_reference
+from hublish.core.records import Build, BuildRecords
+from hublish.core.reference import Reference, parse_reference
 from hublish.errors import BuildFailed
 from hublish.workflows.durable import Fault, run_async_effect, run_effect, workflow
 from hublish.workflows.prepared import PreparedImage
@@ -82,22 +82,34 @@ class BuildWorkflow(DBOSConfiguredInstance):
         if text is None:
             raise BuildFailed(f"no request is stored for {name}", hint="start the build again")
         request = parse_value(BuildRequest, text)
-        owner = "" if request.repository is None else request.repository.owner
+        if request.repository is None or request.target is None:
+            return replace(request, name=name)
         # Asked now rather than when it was planned: a sibling may have been built since.
-        places = self._services.builds.list_targets(owner, limit=SIBLINGS) if owner else ()
-        siblings = tuple(
-            place
-            for place in places
-            if request.target is not None
-            and place.registry == request.target.registry
-            and place.repository != request.target.repository
-        )
+        siblings = find_siblings(self._services.builds, owner=request.repository.owner, target=request.target)
         return replace(request, name=name, siblings=siblings)
 
     def _record(self, name: str, outcome: str) -> None:
         parsed: BuildOutcome = parse_value(BuildOutcome, outcome)  # type: ignore[arg-type]  # a union is no type to mypy
         self._services.builds.finish_build(name, parsed, at=self._services.now())
         free_slot(self._services, name)
+
+
+def find_siblings(builds: BuildRecords, *, owner: str, target: Reference) -> tuple[Reference, ...]:
+    """Find repositories of images whose layers and layer indexes serve a target too.
+
+    Args:
+        builds: what was built.
+        owner: of the source repository.
+        target: where its image goes.
+
+    Returns:
+        Other repositories of that owner on the target's registry, those built last first; only a few.
+    """
+    return tuple(
+        place
+        for place in builds.list_targets(owner, limit=SIBLINGS)
+        if place.registry == target.registry and place.repository != target.repository
+    )
 
 
 def claim_image_build(services: Services, image: PreparedImage) -> Build:

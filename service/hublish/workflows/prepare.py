@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.sourcefiles import read_config
 from hublish.core.answers.markdown import code_span, escape_inline
@@ -19,7 +20,7 @@ from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedCo
 from hublish.core.finding import Finding
 from hublish.core.github.events import Trigger
 from hublish.core.github.triggers import Deny, Skip, decide
-from hublish.core.namespaces import check_namespace
+from hublish.core.namespaces import check_base, check_namespace
 from hublish.core.plan import Plan, Strategy, Trust, make_build_key
 from hublish.core.ports import Source
 from hublish.core.redact import redact
@@ -28,6 +29,7 @@ from hublish.core.repository import RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
 from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
+from hublish.workflows.build import find_siblings
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
@@ -151,6 +153,12 @@ class Preparation:
             notes=tuple(notes),
         )
 
+    def _open_layers(self, trigger: Trigger, target: Reference, *, trust: Trust) -> LayerIndex:
+        """Open what the owner's builds found out, as the build will: a disk that knows nothing asks the registry."""
+        owner = trigger.repository.owner
+        siblings = find_siblings(self._services.builds, owner=owner, target=target)
+        return self._services.caches.open(owner=owner.lower(), trust=trust, repositories=(target, *siblings)).layers
+
     def _plan_image(
         self, trigger: Trigger, ref: ResolvedRef, config: Config, image: ImageConfig, source: Source
     ) -> tuple[PreparedImage, tuple[Finding, ...]]:
@@ -170,13 +178,12 @@ class Preparation:
                 find_default_index=lambda: policy.default_index,
             ),
             images=services.images,
-            layers=services.caches.open(
-                owner=trigger.repository.owner.lower(), trust=trust, repositories=(image.reference,)
-            ).layers,
+            layers=self._open_layers(trigger, image.reference, trust=trust),
             supply=services.supply,
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)
+        self._verify_bases(trigger, planned.plan)
         plan = replace(
             planned.plan,
             time_seconds=min(planned.plan.time_seconds, policy.build_seconds),
@@ -212,6 +219,16 @@ class Preparation:
         if refusal is not None:
             raise NotAllowed(refusal, hint="use an image name that is allowed, or ask the operator of this service")
         verify_owner(services, target, trigger, claim=False)
+
+    def _verify_bases(self, trigger: Trigger, plan: Plan) -> None:
+        """Refuse a plan on images of other owners, which the service could read and would copy."""
+        policy = self._services.policy
+        open_to_all = {base.name for base in policy.bases.values()}
+        pins = () if plan.container is None else plan.container.bases
+        for base in (*([] if plan.base is None else [plan.base]), *(pin.image for pin in pins)):
+            refusal = check_base(policy.namespaces, owner=trigger.repository.owner, reference=base)
+            if refusal is not None and base.name not in open_to_all:
+                raise NotAllowed(refusal, hint="name another base, or ask the operator to list it under `bases`")
 
 
 class _PlanRefused(FindingsError):

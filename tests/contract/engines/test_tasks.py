@@ -52,33 +52,28 @@ def refuse(runner: TaskRunner, task: ContainerTask, output: Path) -> BuildFailed
 
 
 def test_task_gives_the_files_it_leaves(yard, runner, tmp_path) -> None:
-    """It sees its own files and the image; what it says is logged, and it is run anew each time."""
+    """It sees its own files and the image; what it writes elsewhere is gone; it is run anew each time."""
+    mark = tmp_path / "mark"
     (tmp_path / "in").write_bytes(b"41")
-    script = "echo asking\npython3 -c \"print(int(open('files/question').read()) + 1)\" > out/answer.txt\n: > out/empty"
+    script = "echo asking\necho $(( $(cat files/question) + 1 )) > out/answer.txt\n: > out/empty"
+    script += f"\nmkdir -p {tmp_path} && echo x > {mark}"
     task = make_task(yard, script, files={"question": tmp_path / "in"})
     first, lines = run(runner, task, tmp_path / "first")
     (tmp_path / "in").write_bytes(b"42")
     second, _ = run(runner, task, tmp_path / "second")
 
     assert (first, second["answer.txt"]) == ({"answer.txt": b"42\n", "empty": b""}, b"43\n")
-    assert "asking" in lines
+    assert ("asking" in lines, mark.exists()) == (True, False)
     assert list(runner.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("script", "message"),
-    [
-        ("echo one; echo 'no compiler: https://me:secret@host/'; exit 3", "the answer failed: no compiler: https://***@host/"),
-        ("ln -s /etc/passwd out/link", "the answer: expected plain files, it left link"),
-        ("mkdir -p out/a && : > out/a/b", "the answer: expected plain files, it left a"),
-        ("head -c 2000000 /dev/zero > out/large", "the answer: it left more than 1048576 bytes or 1000 files"),
-    ],
-)  # fmt: skip
-def test_what_a_task_may_not_do_is_told(yard, runner, tmp_path, script: str, message: str) -> None:
-    """The message has the last words of the script, without secrets, or what was wrong with its files."""
-    error = refuse(runner, make_task(yard, script), tmp_path / "out")
+def test_failure_has_the_last_words_of_the_script(yard, runner, tmp_path) -> None:
+    """Without secrets, and without the engine's own words."""
+    error = refuse(
+        runner, make_task(yard, "echo one; echo 'no compiler: https://me:secret@host/'; exit 3"), tmp_path / "out"
+    )
 
-    assert error.message.rstrip("/") == message.rstrip("/")
+    assert (error.message, error.hint) == ("the answer failed: no compiler: https://***@host/", HINT)
 
 
 def test_endless_task_is_ended(yard, runner, tmp_path) -> None:
@@ -92,7 +87,7 @@ def test_endless_task_is_ended(yard, runner, tmp_path) -> None:
 
 def test_task_that_forks_without_end_is_ended(yard, runner, tmp_path) -> None:
     """The limit of processes holds; this machine goes on."""
-    script = "python3 -c 'import os, time\nwhile True:\n    os.fork() or time.sleep(600)'"
+    script = "while :; do sleep 600 & done"
     error = refuse(runner, make_task(yard, script, seconds=60), tmp_path / "out")
 
     assert error.message.startswith("the answer failed: ")
@@ -102,27 +97,16 @@ def test_task_reaches_no_service_of_this_machine(yard, runner, tmp_path) -> None
     """Neither the service nor a metadata address answers, and no variable of ours is there."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
+        places = (f"127.0.0.1 {port}", "169.254.169.254 80", f"10.0.2.2 {port}")
         script = (
-            "python3 - <<'EOF' > out/seen\n"
-            "import os, socket\n"
-            f"for place in (('127.0.0.1', {port}), ('169.254.169.254', 80), ('10.0.2.2', {port})):\n"
-            "    try:\n        socket.create_connection(place, 2)\n        print('reached', place)\n"
-            "    except OSError:\n        pass\n"
-            "print([name for name in os.environ if 'HUBLISH' in name or 'TOKEN' in name])\nEOF"
+            "".join(
+                f"if nc -w 2 {place} < /dev/null; then echo 'reached {place}' >> out/seen; fi\n" for place in places
+            )
+            + "env | grep -E 'HUBLISH|TOKEN' >> out/seen || echo nothing >> out/seen\n"
         )
         seen, _ = run(runner, make_task(yard, script), tmp_path / "out")
 
-    assert seen == {"seen": b"[]\n"}
-
-
-def test_task_writes_nowhere_but_in_its_container(yard, runner, tmp_path) -> None:
-    """What it writes beside its result is gone with it."""
-    mark = tmp_path / "mark"
-    made, _ = run(
-        runner, make_task(yard, f"mkdir -p {tmp_path} && echo x > {mark} && echo x > /etc/hostname"), tmp_path / "o"
-    )
-
-    assert (made, mark.exists()) == ({}, False)
+    assert seen == {"seen": b"nothing\n"}
 
 
 def test_stopped_task_leaves_nothing(yard, runner, tmp_path) -> None:

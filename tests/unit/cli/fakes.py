@@ -145,6 +145,9 @@ class FakeWorkbench:
     claims: Claims = CLAIMS
     verification: Verification = VERIFIED
     verified: list[str] = field(default_factory=list)
+    lock_answer: bytes = b""
+    lock_error: HublishError | None = None
+    locked: list[tuple[bytes, str | None, str | None]] = field(default_factory=list)
 
     def open_folder(self, path: Path) -> FolderOnDisk:
         return FolderOnDisk(path)
@@ -158,6 +161,21 @@ class FakeWorkbench:
     ) -> Planned:
         self.bases.append(base)
         return Planned(plan=self.plan_answer, findings=self.findings, base_size_bytes=1, locked=None)
+
+    def lock(
+        self,
+        config: Config,
+        pipfile: bytes,
+        *,
+        python_version: str | None,
+        base: str | None,
+        log: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> bytes:
+        self.locked.append((pipfile, python_version, base))
+        if self.lock_error is not None:
+            raise self.lock_error
+        return self.lock_answer
 
     def build(
         self,
@@ -205,8 +223,12 @@ class FakeWorkbench:
             raise BuildCancelled("the build was stopped")
         return self.verification
 
-    def check_environment(self) -> tuple[Check, ...]:
-        return self.checks
+    def check_environment(self, *, cluster: bool) -> tuple[Check, ...]:
+        return (
+            tuple(dataclasses.replace(check, name=f"{check.name} of pods") for check in self.checks)
+            if cluster
+            else self.checks
+        )
 
 
 @dataclass(slots=True, kw_only=True)

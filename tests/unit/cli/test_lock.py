@@ -131,3 +131,23 @@ def test_folder_without_pipfile_has_nothing_to_lock(run: Run, folder: Path) -> N
 
     assert f"there is no Pipfile in {folder}" in result.stderr
     assert result.exit_code == 1
+
+
+def test_lock_is_made_in_a_container_of_the_base(run: Run, folder: Path, house: FakeHouse) -> None:
+    """Without --here the workbench makes it; --base and the cache are its own options."""
+    house.workbench.lock_answer = NEW_BODY
+    result = run("lock", "--base", "oci:base", folder)
+
+    assert result.stdout.endswith(f"{folder}/Pipfile.lock: 2 packages changed\n")
+    assert house.workbench.locked == [(PIPFILE.encode(), "3.11", "oci:base")]
+    assert (folder / "Pipfile.lock").read_bytes() == NEW_BODY
+    assert house.locker.asked == []
+
+
+def test_failure_in_the_container_leaves_the_old_lock(run: Run, folder: Path, house: FakeHouse) -> None:
+    """And its reason is told."""
+    house.workbench.lock_error = LockFailed("pipenv could not lock: a needs b<1")
+    result = run("lock", folder)
+
+    assert "pipenv could not lock: a needs b<1" in result.stderr
+    assert (result.exit_code, (folder / "Pipfile.lock").read_text()) == (1, OLD)

@@ -88,6 +88,13 @@ def test_unknown_run_is_a_usage_error(run: Run) -> None:
     assert result.exit_code == 2
 
 
+def test_doctor_looks_at_pods_when_asked(run: Run, house: FakeHouse) -> None:
+    """Pods are started only with the option."""
+    house.workbench.checks = (Check(name="layered", ok=True, detail="comes up"),)
+
+    assert run("doctor", "--cluster").stdout == "ok   layered of pods: comes up\n"
+
+
 def test_doctor_prints_every_check_and_fails_with_one(run: Run, house: FakeHouse) -> None:
     """A failing check has a hint; the exit code tells scripts."""
     house.workbench.checks = (GOOD, BAD)

@@ -1,10 +1,10 @@
-"""Who may push where."""
+"""Who may push where, and build on what."""
 
 from __future__ import annotations
 
 import pytest
 
-from hublish.core.namespaces import check_namespace
+from hublish.core.namespaces import check_base, check_namespace
 from hublish.core.reference import parse_reference
 
 NAMESPACES = {
@@ -63,3 +63,30 @@ def test_other_places_are_refused_with_what_is_allowed(owner: str, image: str, e
     """Another team's prefix, a longer name, an empty map and an unlisted registry are refused."""
 
     assert check_namespace(NAMESPACES, owner=owner, reference=parse_reference(image)) == expected
+
+
+@pytest.mark.parametrize(
+    ("owner", "image"),
+    [
+        ("octo", "registry.example.org/team/base"),
+        ("stranger", "registry.example.org/public/base"),
+        ("stranger", "registry.example.org/base/python"),
+        ("stranger", "registry.example.org/teams/base"),
+        ("stranger", "open.example.org/any/base"),
+        ("stranger", "other.example.org/any/base"),
+        ("stranger", "lent.example.org/any/base"),
+    ],
+)
+def test_own_common_and_unclaimed_images_may_be_built_on(owner: str, image: str) -> None:
+    """Most bases are nobody's in particular; an owner of everything takes nothing from the others."""
+    namespaces = {**NAMESPACES, "lent.example.org": {"octo": ("",)}}
+
+    assert check_base(namespaces, owner=owner, reference=parse_reference(image)) is None
+
+
+@pytest.mark.parametrize("image", ["registry.example.org/team", "registry.example.org/lab/shared/private"])
+def test_image_of_another_owner_may_not_be_built_on(image: str) -> None:
+    """The service can read it with its own login, the owner of the repository perhaps not."""
+    expected = f"stranger may not build on {image}, which is in the namespace of another owner"
+
+    assert check_base(NAMESPACES, owner="Stranger", reference=parse_reference(image)) == expected.replace("st", "St", 1)

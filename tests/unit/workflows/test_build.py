@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock, call
 
 import pytest
 
 from hublish.adapters.store import BuildStore, ensure_schema, open_database
 from hublish.core.building import BuildStopped, BuildSucceeded, Step
 from hublish.core.reference import parse_reference
-from hublish.workflows.build import claim_image_build
+from hublish.workflows.build import claim_image_build, find_siblings
 from hublish.workflows.prepared import PreparedImage
 from hublish.workflows.queue import settle_build
 from tests.fakes import FakeImages
@@ -106,3 +107,15 @@ def test_newest_request_of_a_key_counts(services):
     request = services.builds.read_request("key")
 
     assert request == "new"
+
+
+def test_siblings_are_on_the_registry_of_the_target_and_another_repository():
+    """What the owner built before, newest first; the target's own index is asked anyway."""
+    names = ["registry.example.org/team/b", "registry.example.org/team/ts", "other.example.org/team/c"]
+    asked = Mock(return_value=tuple(parse_reference(f"{name}:v1") for name in names))
+    target = parse_reference("registry.example.org/team/ts:v2")
+
+    siblings = find_siblings(SimpleNamespace(list_targets=asked), owner="octo", target=target)
+
+    assert siblings == (parse_reference("registry.example.org/team/b:v1"),)
+    assert asked.call_args_list == [call("octo", limit=4)]

@@ -14,12 +14,13 @@ from hublish.core.codec import parse_value
 from hublish.core.github.events import Trigger
 from hublish.core.plan import Strategy, Trust
 from hublish.core.ports import Engine
+from hublish.core.reference import parse_reference
 from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, NotAllowed
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared, PreparedImage
-from tests.fakes import FakeSource
+from tests.fakes import TINY_BASE, FakeSource, make_tar
 from tests.unit.builders.samples import BASE
 from tests.unit.workflows.parts import AT, COMMENT, CONFIG, ISSUE, NAME, RELEASE, RUN_ID, SHA, TAG, Stage, make_source
 
@@ -245,6 +246,30 @@ def test_registry_namespace_of_others_is_refused(stage: Stage) -> None:
     )
 
     assert (prepared.state, prepared.failure, prepared.images) == (RunState.FAILED, expected, ())
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_base_in_the_namespace_of_another_owner_is_refused(stage: Stage, pinned: bool) -> None:
+    """Its layers would be copied into the owner's image, by the login of the service; also where its facts are known."""
+    private = parse_reference("registry.example.org/secret/base:1")
+    digest = stage.images.add_image(private, [make_tar(TINY_BASE)])
+    named = f"{private.name}@{digest}" if pinned else str(private)
+    use_config(stage, CONFIG, f"{CONFIG}base: {named}\n")
+    namespaces = {"registry.example.org": {"octo": ("team",), "other": ("secret",)}}
+    policy = dataclasses.replace(stage.services.policy, namespaces=namespaces)
+    stage.services = dataclasses.replace(stage.services, policy=policy)
+    prepared = prepare(stage)
+    expected = Failure(
+        code="NotAllowed",
+        message="octo may not build on registry.example.org/secret/base, which is in the namespace of another owner",
+        hint="name another base, or ask the operator to list it under `bases`",
+    )
+
+    assert (prepared.state, prepared.failure, prepared.images) == (RunState.FAILED, expected, ())
+    stage.services = dataclasses.replace(
+        stage.services, policy=dataclasses.replace(policy, bases={"3.11": BASE, "3.12": private})
+    )
+    assert prepare(stage).state is RunState.BUILDING
 
 
 def test_image_of_another_repository_is_refused_before_it_is_built(stage: Stage) -> None:

@@ -33,21 +33,13 @@ def connect_cluster(settings: Settings) -> TektonCluster:
     return open_cluster(settings.engines.tekton.kubeconfig)
 
 
-def make_tekton(settings: Settings, *, images: ImageReader, mint_token: MintToken) -> TektonEngine:
-    """Make the engine.
-
-    Args:
-        settings: the operator's.
-        images: tells whether an image that a run reports is there.
-        mint_token: of the GitHub App.
+def make_run_choices(settings: Settings) -> dict[Strategy, RunChoices]:
+    """What the operator chose for the pods of each strategy that has an image.
 
     Raises:
-        SettingsInvalid: no image is named for pods, or see `connect_cluster`.
+        SettingsInvalid: none has.
     """
     chosen = settings.engines.tekton
-    cluster = connect_cluster(settings)
-    from hublish.engines.tekton import TektonChoices, TektonEngine  # noqa: PLC0415 -- as above
-
     containers = chosen.build_image, chosen.namespaces.baseline
     strategies = {
         Strategy.LAYERED: (chosen.image, chosen.namespaces.restricted),
@@ -72,6 +64,25 @@ def make_tekton(settings: Settings, *, images: ImageReader, mint_token: MintToke
             "the engine tekton is chosen, and neither engines.tekton.image nor engines.tekton.build_image is set",
             hint="Name the images that the top-level Dockerfile makes, targets `service` and `build`.",
         )
+    return choices
+
+
+def make_tekton(settings: Settings, *, images: ImageReader, mint_token: MintToken) -> TektonEngine:
+    """Make the engine.
+
+    Args:
+        settings: the operator's.
+        images: tells whether an image that a run reports is there.
+        mint_token: of the GitHub App.
+
+    Raises:
+        SettingsInvalid: no image is named for pods, or see `connect_cluster`.
+    """
+    chosen = settings.engines.tekton
+    choices = make_run_choices(settings)
+    cluster = connect_cluster(settings)
+    from hublish.engines.tekton import TektonChoices, TektonEngine  # noqa: PLC0415 -- as above
+
     return TektonEngine(
         TektonChoices(
             runs=choices,

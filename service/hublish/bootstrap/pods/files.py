@@ -16,7 +16,7 @@ from hublish.adapters.registry import load_logins
 from hublish.bootstrap.clients import make_network
 from hublish.core.building import BuildRequest
 from hublish.core.codec import render_value
-from hublish.core.plan import Plan
+from hublish.core.plan import Plan, list_bases
 from hublish.core.podaccess import (
     ACCESS_FILE,
     AUTHORITIES_FILE,
@@ -117,12 +117,6 @@ class StepFileMaker:
                 access = replace(access, auth_file=name)
             listed.append(access)
         return tuple(listed)
-
-
-def list_bases(plan: Plan) -> tuple[Reference, ...]:
-    """The images that a plan starts from, whichever strategy it has."""
-    pinned = () if plan.container is None else tuple(pin.image for pin in plan.container.bases)
-    return (*(() if plan.base is None else (plan.base,)), *pinned)
 
 
 def _find_host(url: str) -> str:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from hublish.adapters.index import HTTPPackageIndex
 from hublish.adapters.source_archive import SourceLimits
+from hublish.bootstrap.steps.containers import build_in_pod
 from hublish.bootstrap.steps.handover import Handover, store_outcome
 from hublish.bootstrap.steps.places import StepPlaces, make_sources
 from hublish.builders.layered.layered import build_layered
@@ -16,7 +17,7 @@ from hublish.core.ports import Manifest
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository
 from hublish.engines.runs import BuildRun, fetch_run_source, find_target
-from hublish.errors import SourceMissing, StrategyUnavailable
+from hublish.errors import SourceMissing
 
 
 class _NoImages:
@@ -36,12 +37,14 @@ def build_image(run: BuildRun, places: StepPlaces) -> None:
         HublishError: what the builder raises.
     """
     plan = run.request.plan
-    if plan.strategy is not Strategy.LAYERED:
-        raise StrategyUnavailable(f"this pod builds layered, the plan says {plan.strategy.value}")
     sources = make_sources(places, fetch_tarball=_refuse, list_tree=None, limits=SourceLimits())
+    source = fetch_run_source(run, sources)
+    if plan.strategy is not Strategy.LAYERED:
+        build_in_pod(run, source, places)
+        return
     outcome = build_layered(
         plan,
-        source=fetch_run_source(run, sources),
+        source=source,
         images=_NoImages(),
         output=Handover(places.image),
         target=find_target(run.request),

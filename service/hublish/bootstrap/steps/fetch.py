@@ -7,13 +7,14 @@ import shutil
 from hublish.adapters.github import GitHubClone, GitHubSources
 from hublish.adapters.index import HTTPPackageIndex
 from hublish.adapters.source_archive import SourceLimits
+from hublish.bootstrap.steps.containers import fetch_bases
 from hublish.bootstrap.steps.places import Door, StepPlaces, make_sources, open_door
 from hublish.builders.wheels.prefetch import PrefetchTools, fetch_inputs
 from hublish.core.plan import Strategy
 from hublish.core.podaccess import REQUEST_FILE, TOKEN_FILE
 from hublish.core.ports import Source
 from hublish.engines.runs import BuildRun, fetch_run_source
-from hublish.errors import BuildFailed, StrategyUnavailable
+from hublish.errors import BuildFailed
 
 
 def fetch_all(run: BuildRun, places: StepPlaces) -> None:
@@ -27,12 +28,8 @@ def fetch_all(run: BuildRun, places: StepPlaces) -> None:
     door = open_door(places.secrets)
     source = _fetch_source(run, places, door)
     plan = run.request.plan
-    if plan.strategy is not Strategy.LAYERED:
-        raise StrategyUnavailable(f"this pod builds layered, the plan says {plan.strategy.value}")
-    fetch_inputs(
-        plan,
-        source,
-        PrefetchTools(
+    if plan.strategy is Strategy.LAYERED:
+        tools = PrefetchTools(
             images=door.make_registry(),
             index=HTTPPackageIndex(
                 rules=door.make_index_rules(), allow_unlisted=False, cache=places.index, network=door.network
@@ -41,8 +38,10 @@ def fetch_all(run: BuildRun, places: StepPlaces) -> None:
             workspace=places.workspace,
             log=run.tell,
             progress=run.advance,
-        ),
-    )
+        )
+        fetch_inputs(plan, source, tools)
+    else:
+        fetch_bases(run, source, images=door.make_registry(), places=places)
     shutil.copyfile(places.secrets / REQUEST_FILE, places.work / REQUEST_FILE)
 
 

@@ -61,6 +61,11 @@ class StepPlaces:
         return self.work / "index"
 
     @property
+    def bases(self) -> Path:
+        """Images that a container build starts from."""
+        return self.work / "bases"
+
+    @property
     def image(self) -> Path:
         """What the build hands to the push."""
         return self.work / "image"

@@ -6,7 +6,7 @@ build reported, and the target is the request's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -18,6 +18,7 @@ from hublish.builders.attachment import attach_document
 from hublish.builders.push import open_until_closed
 from hublish.builders.wheels.choice import map_in_threads
 from hublish.core.building import BuildRequest, BuildSucceeded, LayerSummary, Progress, Step
+from hublish.core.plan import list_bases
 from hublish.core.ports import BlobPush
 from hublish.core.reference import Reference
 from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
@@ -40,7 +41,10 @@ def push_built(run: BuildRun, places: StepPlaces) -> BuildSucceeded:
     registry = door.make_registry()
     target = find_target(run.request)
     shipment = _Shipment(
-        layout=OCILayout(places.image), elsewhere=load_elsewhere(places.image), registry=registry, target=target
+        layout=OCILayout(places.image),
+        elsewhere=_choose_places(load_elsewhere(places.image), run.request),
+        registry=registry,
+        target=target,
     )
     built = load_outcome(places.image)
     pushed = _push(built, shipment, run)
@@ -55,6 +59,14 @@ def push_built(run: BuildRun, places: StepPlaces) -> BuildSucceeded:
     )
     _write_results(places, run.request, target.with_digest(pushed.digest), source_url=door.access.source_url)
     return pushed
+
+
+def _choose_places(
+    named: Mapping[str, tuple[Reference, ...]], request: BuildRequest
+) -> dict[str, tuple[Reference, ...]]:
+    """Only what the plan starts from, and what the owner has: a build cannot name another's repository to have it copied."""
+    known = {place.name for place in (*list_bases(request.plan), *request.siblings, find_target(request))}
+    return {digest: tuple(place for place in places if place.name in known) for digest, places in named.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from hublish.bootstrap.steps.build import build_image
 from hublish.bootstrap.steps.fetch import fetch_all
 from hublish.bootstrap.steps.places import StepPlaces, load_request
+from hublish.bootstrap.steps.probe import probe, render_probe
 from hublish.bootstrap.steps.push import push_built
 from hublish.core.building import BuildSucceeded, Progress
 from hublish.core.podlines import render_message
@@ -55,12 +56,15 @@ def run_step(name: str, environ: Mapping[str, str]) -> int:
     """Run one Step.
 
     Args:
-        name: fetch, build or push.
+        name: fetch, build, push or probe.
         environ: of the pod: folders, and the files of results.
 
     Returns:
         Exit code: 0 done, 1 not; the reason is the last line.
     """
+    if name == "probe":
+        _say(render_probe(probe(environ)))
+        return 0
     places = StepPlaces.find(name, environ)
     try:
         request = load_request(places)

@@ -34,6 +34,8 @@ _FILES_LIMIT = 1000
 _BASE_LIMIT_BYTES = 1 << 50
 _SCRIPT = "run.sh"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,254}")
+# Docker's builder paints what a step says of its faults.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _END = ".end"
 """Beside the result, so that there is always one: not every engine knows an image of nothing."""
 _MARK = "the script of the task failed"
@@ -43,7 +45,7 @@ FROM {base} AS work
 USER 0:0
 WORKDIR /hublish
 COPY . /hublish/
-RUN ["/bin/sh", "-c", "mkdir -p files out; /bin/sh -eu run.sh || {{ echo '{mark}'; exit 1; }}; rm -rf out/.end files home tmp src run.sh; : > out/.end"]
+RUN ["/bin/sh", "-c", "mkdir -p files out; /bin/sh -eu run.sh || {{ echo '{mark}'; exit 1; }}; rm -rf out/.end files home tmp src tool work run.sh; : > out/.end"]
 FROM scratch
 COPY --from=work /hublish/out/ /
 """
@@ -105,7 +107,7 @@ class TaskRunner:
         words = _LastWords()
 
         def clean(line: str) -> str:
-            return redact(line.replace(str(base.local), str(base.pinned)))
+            return redact(_COLOURS.sub("", line).replace(str(base.local), str(base.pinned)))
 
         def tell(line: str) -> None:
             log(words.read(clean(line)))
@@ -154,7 +156,8 @@ class _LastWords:
         if self._failed and "memory" not in error.message:
             return BuildFailed(f"{task.title} failed: {clip(self._last)}", hint=task.hint)
         if "exit status" in error.message:
-            return BuildFailed(f"{task.title} failed: it was ended before it could say why", hint=task.hint)
+            ended = error.message.rpartition(": ")[2]
+            return BuildFailed(f"{task.title} failed: it was ended ({clip(ended)})", hint=task.hint)
         return error if error.message.startswith(task.title) else BuildFailed(f"{task.title}: {error.message}")
 
 

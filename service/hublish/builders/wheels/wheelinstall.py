@@ -121,12 +121,13 @@ class WheelInstallation:
             BuildFailed: it brings a path that is taken.
         """
         self._write_entry_points()
-        record = f"{self._dist_info}/RECORD"
+        record, installer = f"{self._dist_info}/RECORD", f"{self._dist_info}/INSTALLER"
         for member in self._wheel.members():
-            if member.path != record:
+            # Both are the installer's to write; some wheels ship what another one wrote.
+            if member.path not in (record, installer):
                 self._install(member)
         self._write_compiled()
-        self._put_body(self._place(self._root_scheme, f"{self._dist_info}/INSTALLER"), b"hublish\n")
+        self._put_body(self._place(self._root_scheme, installer), b"hublish\n")
         self._write_record(self._place(self._root_scheme, record))
 
     # -- places -------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from hublish.builders.containers.containerrun import ContainerJob
 from hublish.builders.disk import write_file
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
-from hublish.engines.buildah.confinement import Confinement, run_confined
+from hublish.engines.buildah.confinement import Confinement, RunProgram, run_confined
 from hublish.engines.buildah.network import DNS_ADDRESS, NetworkMode
 from hublish.engines.buildah.watch import BuildWatch
 from hublish.engines.controlgroup import Limits
@@ -55,6 +55,7 @@ class BuildahChoices:
         network: what builds may reach.
         reachable: private networks that they may reach all the same.
         program: path of buildah.
+        run: runs builds; what it keeps them in is its own matter.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class BuildahChoices:
     network: NetworkMode
     reachable: tuple[str, ...] = ()
     program: str = "buildah"
+    run: RunProgram = run_confined
 
 
 class BuildahBackend:
@@ -188,7 +190,7 @@ class BuildahBackend:
                 (job.folder / f"secret-{number}").touch(mode=0o600)
                 (job.folder / f"secret-{number}").write_bytes(body)
             watch = BuildWatch(job=job)
-            ended = run_confined(
+            ended = self._choices.run(
                 self._make_command(job, context),
                 Confinement(
                     name=(job.image.tag or "build"),

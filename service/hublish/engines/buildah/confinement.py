@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from hublish.engines.buildah.network import NetworkMode, connect
-from hublish.engines.controlgroup import OUTPUT_LIMIT_BYTES, ControlGroup, Limits, make_group
+from hublish.engines.controlgroup import OUTPUT_LIMIT_BYTES, ControlGroup, Limits, find_own_group, make_group
 from hublish.errors import BuildFailed, EngineFailed, clip
 
 _READ_BYTES = 1 << 16
@@ -57,6 +58,20 @@ class Ended:
     memory_kills: int
 
 
+class RunProgram(Protocol):
+    """Runs a program to its end; see `run_confined`."""
+
+    def __call__(
+        self,
+        command: Sequence[str],
+        confinement: Confinement,
+        *,
+        log: Callable[[str], None],
+        verify_running: Callable[[], None],
+    ) -> Ended:
+        """Run it."""
+
+
 def run_confined(
     command: Sequence[str],
     confinement: Confinement,
@@ -90,6 +105,40 @@ def run_confined(
     finally:
         _end(process)
         group.remove()
+
+
+def run_here(
+    command: Sequence[str],
+    confinement: Confinement,
+    *,
+    log: Callable[[str], None],
+    verify_running: Callable[[], None],
+) -> Ended:
+    """Run a program to its end where the kernel confines this process already, as it does a pod; see `run_confined`.
+
+    Nothing is set apart: a pod may make no process or network namespace, and its limits are its container's.
+    """
+    group = find_own_group()
+    kills = group.count_kills()
+    try:
+        process = subprocess.Popen(  # noqa: S603 -- the command is the caller's, read by no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(confinement.environment),
+            cwd=confinement.folder,
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise EngineFailed(f"{clip(str(exc.filename))} cannot be started: {exc.strerror}") from exc
+    try:
+        for line in _read_lines(process, verify_running, limit_bytes=_find_output_limit(confinement)):
+            log(line)
+        status = process.wait(timeout=_START_SECONDS)
+        return Ended(status=status, memory_kills=group.count_kills() - kills)
+    finally:
+        _end(process)
 
 
 def _spawn(command: Sequence[str], confinement: Confinement, group: ControlGroup) -> subprocess.Popen[bytes]:

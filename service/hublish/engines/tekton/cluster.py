@@ -17,6 +17,7 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 from tekton_pipeline import TektonClient  # type: ignore[import-untyped]  # it is published without types
 
+from hublish.engines.tekton.faults import explain, status_of
 from hublish.errors import EngineFailed, SettingsInvalid, clip
 
 Value = TypeVar("Value")
@@ -28,7 +29,6 @@ _CALL_SECONDS = (5, 30)
 _SILENCE_SECONDS = 600
 _PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 1.0
-_FORBIDDEN = "Give the service's account the rights of deploy/kubernetes/access.yaml, or raise the quota."
 
 
 class TektonCluster:
@@ -57,7 +57,7 @@ class TektonCluster:
             try:
                 return dict(self._tekton.create(dict(run), plural=RUNS, namespace=namespace))
             except RuntimeError as exc:
-                if _status_of(exc) == HTTPStatus.CONFLICT:
+                if status_of(exc) == HTTPStatus.CONFLICT:
                     return dict(self._tekton.get(run["metadata"]["name"], RUNS, namespace=namespace))
                 raise
 
@@ -127,13 +127,28 @@ class TektonCluster:
         plain = self._core.api_client.sanitize_for_serialization(listed)
         return tuple(plain["items"])
 
+    def list_task_runs(self, run: str, *, namespace: str) -> tuple[dict[str, Any], ...]:
+        """What Tekton made of a run: one TaskRun, which has a pod or says why not."""
+        listed = self._call(
+            "list TaskRuns",
+            lambda: self._objects.list_namespaced_custom_object(
+                GROUP,
+                VERSION,
+                namespace,
+                "taskruns",
+                label_selector=f"tekton.dev/pipelineRun={run}",
+                _request_timeout=_CALL_SECONDS,
+            ),
+        )
+        return tuple(cast("dict[str, Any]", listed)["items"])
+
     @contextmanager
     def open_log(
         self, pod: str, container: str, *, namespace: str, since_seconds: int | None
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         """Open the log of a container, each line with its time before it, as it grows until the container ends."""
         options: dict[str, Any] = {} if since_seconds is None else {"since_seconds": since_seconds}
-        with _explain("read a log"):
+        with explain("read a log"):
             # Without `_preload_content` it is the response itself that comes back, whatever the client's types say.
             response: Any = self._core.read_namespaced_pod_log(
                 pod,
@@ -168,7 +183,7 @@ class TektonCluster:
         Raises:
             EngineFailed: the server ended the watch; after 410 the runs have to be listed anew.
         """
-        with _explain("watch PipelineRuns"):
+        with explain("watch PipelineRuns"):
             yield from _untyped.watch.Watch().stream(
                 self._objects.list_namespaced_custom_object,
                 GROUP,
@@ -188,7 +203,7 @@ class TektonCluster:
             try:
                 return call()
             except (ApiException, RuntimeError) as exc:
-                if _status_of(exc) == HTTPStatus.NOT_FOUND:
+                if status_of(exc) == HTTPStatus.NOT_FOUND:
                     return None
                 raise
 
@@ -199,7 +214,7 @@ class TektonCluster:
         deadline = time.monotonic() + self._patience_seconds
         while True:
             try:
-                with _explain(what):
+                with explain(what):
                     return call()
             except EngineFailed as failed:
                 if not failed.transient or time.monotonic() > deadline:
@@ -225,47 +240,3 @@ def open_cluster(kubeconfig: Path | None) -> TektonCluster:
             hint="Name a kubeconfig under `engines.tekton.kubeconfig`, or run the service in the cluster.",
         ) from exc
     return TektonCluster(tekton, kubernetes.client.ApiClient())
-
-
-@contextmanager
-def _explain(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (ApiException, RuntimeError) as exc:
-        status = _status_of(exc)
-        words = _words_of(exc)
-        raise EngineFailed(
-            f"the cluster did not {what}: {clip(words)}",
-            hint=_FORBIDDEN if status == HTTPStatus.FORBIDDEN else "",
-            transient=status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING,
-        ) from exc
-    except (urllib3.exceptions.HTTPError, OSError) as exc:
-        raise EngineFailed(
-            f"the cluster did not {what}: its API does not answer ({type(exc).__name__})", transient=True
-        ) from exc
-
-
-_PASSING = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.UNAUTHORIZED})
-
-
-def _find_api_error(error: BaseException) -> ApiException | None:
-    """Tekton's client tells of a failure by text alone; what it came from has the status."""
-    while True:
-        if isinstance(error, ApiException):
-            return error
-        following = error.__cause__ or error.__context__
-        if following is None:
-            return None
-        error = following
-
-
-def _status_of(error: BaseException) -> int | None:
-    found = _find_api_error(error)
-    return None if found is None or not found.status else int(found.status)
-
-
-def _words_of(error: BaseException) -> str:
-    found = _find_api_error(error)
-    if found is None:
-        return str(error)
-    return str(found.body or found.reason or found.status)

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 from hublish.core.building import BuildStopped, BuildSucceeded, LayerSummary, Progress
 from hublish.core.podlines import parse_message
 from hublish.core.ports import ImageReader
 from hublish.core.redact import redact
 from hublish.core.reference import is_digest
 from hublish.engines.runs import BuildRun, find_target
+from hublish.engines.tekton.pods import IMAGE_HINT, Obstacle
 from hublish.engines.tekton_run import RunEnd
 from hublish.errors import BuildCancelled, BuildFailed, EngineFailed, HublishError, ImageInvalid, clip
 from hublish.oci.manifest import MANIFEST_TYPES, parse_manifest
 
 _TIMEOUTS = frozenset({"PipelineRunTimeout", "TaskRunTimeout"})
 _CANCELLATIONS = frozenset({"Cancelled", "PipelineRunCancelled", "TaskRunCancelled", "StoppedRunFinally"})
-_PASSING = ("evicted", "node was low", "preempt", "shutdown", "exceeded quota", "podcreationfailed", "not found")
 _PUSH = "push"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What else is known of a run that ended.
+
+    Attributes:
+        reason: Tekton's, of its one TaskRun; "" when there is none.
+        message: of that.
+        obstacle: what kept its pod from running when it was last looked at.
+    """
+
+    reason: str = ""
+    message: str = ""
+    obstacle: Obstacle | None = None
 
 
 class StepFailed(HublishError):
@@ -55,14 +73,16 @@ class RunReport:
                 self._run.tell(line)
 
 
-def make_outcome(run: BuildRun, end: RunEnd, report: RunReport, *, images: ImageReader) -> BuildSucceeded:
+def make_outcome(
+    run: BuildRun, end: RunEnd, report: RunReport, *, images: ImageReader, circumstances: Circumstances
+) -> BuildSucceeded:
     """Make the outcome of a run that ended.
 
     Raises:
         HublishError: it ended without an image; code, message and hint say why.
     """
     if not end.succeeded:
-        raise _make_failure(run, end, report)
+        raise _make_failure(run, end, report, circumstances)
     digest = end.results.get("IMAGE_DIGEST", "").strip()
     if not is_digest(digest):
         raise EngineFailed(f"the run reports no digest: {clip(digest)!r}")
@@ -86,25 +106,58 @@ def make_outcome(run: BuildRun, end: RunEnd, report: RunReport, *, images: Image
     )
 
 
-def _make_failure(run: BuildRun, end: RunEnd, report: RunReport) -> HublishError:
-    message = redact(clip(end.message))
+def _make_failure(run: BuildRun, end: RunEnd, report: RunReport, circumstances: Circumstances) -> HublishError:
     if end.reason in _TIMEOUTS:
-        return BuildFailed(
-            f"the build ran into its limit of {run.request.plan.time_seconds} seconds",
-            hint="Raise `limits.time` in the config file if the operator allows, or build less.",
-        )
+        return _make_timeout(run, circumstances.obstacle)
+    message = redact(clip(circumstances.message or end.message))
     if end.reason in _CANCELLATIONS:
         return BuildCancelled(f"the run was cancelled in the cluster: {message}", hint="Ask again to build anew.")
     if report.stopped is not None:
         return StepFailed(report.stopped)
-    if "OOMKilled" in end.message:
-        return BuildFailed(
-            f"a Step of the build needed more memory than it may have: {message}",
-            hint="The operator sets the limit under `engines.tekton.memory`.",
-        )
-    passing = any(word in end.message.lower() for word in _PASSING)
+    reason = circumstances.reason or end.reason
+    for words, make in _CAUSES.items():
+        if words in f"{reason} {circumstances.message or end.message}":
+            return make(message)
     return EngineFailed(
-        f"the run failed ({clip(end.reason)}): {message}",
-        hint="Ask again." if passing else "The operator sees more by `kubectl describe pipelinerun`.",
-        transient=passing,
+        f"the run failed ({clip(reason)}): {message}",
+        hint="The operator sees more by `kubectl describe pipelinerun`.",
     )
+
+
+def _make_timeout(run: BuildRun, obstacle: Obstacle | None) -> HublishError:
+    limit = run.request.plan.time_seconds
+    if obstacle is not None:
+        return EngineFailed(
+            f"the pod did not run within the build's {limit} seconds: {obstacle.message}",
+            hint=obstacle.hint,
+            transient=True,
+        )
+    return BuildFailed(
+        f"the build ran into its limit of {limit} seconds",
+        hint="Raise `limits.time` in the config file if the operator allows, or build less.",
+    )
+
+
+_CAUSES: Mapping[str, Callable[[str], HublishError]] = {
+    "OOMKilled": lambda message: BuildFailed(
+        f"a Step of the build needed more memory than it may have: {message}",
+        hint="The operator sets the limit under `engines.tekton.memory`.",
+    ),
+    "ImagePull": lambda message: EngineFailed(f"the pod's image cannot be pulled: {message}", hint=IMAGE_HINT),
+    "violates PodSecurity": lambda message: EngineFailed(
+        f"the cluster refuses the pod: {message}",
+        hint="The operator runs `hublish doctor --cluster`, which names the setting.",
+    ),
+    "exceeds the total limit of containers": lambda message: BuildFailed(
+        f"the build needed more disk than it may have: {message}",
+        hint="Raise `limits.size` in the config file if the operator allows: a pod has four times that.",
+    ),
+    "ephemeral": lambda message: EngineFailed(
+        f"the node ran out of disk: {message}", hint="Ask again.", transient=True
+    ),
+    "Evicted": lambda message: EngineFailed(f"the pod was evicted: {message}", hint="Ask again.", transient=True),
+    "node was low": lambda message: EngineFailed(f"the pod was evicted: {message}", hint="Ask again.", transient=True),
+    "PodCreationFailed": lambda message: EngineFailed(
+        f"the pod could not be created: {message}", hint="Ask again.", transient=True
+    ),
+}

@@ -10,20 +10,23 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus
 from hublish.core.plan import Strategy
 from hublish.core.ports import BuildLog, ImageReader
 from hublish.engines.runs import BuildRun, BuildThreads
+from hublish.engines.tekton.attendance import Attendance
 from hublish.engines.tekton.cluster import TektonCluster
-from hublish.engines.tekton.ending import RunReport, make_outcome
+from hublish.engines.tekton.ending import Circumstances, RunReport, make_outcome
 from hublish.engines.tekton.logs import LogReader
-from hublish.engines.tekton.pods import find_obstacle
+from hublish.engines.tekton.pods import find_condition
 from hublish.engines.tekton.retention import remove_old_runs, remove_orphans
 from hublish.engines.tekton.watcher import RunWatcher
 from hublish.engines.tekton_run import (
     CANCELLED,
     MANAGED_BY,
+    START_SECONDS,
     RunChoices,
     RunEnd,
     find_end,
@@ -32,14 +35,13 @@ from hublish.engines.tekton_run import (
     make_run,
     make_secret,
 )
-from hublish.errors import BuildCancelled, BuildFailed, EngineFailed, StrategyUnavailable
+from hublish.errors import BuildCancelled, EngineFailed, StrategyUnavailable, clip
 
 StepFiles = Callable[[BuildRequest], Mapping[str, Mapping[str, bytes]]]
 """What the Steps of a build are given: Step -> file name -> bytes."""
 SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
-_POLL_SECONDS = 0.5
-_LOOK_SECONDS = 5.0
 _GRACE_SECONDS = 60.0
+_LATE_SECONDS = 600.0
 _LOG_SECONDS = 20.0
 _CANCEL_SECONDS = 60.0
 
@@ -55,6 +57,7 @@ class TektonChoices:
         keep_seconds: how long they stay.
         folder: for small files of builds at work.
         grace_seconds: how long an image that cannot be pulled is waited for.
+        late_seconds: how much longer than its time-out a run is waited for that the cluster does not end.
     """
 
     runs: Mapping[Strategy, RunChoices]
@@ -63,6 +66,7 @@ class TektonChoices:
     keep_seconds: float
     folder: Path
     grace_seconds: float = _GRACE_SECONDS
+    late_seconds: float = _LATE_SECONDS
 
 
 class TektonEngine:
@@ -106,13 +110,14 @@ class TektonEngine:
         """Start a build, or adopt the run of that name; returns at once.
 
         Raises:
-            StrategyUnavailable: no namespace for the strategy, or the engine is closed.
+            StrategyUnavailable: no image for the strategy, a Dockerfile that needs a secret, or the engine is closed.
         """
         if request.plan.strategy not in self._choices.runs:
             raise StrategyUnavailable(
                 f"the tekton engine has no image for the strategy {request.plan.strategy.value}",
                 hint="Run `hublish doctor` to see which engines work here.",
             )
+        _verify_secretless(request)
         self._threads.start(request, log)
 
     def status(self, name: str) -> EngineStatus | None:
@@ -121,8 +126,9 @@ class TektonEngine:
 
     def cancel(self, name: str) -> None:
         """Ask a run to stop; its pod is gone when its status says so."""
-        self._cancelled.add(name)
-        self._threads.cancel(name)
+        if self._threads.status(name) is not None:
+            self._cancelled.add(name)
+            self._threads.cancel(name)
 
     def close(self) -> None:
         """Let running builds go: their pods run on, and are adopted at the next start."""
@@ -138,7 +144,7 @@ class TektonEngine:
         watcher = self._watchers[namespace]
         watcher.ensure_started()
         # Tekton keeps the time of the pod; this clock is for a cluster that says nothing any more.
-        run.deadline = None
+        run.deadline = self._clock() + request.plan.time_seconds + START_SECONDS + self._choices.late_seconds
         self._ensure_running(run, namespace)
         report = RunReport(run)
         reader = LogReader(
@@ -149,15 +155,35 @@ class TektonEngine:
             cursor=self._choices.folder / f"{request.name}.json",
         )
         reader.start()
+        attendance = Attendance(
+            run=run,
+            namespace=namespace,
+            cluster=self._cluster,
+            watcher=watcher,
+            grace_seconds=self._choices.grace_seconds,
+            clock=self._clock,
+        )
         try:
-            end = self._await_end(run, watcher, namespace)
+            end = attendance.await_end()
+            if end is None:
+                self._stop(run, watcher, namespace)
             reader.finish(seconds=_LOG_SECONDS)
         finally:
             reader.stop()
+        circumstances = self._ask_circumstances(request.name, end, attendance)
         self._clean_up(request.name, namespace, watcher)
         if reader.failure is not None:
             run.tell_end(f"warning: the log broke off: {type(reader.failure).__name__}")
-        return make_outcome(run, end, report, images=self._images)
+        return make_outcome(run, end, report, images=self._images, circumstances=circumstances)
+
+    def _ask_circumstances(self, name: str, end: RunEnd, attendance: Attendance) -> Circumstances:
+        if end.succeeded:
+            return Circumstances()
+        task_runs = self._cluster.list_task_runs(name, namespace=attendance.namespace)
+        reason, message = next((find_condition(item) for item in task_runs), ("", ""))
+        if reason == "Succeeded":  # then it is the run itself that has something to say
+            reason, message = "", ""
+        return Circumstances(reason=reason, message=message, obstacle=attendance.obstacle)
 
     def _ensure_running(self, run: BuildRun, namespace: str) -> None:
         request = run.request
@@ -177,54 +203,18 @@ class TektonEngine:
                 self._cluster.replace_secret(make_secret(found, step=step, files=files), namespace=namespace)
             self._cluster.set_run_status(request.name, None, namespace=namespace)
 
-    def _await_end(self, run: BuildRun, watcher: RunWatcher, namespace: str) -> RunEnd:
-        name = run.request.name
-        looked_at = started_at = self._clock()
-        blocked_at: float | None = None
-        while True:
-            watcher.wait(lambda runs: name in runs and find_end(runs[name]) is not None, seconds=_POLL_SECONDS)
-            found = watcher.find(name)
-            end = None if found is None else find_end(found)
-            if end is not None:
-                return end
-            if run.should_stop():
-                self._stop(run, watcher, namespace)
-            now = self._clock()
-            if now - looked_at < _LOOK_SECONDS:
-                continue
-            looked_at = now
-            if found is None and now - started_at > _LOOK_SECONDS:
-                self._verify_there(name, watcher, namespace)
-            obstacle = find_obstacle(self._cluster.list_pods(name, namespace=namespace))
-            if obstacle is None:
-                blocked_at = None
-                continue
-            if blocked_at is None:
-                blocked_at = now
-                run.tell(f"waiting: {obstacle.message}")
-            elif obstacle.fatal and now - blocked_at > self._choices.grace_seconds:
-                self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
-                raise BuildFailed(obstacle.message, hint=obstacle.hint)
-
-    def _verify_there(self, name: str, watcher: RunWatcher, namespace: str) -> None:
-        if watcher.has_listed and self._cluster.find_run(name, namespace=namespace) is None:
-            raise EngineFailed(
-                f"the PipelineRun {namespace}/{name} was deleted while it ran",
-                hint="Ask again: the build starts anew.",
-                transient=True,
-            )
-
-    def _stop(self, run: BuildRun, watcher: RunWatcher, namespace: str) -> None:
-        """Leave a build: its run is cancelled when a person asked, and goes on when only the service ends.
+    def _stop(self, run: BuildRun, watcher: RunWatcher, namespace: str) -> NoReturn:
+        """Leave a build: its run is cancelled when a person or the clock asked, and goes on when only the service ends.
 
         Raises:
             BuildCancelled: always.
         """
         name = run.request.name
-        if name in self._cancelled:
+        if name in self._cancelled or run.is_late():
             self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
             watcher.wait(lambda runs: name not in runs or find_end(runs[name]) is not None, seconds=_CANCEL_SECONDS)
             self._clean_up(name, namespace, watcher)
+            self._cancelled.discard(name)
         raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
 
     def _clean_up(self, name: str, namespace: str, watcher: RunWatcher) -> None:
@@ -244,3 +234,14 @@ class TektonEngine:
         except EngineFailed:
             # Owned by the run, they go with it; whoever cleans up next finds the rest.
             return
+
+
+def _verify_secretless(request: BuildRequest) -> None:
+    """No Secret is ever mounted where code of a repository runs, so what needs one is another engine's."""
+    container = request.plan.container
+    needed = [] if container is None else [secret.name for secret in container.secrets if secret.required]
+    if needed:
+        raise StrategyUnavailable(
+            f"the tekton engine gives builds no secrets, and the Dockerfile needs {clip(', '.join(needed))}",
+            hint="The operator adds the engine docker or buildah for such builds.",
+        )

@@ -130,20 +130,17 @@ class LogReader:
     def _follow(self, pod: str, container: str, step: str) -> None:
         since = None
         if self._cursor.at:
-            since = int((datetime.now(UTC) - _parse_time(self._cursor.at)).total_seconds()) + _MARGIN_SECONDS
-        seen = 0
+            since = int((datetime.now(UTC) - datetime.fromisoformat(self._cursor.at)).total_seconds()) + _MARGIN_SECONDS
+        known, skipped = (self._cursor.at, self._cursor.lines), 0
         with self._cluster.open_log(pod, container, namespace=self._namespace, since_seconds=since) as response:
             self._response = response
             for raw in _split_lines(response):
                 if self._stop.is_set():
                     return
                 at, _, line = raw.partition(" ")
-                if at < self._cursor.at:
+                if at < known[0] or (at == known[0] and skipped < known[1]):
+                    skipped += at == known[0]
                     continue
-                if at == self._cursor.at:
-                    seen += 1
-                    if seen <= self._cursor.lines:
-                        continue
                 self._take(step, line)
                 self._note(at)
 
@@ -182,7 +179,3 @@ def _split_lines(response: urllib3.BaseHTTPResponse) -> Any:
             raise EngineFailed("a line of the log is longer than 4 MiB")
     if kept:
         yield kept.decode(errors="replace")
-
-
-def _parse_time(text: str) -> datetime:
-    return datetime.fromisoformat(text.partition(".")[0].removesuffix("Z") + "+00:00")

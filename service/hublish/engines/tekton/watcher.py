@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hublish.engines.tekton.cluster import TektonCluster
-from hublish.errors import EngineFailed
 
 WATCH_SECONDS = 240
 """A watch is begun anew after so long, by a list: a change that was lost on the way is found then."""
@@ -73,8 +72,7 @@ class RunWatcher:
         while not self._stop.is_set():
             try:
                 self._follow(self._list())
-            except EngineFailed:
-                # Whatever it was (410, a server that restarts): a list says what is true now.
+            except Exception:  # noqa: BLE001 -- 410, a server that restarts, half an answer: a list says what is true now
                 self._stop.wait(_PAUSE_SECONDS)
 
     def _list(self) -> str:

@@ -109,6 +109,15 @@ def test_record_lists_all_that_was_written(tmp_path, environment):
     ]
 
 
+def test_shipped_installer_is_replaced(tmp_path, environment):
+    """Wheels that were packed from an installed tree say who installed that; pip and uv write their own name over it."""
+    wheel = make_wheel("alpha", "1.0", {"alpha.py": "", "alpha-1.0.dist-info/INSTALLER": "pip\n"})
+
+    found = install(tmp_path, environment, wheel)
+
+    assert found[f"{SITE}/alpha-1.0.dist-info/INSTALLER"] == (0o664, b"hublish\n")
+
+
 def test_large_file_is_written_by_chunks(tmp_path, environment, monkeypatch):
     """A file that is not held in memory ends up the same."""
     wheel = make_wheel("alpha", "1.0", {"alpha.bin": bytes(range(256)) * 100})

@@ -1,0 +1,1 @@
+"""Locks made by pipenv in a container of the base."""

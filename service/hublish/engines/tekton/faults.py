@@ -1,0 +1,64 @@
+"""What an API server's refusals and silences mean: whose fault, and whether it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import urllib3
+from kubernetes.client.exceptions import ApiException
+
+from hublish.errors import EngineFailed, clip
+
+_FORBIDDEN = "Give the service's account the rights of deploy/kubernetes/access.yaml, or raise the quota."
+
+
+@contextmanager
+def explain(what: str) -> Iterator[None]:
+    """Turn what a client raises inside the block into hublish's error.
+
+    Raises:
+        EngineFailed: the server refused (with its words), or does not answer; transient when it may pass.
+    """
+    try:
+        yield
+    except (ApiException, RuntimeError) as exc:
+        status = status_of(exc)
+        words = _words_of(exc)
+        raise EngineFailed(
+            f"the cluster did not {what}: {clip(words)}",
+            hint=_FORBIDDEN if status == HTTPStatus.FORBIDDEN else "",
+            transient=status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING,
+        ) from exc
+    except (urllib3.exceptions.HTTPError, OSError) as exc:
+        raise EngineFailed(
+            f"the cluster did not {what}: its API does not answer ({type(exc).__name__})", transient=True
+        ) from exc
+
+
+_PASSING = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.UNAUTHORIZED})
+
+
+def _find_api_error(error: BaseException) -> ApiException | None:
+    """Tekton's client tells of a failure by text alone; what it came from has the status."""
+    while True:
+        if isinstance(error, ApiException):
+            return error
+        following = error.__cause__ or error.__context__
+        if following is None:
+            return None
+        error = following
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status behind a client's error; None when no server answered."""
+    found = _find_api_error(error)
+    return None if found is None or not found.status else int(found.status)
+
+
+def _words_of(error: BaseException) -> str:
+    found = _find_api_error(error)
+    if found is None:
+        return str(error)
+    return str(found.body or found.reason or found.status)

@@ -1,0 +1,46 @@
+"""An engine on a cluster in memory, with its registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hublish.core.plan import Strategy
+from hublish.engines.tekton.engine import TektonChoices, TektonEngine
+from tests.fakes import FakeImages
+from tests.golden.tekton_runs import LAYERED_CHOICES
+from tests.unit.engines.tekton.fakes import FakeCluster
+
+
+@pytest.fixture
+def cluster() -> Iterator[FakeCluster]:
+    cluster = FakeCluster()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def images() -> FakeImages:
+    return FakeImages()
+
+
+@pytest.fixture
+def engine(cluster: FakeCluster, images: FakeImages, tmp_path: Path) -> Iterator[TektonEngine]:
+    engine = TektonEngine(
+        TektonChoices(
+            runs={Strategy.LAYERED: LAYERED_CHOICES},
+            slots=2,
+            keep_runs=1,
+            keep_seconds=1e9,
+            folder=tmp_path,
+            grace_seconds=0,
+        ),
+        cluster=cluster,
+        images=images,
+        make_files=lambda request: {"fetch": {"request": request.name.encode()}, "push": {"login": b"secret"}},
+    )
+    yield engine
+    cluster.close()
+    engine.close()

@@ -1,0 +1,37 @@
+"""Waiting for what an engine on a cluster in memory does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from hublish.core.building import BuildStopped, BuildSucceeded
+from hublish.core.reference import Reference
+from hublish.engines.tekton.engine import TektonEngine
+from tests.fakes import FakeImages, make_tar
+from tests.golden.tekton_runs import REQUEST
+
+NAME = REQUEST.name
+POD = f"{NAME}-build-pod"
+WAIT_SECONDS = 20.0
+
+
+def wait_for(condition: Callable[[], bool], *, what: str) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.01)
+
+
+def wait_for_outcome(engine: TektonEngine, name: str = NAME) -> BuildSucceeded | BuildStopped:
+    """Wait for the end of a build."""
+    wait_for(lambda: engine.status(name).outcome is not None, what=f"the end of {name}")
+    return engine.status(name).outcome
+
+
+def push_image(images: FakeImages) -> str:
+    """Put an image where the request's goes; returns its digest."""
+    target: Reference = REQUEST.target
+    images.add_image(target, [make_tar({"/a": b"1"})])
+    return images.fetch_manifest(target).digest

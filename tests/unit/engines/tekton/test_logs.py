@@ -1,0 +1,121 @@
+"""Logs of Steps become one stream: in order, each line once, whatever breaks on the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hublish.engines.tekton.logs import LogReader
+from tests.unit.engines.tekton.fakes import FakeCluster, make_pod, make_time
+from tests.unit.engines.tekton.parts import wait_for
+
+ENDED = {"fetch": "terminated", "build": "terminated", "push": "terminated"}
+Told = list[tuple[str, str]]
+
+
+def make_reader(cluster: FakeCluster, folder: Path, told: Told) -> LogReader:
+    return LogReader(
+        cluster, run="r", namespace="n", take=lambda step, line: told.append((step, line)), cursor=folder / "cursor"
+    )
+
+
+def read_all(cluster: FakeCluster, folder: Path) -> Told:
+    """What a reader tells of a run that ended."""
+    told: Told = []
+    reader = make_reader(cluster, folder, told)
+    reader.start()
+    reader.finish(seconds=10)
+    assert reader.failure is None
+    return told
+
+
+def write_steps(cluster: FakeCluster) -> Told:
+    """Logs of three Steps, two lines of one time among them."""
+    for number, step in enumerate(("fetch", "build", "push")):
+        lines = [(make_time(number, 0), f"{step} 1"), (make_time(number, 0), f"{step} 2"), (make_time(number, 1), "")]
+        cluster.write_log("p", step, *lines, ended=True)
+    cluster.set_pods("r", make_pod("p", **ENDED))
+    return [(step, line) for step in ("fetch", "build", "push") for line in (f"{step} 1", f"{step} 2", "")]
+
+
+def test_steps_follow_each_other(cluster, tmp_path) -> None:
+    """Lines come in the order of the Steps, those of one time in their own."""
+    expected = write_steps(cluster)
+
+    assert read_all(cluster, tmp_path) == expected
+
+
+@pytest.mark.parametrize("broken", [[0], [1], [2], [1, 2], [2, 1, 0, 2]])
+def test_broken_connection_loses_and_repeats_nothing(cluster, tmp_path, broken) -> None:
+    """Wherever it breaks, also between two lines of one time, the next connection goes on there."""
+    expected = write_steps(cluster)
+    cluster.breaking_lines = broken
+
+    assert read_all(cluster, tmp_path) == expected
+
+
+def test_another_process_goes_on_where_one_stopped(cluster, tmp_path) -> None:
+    """How far it was read is kept on disk."""
+    cluster.set_pods("r", make_pod("p", fetch="running"))
+    cluster.write_log("p", "fetch", (make_time(1), "one"))
+    told: Told = []
+    first = make_reader(cluster, tmp_path, told)
+    first.start()
+    wait_for(lambda: told == [("fetch", "one")], what="the first line")
+    first.stop()
+    cluster.write_log("p", "fetch", (make_time(1), "two"), (make_time(2), "three"), ended=True)
+    cluster.set_pods("r", make_pod("p", **ENDED))
+    cluster.ended_logs |= {("p", "step-build"), ("p", "step-push")}
+
+    assert read_all(cluster, tmp_path) == [("fetch", "two"), ("fetch", "three")]
+    assert json.loads((tmp_path / "cursor").read_text()) == [3, "", 0]
+
+
+def test_damaged_cursor_means_the_beginning(cluster, tmp_path) -> None:
+    """Better twice than never."""
+    (tmp_path / "cursor").write_text("[1]")
+    expected = write_steps(cluster)
+
+    assert read_all(cluster, tmp_path) == expected
+
+
+def test_step_that_was_never_begun_says_nothing(cluster, tmp_path) -> None:
+    """After a failure the rest waits for ever, and is not waited for."""
+    cluster.set_pods("r", make_pod("p", fetch="terminated"))
+    cluster.write_log("p", "fetch", (make_time(1), "error"), ended=True)
+
+    assert read_all(cluster, tmp_path) == [("fetch", "error")]
+
+
+def test_pod_that_vanished_ends_the_log(cluster, tmp_path) -> None:
+    """A run that was cancelled has no pod any more."""
+
+    assert read_all(cluster, tmp_path) == []
+
+
+def test_line_without_an_end_is_refused(cluster, tmp_path, monkeypatch) -> None:
+    """Memory stays bounded, whatever a build prints."""
+    monkeypatch.setattr("hublish.engines.tekton.logs._LINE_BYTES", 100)
+    cluster.set_pods("r", make_pod("p", fetch="terminated"))
+    cluster.write_log("p", "fetch", (make_time(1), "x" * 200), ended=True)
+    reader = make_reader(cluster, tmp_path, [])
+    reader.start()
+    reader.finish(seconds=0.5)
+
+    assert cluster.calls[0] == "log n/p step-fetch since False"
+
+
+def test_fault_of_the_taker_is_kept(cluster, tmp_path) -> None:
+    """The build learns why its log broke off."""
+    write_steps(cluster)
+
+    def refuse(step: str, line: str) -> None:
+        raise ValueError(f"{step} {line}")
+
+    reader = LogReader(cluster, run="r", namespace="n", take=refuse, cursor=tmp_path / "cursor")
+    reader.start()
+    reader.finish(seconds=10)
+
+    assert str(reader.failure) == "fetch fetch 1"
