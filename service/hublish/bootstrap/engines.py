@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,11 @@ from hublish.adapters.layout import OCILayout
 from hublish.bootstrap.pods.engine import make_tekton
 from hublish.bootstrap.pods.files import MintToken
 from hublish.builders.containers.containerrun import ContainerBackend
+from hublish.builders.containers.taskrun import TaskRunner
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest
 from hublish.core.plan import Trust
-from hublish.core.ports import Engine, ImageReader, ImageWriter, PackageIndex, SourceFetcher
+from hublish.core.ports import ContainerRunner, Engine, ImageReader, ImageWriter, PackageIndex, SourceFetcher
 from hublish.core.reference import Reference
 from hublish.engines.buildah import BuildahBackend, BuildahChoices, NetworkMode, find_buildah, find_network_mode
 from hublish.engines.containers import ContainerEngine, EngineRules
@@ -55,6 +56,7 @@ def make_engine(
 
     def make_containers(name: str, backend: ContainerBackend, slots: int, owners: list[str] | None) -> Engine:
         listed = None if owners is None else frozenset(owner.lower() for owner in owners)
+        runners.append((listed, TaskRunner(backend, registry, settings.data / "tasks")))
         return ContainerEngine(
             EngineRules(name=name, owners=listed, slots=slots, folder=settings.data / "builds"),
             backend=backend,
@@ -65,6 +67,7 @@ def make_engine(
         )
 
     engines: list[Engine] = []
+    runners: list[tuple[frozenset[str] | None, ContainerRunner]] = []
     for name in chosen.use:
         match name:
             case "buildah":
@@ -85,9 +88,33 @@ def make_engine(
                         caches=caches,
                         workers=chosen.local.workers or os.cpu_count() or 1,
                         slots=chosen.local.slots,
+                        find_runner=lambda request: choose_runner(request, runners),
                     )
                 )
     return EngineDispatcher(engines)
+
+
+def choose_runner(
+    request: BuildRequest, runners: Sequence[tuple[frozenset[str] | None, ContainerRunner]]
+) -> ContainerRunner | None:
+    """Choose what builds wheels for a request, by the rules of the engines' own builds.
+
+    Args:
+        request: of a layered build.
+        runners: `(owners, runner)` in the operator's order; owners are lower case, and forks are never among them; None
+            stands for everybody.
+    """
+    owner = "" if request.repository is None else request.repository.owner.lower()
+    for owners, runner in runners:
+        if owners is None or (owner in owners and request.plan.trust is not Trust.FORK):
+            return runner
+    return None
+
+
+def can_build_wheels(names: Sequence[str]) -> bool:
+    """Tell whether layered builds of these engines can build wheels: they run in this process, beside containers."""
+    layered = next((name for name in names if name in {"local", "tekton"}), None)
+    return layered == "local" and not set(ENGINE_NAMES).isdisjoint(names)
 
 
 def make_buildah(data: Path, chosen: BuildahSettings, *, network: NetworkMode | None = None) -> BuildahBackend:

@@ -31,7 +31,7 @@ from hublish.adapters.store import (
 )
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
-from hublish.bootstrap.engines import make_engine
+from hublish.bootstrap.engines import can_build_wheels, make_engine
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name, make_rooms
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -141,7 +141,9 @@ def make_services(settings: Settings) -> Services:
         replica=make_replica_name(settings),
         hold_duty=replicas.hold_duty,
         hold=partial(hold, engine),
-        supply=WheelSupply(index=index, folder=data / "layers" / "wheels"),
+        supply=WheelSupply(
+            index=index, folder=data / "layers" / "wheels", can_build=lambda: can_build_wheels(settings.engines.use)
+        ),
         caches=caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),

@@ -15,7 +15,7 @@ from hublish.builders.layered.layered import build_layered
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
 from hublish.core.plan import Strategy
-from hublish.core.ports import BuildLog, ImageReader, ImageWriter, PackageIndex, SourceFetcher
+from hublish.core.ports import BuildLog, ContainerRunner, ImageReader, ImageWriter, PackageIndex, SourceFetcher
 from hublish.core.reference import Reference
 from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
 from hublish.engines.runs import BuildRun, BuildThreads, fetch_run_source, find_owner, find_target
@@ -33,6 +33,7 @@ class LocalEngine:
         caches: what builds share, and the folder where it lies.
         workers: processes of one build.
         slots: builds at the same time; more wait in the order they came.
+        find_runner: finds what may build wheels for a request; None where nothing may.
         clock: seconds that only go up.
     """
 
@@ -46,6 +47,7 @@ class LocalEngine:
         caches: OwnerCaches,
         workers: int,
         slots: int,
+        find_runner: Callable[[BuildRequest], ContainerRunner | None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = sources
@@ -54,6 +56,7 @@ class LocalEngine:
         self._index = index
         self._caches = caches
         self._workers = workers
+        self._find_runner = find_runner
         self._clock = clock
         self._threads = BuildThreads(name="local", build=self._build, slots=slots, clock=clock)
 
@@ -107,6 +110,7 @@ class LocalEngine:
             cache=self._caches.open(
                 owner=find_owner(run.request), trust=plan.trust, repositories=(target, *run.request.siblings)
             ),
+            runner=self._find_runner(run.request),
             clock=self._clock,
         )
         if run.request.target is not None:
