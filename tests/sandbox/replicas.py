@@ -49,6 +49,7 @@ class Replica:
                     return self
             except OSError:
                 time.sleep(0.05)
+        self.stop()  # nobody else would: a block that it was started for is never entered
         raise RuntimeError(f"the replica {self.name} does not answer: {self.read_log()[-3000:]}")
 
     def kill(self) -> None:

@@ -36,10 +36,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlGroup:
-    """The groups of one build: their name, controller -> folder; empty where none can be made."""
+    """The groups of one build: their name, controller -> folder; empty where none can be made.
+
+    `shared_root` is where another service makes groups of that name for every controller, and leaves them; None: nobody does.
+    """
 
     name: str
     folders: Mapping[str, Path]
+    shared_root: Path | None = None
 
     def add(self, pid: int) -> None:
         """Put a process into the groups; what it starts from then on is in them too."""
@@ -68,6 +72,9 @@ class ControlGroup:
                     if time.monotonic() > deadline:
                         break
                     time.sleep(0.02)
+        for left in () if self.shared_root is None else self.shared_root.glob(f"*/{self.name}"):
+            with suppress(OSError):
+                left.rmdir()
 
 
 def make_group(
@@ -96,7 +103,7 @@ def make_group(
                 continue
             folders[controller] = folder
             break
-    return ControlGroup(name=f"hublish-{name}", folders=folders)
+    return ControlGroup(name=f"hublish-{name}", folders=folders, shared_root=root if shared else None)
 
 
 def find_own_group(*, root: Path = ROOT) -> ControlGroup:

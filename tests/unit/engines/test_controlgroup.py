@@ -74,3 +74,13 @@ def test_group_without_processes_is_removed(tmp_path: Path) -> None:
     group.remove()
 
     assert list((tmp_path / "pids").iterdir()) == []
+
+
+def test_shared_group_goes_with_what_the_other_service_left(tmp_path: Path) -> None:
+    """A Docker Engine makes the group for every controller there is, and never removes it."""
+    (tmp_path / "blkio" / "hublish-build-1").mkdir(parents=True)
+    (tmp_path / "blkio" / "hublish-build-2").mkdir()
+    group = make_group("build-1", LIMITS, shared=True, root=tmp_path, membership=tmp_path / "missing")
+    group.remove()
+
+    assert [path.name for path in (tmp_path / "blkio").iterdir()] == ["hublish-build-2"]
