@@ -17,7 +17,14 @@ from hublish.builders.layerindex.entries import WheelFacts
 from hublish.builders.layerindex.layerindex import LayerIndex
 from hublish.builders.planning.consistency import find_unmet, list_present
 from hublish.builders.planning.packagechoice import find_known_choices, store_choices
-from hublish.builders.wheels.choice import MISSING_HINT, ChosenWheel, find_sources, list_choices, map_in_threads
+from hublish.builders.wheels.choice import (
+    MISSING_HINT,
+    ChosenWheel,
+    explain_yanked,
+    find_sources,
+    list_choices,
+    map_in_threads,
+)
 from hublish.builders.wheels.repowheels import add_repository_wheels
 from hublish.builders.wheels.sdist import find_sdist
 from hublish.builders.wheels.wheelhouse import Wheelhouse
@@ -25,7 +32,7 @@ from hublish.core.finding import Finding, Severity, has_error
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.plan import Plan
 from hublish.core.ports import PackageIndex, Source
-from hublish.errors import IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
+from hublish.errors import DiskFull, IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +64,7 @@ def check_packages(
         lock_path: where findings point to.
 
     Returns:
-        All errors at once; one warning where an index could not be asked, as the build asks it again.
+        All errors at once; one warning where an index could not be asked or a wheel not be kept, as the build tries again.
     """
     index = add_repository_wheels(supply.index, plan.packages, source=source, folder=supply.folder)
     try:
@@ -66,7 +73,7 @@ def check_packages(
         if has_error(missing):
             return tuple(finding for finding in missing if finding.severity is Severity.ERROR)
         lists = _list_requirements(chosen, plan, index=index, layers=layers)
-    except (IndexFailed, NotAllowed) as error:
+    except (IndexFailed, NotAllowed, DiskFull) as error:
         message = f"the packages were not checked: {error.message}"
         return (_make_finding("PackagesUnchecked", message, error.hint, lock_path, severity=Severity.WARNING),)
     except (WheelMissing, WheelInvalid) as error:
@@ -76,12 +83,12 @@ def check_packages(
         f"Lock again with Python {facts.python_full_version}, which the base holds: a lock made with another one can "
         "leave packages out by their markers."
     )
-    return missing + tuple(
-        _make_finding("UnmetRequirement", str(unmet), hint, lock_path, line=unmet.package.line)
-        for unmet in find_unmet(
-            [(choice.package, texts) for choice, texts in zip(chosen, lists, strict=True)], facts=facts, present=present
-        )
+    packages = [(choice.package, texts) for choice, texts in zip(chosen, lists, strict=True)]
+    unmet = (
+        _make_finding("UnmetRequirement", str(found), hint, lock_path, line=found.package.line)
+        for found in find_unmet(packages, facts=facts, present=present)
     )
+    return (*missing, *_find_yanked(chosen, lock_path), *unmet)
 
 
 def _choose(
@@ -97,6 +104,22 @@ def _choose(
     # In the order of the plan, so that findings do not change with what happens to be known.
     found = known | {choice.package: choice for choice in chosen}
     return [found[package] for package in plan.packages if package in found], without
+
+
+def _find_yanked(chosen: Sequence[ChosenWheel], lock_path: str) -> tuple[Finding, ...]:
+    """Say which files their index took back; a choice of an earlier build does not know."""
+    return tuple(
+        _make_finding(
+            "PackageYanked",
+            explain_yanked(choice),
+            "Lock again, so that a version which is not yanked is chosen.",
+            lock_path,
+            line=choice.package.line,
+            severity=Severity.WARNING,
+        )
+        for choice in chosen
+        if choice.file.yanked is not None
+    )
 
 
 def _judge(

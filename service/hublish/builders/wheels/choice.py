@@ -105,9 +105,14 @@ def choose_wheels(
     chosen = tuple(built[package] if isinstance(choice, str) else choice for package, choice in choices)
     for choice in chosen:
         if choice.file.yanked is not None:
-            reason = clip(choice.file.yanked) or "no reason given"
-            log(f"warning: {choice.title} was yanked from the index ({reason}); the lock pins it, so it is used")
+            log(f"warning: {explain_yanked(choice)}")
     return chosen
+
+
+def explain_yanked(choice: ChosenWheel) -> str:
+    """Say that a file was taken back by its index, and why it is used all the same."""
+    reason = clip(choice.file.yanked or "") or "no reason given"
+    return f"{choice.title} was yanked from the index ({reason}); the lock pins it, so it is used"
 
 
 def list_choices(

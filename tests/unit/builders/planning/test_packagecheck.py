@@ -14,7 +14,7 @@ from hublish.builders.planning.packagecheck import WheelSupply, check_packages
 from hublish.core.finding import Finding, Severity
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.plan import Trust
-from hublish.errors import IndexFailed
+from hublish.errors import DiskFull, IndexFailed
 from tests.unit.builders.samples import BASE, Bench
 from tests.unit.builders.wheels.sdists import make_sdist
 
@@ -198,3 +198,43 @@ def test_package_that_can_be_built_is_a_note(bench, layers, can_build):
     )
     assert (finding.code, finding.severity, finding.message) == (built if can_build else missing)
     assert finding.line == 12
+
+
+def test_yanked_wheel_is_a_warning(bench, layers):
+    """The lock pins it, so it is used; a person learns of it as long as the index is asked."""
+    bench.add_package("gamma")
+    bench.packages = [replace(bench.packages[-1], line=12)]
+    bench.index.yanked["gamma-1.0-py3-none-any.whl"] = "broken on Tuesdays"
+    expected = (
+        Finding(
+            severity=Severity.WARNING,
+            code="PackageYanked",
+            message="gamma 1.0 was yanked from the index (broken on Tuesdays); the lock pins it, so it is used",
+            hint="Lock again, so that a version which is not yanked is chosen.",
+            path="Pipfile.lock",
+            line=12,
+        ),
+    )
+
+    assert check(bench, layers) == expected
+    assert check(bench, layers) == ()
+
+
+def test_full_disk_is_a_warning(bench, layers, monkeypatch):
+    """The build fetches the wheels again, and what it says of its disk is the answer."""
+
+    def refuse(*_args):
+        raise DiskFull("no space is left under wheels", hint="Free some space there.")
+
+    monkeypatch.setattr(bench.index, "fetch_file", refuse)
+    expected = (
+        Finding(
+            severity=Severity.WARNING,
+            code="PackagesUnchecked",
+            message="the packages were not checked: no space is left under wheels",
+            hint="Free some space there.",
+            path="Pipfile.lock",
+        ),
+    )
+
+    assert check(bench, layers) == expected
