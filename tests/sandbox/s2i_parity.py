@@ -21,7 +21,7 @@ from dockerfile_parse import DockerfileParser
 
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_folder import FolderSource
-from hublish.builders.containers.containers import make_container_build
+from hublish.builders.containers.plan import make_container_build
 from hublish.builders.layerindex.ownercache import OWN, OwnerCaches
 from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.s2i.variables import THOTH

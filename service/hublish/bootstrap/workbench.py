@@ -20,7 +20,7 @@ from hublish.bootstrap.user_index import UserIndex
 from hublish.bootstrap.userregistry import make_user_registry
 from hublish.bootstrap.userrunner import UserRunner
 from hublish.builders.disk import name_disk_errors
-from hublish.builders.layered.layered import build_layered
+from hublish.builders.layered.build import build_layered
 from hublish.builders.layerindex.ownercache import OWN
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.builders.planning.planner import PlanInputs, Planned, make_plan

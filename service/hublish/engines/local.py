@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hublish.builders.attachment import attach_document
-from hublish.builders.layered.layered import build_layered
+from hublish.builders.layered.build import build_layered
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
 from hublish.core.plan import Strategy

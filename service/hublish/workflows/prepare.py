@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.sourcefiles import read_config
 from hublish.core.answers.markdown import code_span, escape_inline

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hublish.builders.layered.layered import build_layered
+from hublish.builders.layered.build import build_layered
 from hublish.core.building import BuildSucceeded, Progress
 from hublish.core.locks.lock import IndexSource, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hublish.builders.layered.layered import build_layered
+from hublish.builders.layered.build import build_layered
 from hublish.builders.layerindex.envelope import ENVELOPE_TYPE, open_envelope, render_envelope
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.layerindex.registry import ARTIFACT_TYPE, CACHE_TAG, INDEX_TYPE

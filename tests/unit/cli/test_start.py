@@ -29,7 +29,7 @@ SERVICE = {
 WORK = {"deflate", "installer", "isal", "packaging", "plette", "pydantic", "rich", "tomlkit", "urllib3", "yaml"}
 # What a layered build of a folder without a config has no use for, and would wait for at each start.
 ELSEWHERE = {
-    "hublish.bootstrap.engines", "hublish.builders.containers.containers",
+    "hublish.bootstrap.engines", "hublish.builders.containers.plan",
     "hublish.builders.verification.rebuild", "hublish.core.codec", "hublish.core.config.model", "hublish.core.locks.pylock",
     "hublish.core.trees.yamlmodel", "hublish.engines", "hublish.settings",
 }  # fmt: skip

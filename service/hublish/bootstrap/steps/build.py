@@ -11,7 +11,7 @@ from hublish.adapters.source_archive import SourceLimits
 from hublish.bootstrap.steps.containers import build_in_pod
 from hublish.bootstrap.steps.handover import Handover, store_outcome
 from hublish.bootstrap.steps.places import StepPlaces, make_sources
-from hublish.builders.layered.layered import build_layered
+from hublish.builders.layered.build import build_layered
 from hublish.core.plan import Strategy
 from hublish.core.ports import Manifest
 from hublish.core.reference import Reference

@@ -16,7 +16,7 @@ from hublish.bootstrap.steps.handover import Handover, store_outcome
 from hublish.bootstrap.steps.places import StepPlaces
 from hublish.builders.base.local import LocalBase, open_bases
 from hublish.builders.containers.containerrun import ContainerTools, build_container
-from hublish.builders.containers.containers import make_container_build
+from hublish.builders.containers.plan import make_container_build
 from hublish.builders.push import open_until_closed
 from hublish.builders.wheels.choice import map_in_threads
 from hublish.core.building import Progress, Step

@@ -1,7 +1,7 @@
 """What a base image holds, as far as layers put on top of it must know; found by reading, never by running it.
 
 The facts are a value that can be kept as JSON under the base's digest: the same base always has the same facts. How
-they are found is `basescan` (reads the layers) and `basepython` (makes sense of what was read).
+they are found is `scan` (reads the layers) and `python` (makes sense of what was read).
 """
 
 from __future__ import annotations

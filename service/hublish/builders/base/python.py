@@ -12,9 +12,9 @@ from posixpath import dirname, join, normpath
 
 from packaging.utils import canonicalize_name
 
-from hublish.builders.base.basescan import Scan, scan_base
 from hublish.builders.base.facts import BaseFacts, Directory, InstalledDistribution, resolve_links
 from hublish.builders.base.image import BaseImage, read_base_image
+from hublish.builders.base.scan import Scan, scan_base
 from hublish.core.ports import ImageReader
 from hublish.core.reference import Reference
 from hublish.errors import BaseUnsupported, ImageInvalid, clip

@@ -15,7 +15,7 @@ from hublish.builders.base.python import make_base_facts
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.contents import unpack_bounded
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.core.ports import ImageReader
 from hublish.core.reference import Reference
 from hublish.errors import HublishError

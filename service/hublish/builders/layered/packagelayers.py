@@ -18,7 +18,7 @@ from hublish.builders.layered.environment import TargetEnvironment, describe_env
 from hublish.builders.layered.layering import ExpectedGroups, LayerGroup, group_wheels
 from hublish.builders.layerindex.contents import WheelContents
 from hublish.builders.layerindex.entries import WheelFacts
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.planning.consistency import find_unmet, list_present, verify_no_conflicts, verify_requirements
 from hublish.builders.planning.packagechoice import choose_packages
 from hublish.builders.push import PushAhead

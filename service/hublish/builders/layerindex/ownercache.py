@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from hublish.builders.layerindex.layerindex import IndexHome, LayerIndex
+from hublish.builders.layerindex.index import IndexHome, LayerIndex
 from hublish.builders.layerindex.local import LocalIndex
 from hublish.builders.wheels.bytecodecache import BytecodeCache
 from hublish.core.plan import Trust

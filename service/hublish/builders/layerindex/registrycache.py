@@ -21,7 +21,7 @@ from hublish.builders.layerindex.document import (
 )
 from hublish.builders.layerindex.entries import Table
 from hublish.builders.layerindex.envelope import ENVELOPE_TYPE, render_envelope
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.layerindex.registry import ARTIFACT_TYPE, CACHE_TAG, FILE_TYPES, INDEX_TYPE, RegistryIndex
 from hublish.builders.wheels.choice import map_in_threads
 from hublish.core.ports import ImageReader, ImageWriter, Manifest

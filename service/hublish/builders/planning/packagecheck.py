@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.layerindex.entries import WheelFacts
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.planning.consistency import find_unmet, list_present
 from hublish.builders.planning.packagechoice import find_known_choices, store_choices
 from hublish.builders.wheels.choice import (

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.keys import make_key
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.wheels.choice import ChosenWheel, choose_wheels, find_sources
 from hublish.builders.wheels.wheelbuild import WheelBuilds
 from hublish.core.locks.lock import IndexSource, LockedPackage, PackageOrigin

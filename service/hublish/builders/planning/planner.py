@@ -14,7 +14,7 @@ from functools import partial
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.base.record import load_base
 from hublish.builders.disk import name_disk_errors
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.planning.packagecheck import WheelSupply, check_packages
 from hublish.builders.planning.plancheck import (
     check_hub_majors,
@@ -173,7 +173,7 @@ def _add_system(inputs: PlanInputs, base: Reference, facts: BaseFacts, *, system
 
 def _plan_container(inputs: PlanInputs, choice: StrategyChoice, *, images: ImageReader) -> Planned:
     # Here, because a layered build must not wait for what reads Dockerfiles.
-    from hublish.builders.containers.containers import plan_dockerfile, plan_source  # noqa: PLC0415  # start-up time
+    from hublish.builders.containers.plan import plan_dockerfile, plan_source  # noqa: PLC0415  # start-up time
 
     source, config, platform = inputs.source, inputs.config, inputs.platform
     if choice.strategy is Strategy.SOURCE:

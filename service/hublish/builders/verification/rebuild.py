@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from hublish.builders.base.image import BaseImage, read_base_image
-from hublish.builders.layered.layered import build_layered
+from hublish.builders.layered.build import build_layered
 from hublish.builders.verification.comparison import Comparison, Side
 from hublish.builders.verification.verdict import OpenedImage, Verdict, Verification, find_plan_doubt
 from hublish.core.locks.lockfile import IndexSource

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hublish.builders.base.record import load_base
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.planning.packagechoice import choose_packages
 from hublish.builders.wheels.repowheels import add_repository_wheels
 from hublish.builders.wheels.wheelhouse import Wheelhouse

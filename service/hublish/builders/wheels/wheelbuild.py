@@ -20,7 +20,7 @@ from packaging.version import Version
 
 from hublish.builders.base.facts import BaseFacts
 from hublish.builders.keys import make_key
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.sweep import note_use
 from hublish.builders.wheels.buildrequirements import BuildRequirements, BuildWheel
 from hublish.builders.wheels.choice import ChosenWheel, find_sources

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hublish.builders.layerindex.entries import WheelFacts
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.wheels.choice import ChosenWheel, find_sources, map_in_threads
 from hublish.builders.wheels.wheelfile import read_requirements
 from hublish.core.locks.lock import IndexSource

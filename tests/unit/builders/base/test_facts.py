@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.base import basescan
+from hublish.builders.base import scan as base_scan
 from hublish.builders.base.facts import (
     BaseFacts,
     Directory,
@@ -242,7 +242,7 @@ def test_layers_are_read_however_they_are_stored(media_type):
 
 def test_zstd_bomb_is_refused(monkeypatch):
     """A few bytes that unpack to more than a base may hold end the walk; they are never held in memory as a whole."""
-    monkeypatch.setattr(basescan, "STREAM_LIMIT_BYTES", 8 << 20)
+    monkeypatch.setattr(base_scan, "STREAM_LIMIT_BYTES", 8 << 20)
     bomb = {"/bomb": bytes(64 << 20)}
 
     with pytest.raises(BaseUnsupported, match="unpacks to more than 8388608 bytes"):
@@ -271,7 +271,7 @@ def test_layer_that_is_no_zstd_is_refused(monkeypatch):
 )
 def test_base_beyond_the_bounds_is_refused(monkeypatch, name, message):
     """Anybody's image may be named as a base; the walk ends."""
-    monkeypatch.setattr(basescan, name, 3)
+    monkeypatch.setattr(base_scan, name, 3)
 
     with pytest.raises(BaseUnsupported, match=message):
         read(TINY_BASE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hublish.builders.base import basescan as base_scan
+from hublish.builders.base import scan as base_scan
 from hublish.errors import BaseUnsupported, ImageInvalid
 from tests.unit.builders.base.test_facts import TINY_BASE, read
 

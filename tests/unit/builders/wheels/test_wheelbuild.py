@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.layered.layered import build_layered
+from hublish.builders.layered.build import build_layered
 from hublish.core.building import BuildSucceeded
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.ports import ContainerTask

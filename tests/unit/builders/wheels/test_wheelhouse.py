@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hublish.builders.layerindex.entries import WheelFacts
-from hublish.builders.layerindex.layerindex import LayerIndex
+from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.wheels.choice import ChosenWheel
 from hublish.builders.wheels.wheelhouse import Wheelhouse

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hublish.builders.containers.containers import make_container_build
+from hublish.builders.containers.plan import make_container_build
 from hublish.builders.layerindex.ownercache import OWN, OwnerCaches
 from hublish.builders.planning.planner import PlanInputs, Planned, make_plan
 from hublish.core.codec import parse_value, render_value

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.layered import layered
-from hublish.builders.layered.layered import build_layered
+from hublish.builders.layered import build as layered_build
+from hublish.builders.layered.build import build_layered
 from hublish.builders.wheels import workshop
 from hublish.core.building import Progress, Step
 from hublish.core.plan import Environment, Trust
@@ -279,7 +279,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
 
 def test_bytecode_for_another_python_is_refused(bench, monkeypatch):
     """A builder of another version would make other bytes under the same plan."""
-    monkeypatch.setattr(layered, "can_compile_for", lambda _: False)
+    monkeypatch.setattr(layered_build, "can_compile_for", lambda _: False)
 
     with pytest.raises(BuildFailed, match=r"byte-code for Python 3\.11\.2"):
         bench.build(bench.plan(bytecode=True))
