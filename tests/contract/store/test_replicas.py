@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,21 @@ store.join((), at=datetime.now(UTC))
 print("joined", flush=True)
 time.sleep(60)
 """
+
+
+def wait_until_free(engine: sa.Engine, *, places: int) -> None:
+    """Wait until PostgreSQL has noticed that a client was killed: no more than `places` are held then."""
+    deadline = time.monotonic() + 10
+    held = sa.text(
+        "select count(*) from pg_locks join pg_database on pg_database.oid = pg_locks.database"
+        " where locktype = 'advisory' and datname = current_database()"
+    )
+    while time.monotonic() < deadline:
+        with engine.connect() as connection:
+            if connection.scalar(held) <= places:
+                return
+        time.sleep(0.05)
+    raise TimeoutError("the session of a killed client was not ended in 10 s")
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +120,7 @@ def test_dead_replica_is_told_from_a_living_one(store: ReplicaStore, engine: sa.
             pass
         holder.kill()
         holder.wait()
+        wait_until_free(engine, places=1)
         with store.hold_dead("b") as dead, ReplicaStore(engine, "c").hold_dead("b") as second:
             pass
         with store.hold_dead("b") as again, store.hold_dead("a") as myself:
