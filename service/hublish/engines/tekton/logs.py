@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +95,9 @@ class LogReader:
         self._stop.set()
         response = self._response
         if response is not None and self._thread.is_alive():
-            response.shutdown()
+            # The connection may have ended in this moment: then there is nothing left to shut down.
+            with suppress(ValueError, RuntimeError, OSError):
+                response.shutdown()
         self._thread.join(_PAUSE_SECONDS * 4)
 
     def _read(self) -> None:

@@ -9,14 +9,24 @@ from typing import Any
 from hublish.engines.tekton.cluster import TektonCluster
 from hublish.engines.tekton_run import find_end
 
+READ_SECONDS = 300
+"""So long whoever attends a run that ended has to read how it ended: builds of this service, or of another replica."""
+
 
 def choose_old_runs(runs: Sequence[Mapping[str, Any]], *, keep: int, seconds: float, now: datetime) -> tuple[str, ...]:
-    """Choose the ended runs that go: all but the newest `keep`, and those that ended more than `seconds` ago."""
+    """Choose the ended runs that go: all but the newest `keep`, and those that ended more than `seconds` ago.
+
+    None that ended within `READ_SECONDS`.
+    """
     ended = sorted(
         (run for run in runs if find_end(run) is not None), key=lambda run: _ended_at(run) or now, reverse=True
     )
-    late = [run for run in ended[:keep] if (now - (_ended_at(run) or now)).total_seconds() > seconds]
-    return tuple(run["metadata"]["name"] for run in (*ended[keep:], *late))
+
+    def age(run: Mapping[str, Any]) -> float:
+        return (now - (_ended_at(run) or now)).total_seconds()
+
+    late = [run for run in ended[:keep] if age(run) > seconds]
+    return tuple(run["metadata"]["name"] for run in (*ended[keep:], *late) if age(run) > READ_SECONDS)
 
 
 def remove_old_runs(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hublish.engines.tekton.logs import LogReader
-from tests.unit.engines.tekton.fakes import FakeCluster, make_pod, make_time
+from tests.unit.engines.tekton.fakes import FakeCluster, FakeLogResponse, make_pod, make_time
 from tests.unit.engines.tekton.parts import wait_for
 
 ENDED = {"fetch": "terminated", "build": "terminated", "push": "terminated"}
@@ -119,3 +119,23 @@ def test_fault_of_the_taker_is_kept(cluster, tmp_path) -> None:
     reader.finish(seconds=10)
 
     assert str(reader.failure) == "fetch fetch 1"
+
+
+def test_reader_of_a_connection_that_ended_meanwhile_is_stopped(cluster, tmp_path, monkeypatch) -> None:
+    """urllib3 refuses to shut down what is closed already, as after the end of an API server."""
+    shut_down = FakeLogResponse.shutdown
+
+    def refuse(response: FakeLogResponse) -> None:
+        shut_down(response)
+        raise ValueError("Cannot shutdown socket as self._sock_shutdown is not set")
+
+    monkeypatch.setattr(FakeLogResponse, "shutdown", refuse)
+    cluster.set_pods("r", make_pod("p", fetch="running"))
+    cluster.write_log("p", "fetch", (make_time(1), "one"))
+    told: Told = []
+    reader = make_reader(cluster, tmp_path, told)
+    reader.start()
+    wait_for(lambda: told == [("fetch", "one")], what="the first line")
+    reader.stop()
+
+    assert reader.failure is None

@@ -31,12 +31,12 @@ RUNS = [
     [
         (10, 1000, set()),
         (2, 1000, {"morning", "eve"}),
-        (0, 1000, {"morning", "noon", "eve", "unknown"}),
+        (0, 1000, {"morning", "eve"}),
         (10, 5, {"eve"}),
         (3, 3, {"morning", "eve"}),
     ],
 )
 def test_runs_go_by_count_and_age(keep: int, hours: float, old: set[str]) -> None:
-    """One that runs never goes; one whose end is not dated counts as new."""
+    """One that runs never goes, nor one that ended a moment ago; one whose end is not dated counts as new."""
 
     assert set(choose_old_runs(RUNS, keep=keep, seconds=hours * 3600, now=NOW)) == old
