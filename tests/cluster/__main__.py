@@ -1,11 +1,14 @@
-"""`python -m tests.cluster up|down|status`: what `make cluster-up` and `make cluster-down` run."""
+"""`python -m tests.cluster up|down|status|programs`: what `make cluster-up` and `make cluster-down` run.
+
+`programs` builds what `up` starts and starts nothing, so that it can be done while something else is waited for.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
 
-from tests.cluster.binaries import BinariesMissing
+from tests.cluster.binaries import KUBERNETES, TEKTON, BinariesMissing, ensure_binaries
 from tests.cluster.cluster import (
     BASELINE,
     DEPLOYMENT,
@@ -25,7 +28,7 @@ from tests.cluster.places import State
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 not understood."""
-    commands = {"up": _up, "down": _down, "status": _status}
+    commands = {"up": _up, "down": _down, "status": _status, "programs": _programs}
     if len(arguments) != 1 or arguments[0] not in commands:
         print(f"usage: python -m tests.cluster {'|'.join(commands)}", file=sys.stderr)
         return 2
@@ -81,6 +84,12 @@ def _down(state: State) -> int:
 def _status(state: State) -> int:
     processes = find_node(state)
     print(f"running, process {processes[-1]}; files in {state.folder}" if processes else "not running")
+    return 0
+
+
+def _programs(_: State) -> int:
+    for product in (KUBERNETES, TEKTON):
+        print(ensure_binaries(product))
     return 0
 
 
