@@ -1,10 +1,10 @@
 # Every target is a short list of commands that also work by hand, from the top folder of the checkout.
-# Variables: VENV (folder of the virtual environment), PYTHON (Python 3.11 or later), WORKERS (test processes), KEEP=1,
-# ARGS (further words for a bench).
+# Variables: VENV (folder of the virtual environment), PYTHON (Python 3.11 or later), WORKERS (test processes; three keep two
+# cores busy, as tests wait a lot), KEEP=1, ARGS (further words for a bench).
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 KEEP ?=
 ARGS ?=
 # Python 3.11 first: it is the one of the base image in tests and demo, and byte-code is compiled for equal versions only.
