@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.command_line import build, run_hublish
+from tests.e2e.images import read_texts
 from tests.sandbox.base_image import make_busybox_base, push_layout
 from tests.sandbox.docker_engine import DockerEngine
 from tests.sandbox.registry import Registry
@@ -52,22 +51,6 @@ def folder(tmp_path: Path, registry: Registry) -> Path:
     return folder
 
 
-def read_files(registry: Registry, tag: str) -> dict[str, str]:
-    """The files that an image's own layers hold."""
-    manifest = registry.manifest("team/ts", tag)
-    assert manifest is not None
-    files = {}
-    for layer in manifest["layers"][1:]:
-        body = registry.blob("team/ts", layer["digest"])
-        assert body is not None
-        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            for member in archive.getmembers():
-                stream = archive.extractfile(member) if member.isfile() else None
-                if stream is not None:
-                    files[member.name] = stream.read().decode()
-    return files
-
-
 @pytest.mark.parametrize("engine", ["buildah", "docker"])
 def test_folder_with_a_dockerfile_is_built_and_pushed(folder, registry, cache, docker_engine, engine) -> None:
     """Either engine gives an image with the same files, on the base as it is in the registry."""
@@ -84,7 +67,7 @@ def test_folder_with_a_dockerfile_is_built_and_pushed(folder, registry, cache, d
 
     assert result["image"].startswith(f"{registry.host}/team/ts@sha256:")
     assert manifest["layers"][0] == base["layers"][0]
-    assert read_files(registry, engine) == {"data": "1\n", "greeting": "hello\n"}
+    assert read_texts(registry, engine) == {"data": "1\n", "greeting": "hello\n"}
 
 
 def test_image_of_a_dockerfile_runs_in_docker(folder, registry, cache, docker_engine: DockerEngine) -> None:
@@ -120,7 +103,7 @@ def test_source_is_assembled_by_its_own_scripts(tmp_path, registry, cache) -> No
         *("--engine", "buildah", "--cache", cache, "--plain-http", registry.host),
         *("--push", f"{registry.host}/team/ts:s2i"),
     )
-    files = read_files(registry, "s2i")
+    files = read_texts(registry, "s2i")
 
     assert (files["opt/mood"], files["opt/notebook.ipynb"]) == ("calm\n", "{}\n")
 
@@ -138,10 +121,10 @@ def test_secret_is_mounted_masked_and_in_no_layer(folder, tmp_path, registry, ca
     )
     body = b"".join(path.read_bytes() for path in registry.folder.rglob("data") if path.is_file())
 
-    assert "/run/secrets/token" in read_files(registry, "secret")["sum"]
+    assert "/run/secrets/token" in read_texts(registry, "secret")["sum"]
     assert "hunter2" not in json.dumps(document)
     assert b"hunter2" not in body
-    assert "hunter2" not in "".join(read_files(registry, "secret").values())
+    assert "hunter2" not in "".join(read_texts(registry, "secret").values())
 
 
 def test_failing_step_ends_the_command(folder, registry, cache) -> None:

@@ -7,14 +7,13 @@ Debian below it are the real ones.
 from __future__ import annotations
 
 import hashlib
-import io
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.command_line import build, write_repository
+from tests.e2e.images import read_files
 from tests.sandbox.base_image import make_debian_base, push_layout
 from tests.sandbox.registry import Registry
 from tests.sandbox.wheels import make_lock
@@ -58,22 +57,6 @@ def write_archive(folder: Path) -> None:
     body = file.read_bytes()
     index = f"{CONTROL}Filename: ./{file.name}\nSize: {len(body)}\nSHA256: {hashlib.sha256(body).hexdigest()}\n"
     (folder / "Packages").write_text(index)
-
-
-def read_files(registry: Registry, tag: str) -> dict[str, bytes]:
-    """The files that an image's own layers hold."""
-    manifest = registry.manifest("team/ts", tag)
-    assert manifest is not None
-    files = {}
-    for layer in manifest["layers"][1:]:
-        body = registry.blob("team/ts", layer["digest"])
-        assert body is not None
-        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            for member in archive.getmembers():
-                stream = archive.extractfile(member) if member.isfile() else None
-                if stream is not None:
-                    files[member.name] = stream.read()
-    return files
 
 
 def test_openjdk_is_added_beside_a_pipfile(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ anywhere in between repeats what is missing and nothing else.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from hublish.core.codec import render_value
@@ -16,6 +15,7 @@ from hublish.core.status import RunState
 from hublish.errors import HublishError, WebhookRefused
 from hublish.telemetry import get_logger
 from hublish.workflows.durable import make_fault
+from hublish.workflows.rounds import Rounds
 from hublish.workflows.services import Services
 
 BATCH = 200
@@ -44,48 +44,37 @@ class Inbox:
         self._services = services
         self._start_run = start_run
         self._sweep = sweep
-        self._due = threading.Event()
-        self._stopping = threading.Event()
         self._failures: dict[int, int] = {}
-        self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
+        self._idle = 0
+        self._rounds = Rounds("inbox", self._look, seconds=IDLE_SECONDS)
 
     def start(self) -> None:
         """Start looking; first the runs that a crash left without a workflow are started, and lost ones ended."""
         for run in self._services.runs.list_open_runs():
             self._start_run(run.id)
-        self._thread.start()
+        self._rounds.start()
 
     def wake(self) -> None:
         """Say that a delivery came."""
-        self._due.set()
+        self._rounds.wake()
 
     def stop(self) -> None:
         """Stop after the delivery at hand."""
-        self._stopping.set()
-        self._due.set()
-        self._thread.join(timeout=10)
+        self._rounds.stop()
 
-    def _work(self) -> None:
-        idle = 0
-        while not self._stopping.is_set():
-            try:
-                if idle % SWEEP_EVERY == 0:
-                    self._sweep()
-                busy = self.take_batch() == BATCH
-            except Exception:  # noqa: BLE001  # a boundary: the thread must outlive whatever goes wrong here
-                # The thread must outlive a database that is away for a while; the deliveries stay due.
-                _log.exception("deliveries could not be read")
-                busy = False
-            idle += 1
-            if not busy:
-                self._due.wait(IDLE_SECONDS)
-                self._due.clear()
+    def _look(self) -> None:
+        sweep_is_due = self._idle % SWEEP_EVERY == 0
+        self._idle += 1
+        if sweep_is_due:
+            self._sweep()
+        if self.take_batch() == BATCH:
+            self._rounds.wake()
 
     def take_batch(self) -> int:
         """Look at the due deliveries once; returns how many of them are no longer due."""
         taken = 0
         for delivery in self._services.deliveries.list_due_deliveries(BATCH):
-            if self._stopping.is_set():
+            if self._rounds.is_stopping:
                 break
             try:
                 self._take(delivery)

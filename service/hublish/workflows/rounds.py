@@ -29,6 +29,11 @@ class Rounds:
         """Let the next call come at once."""
         self._due.set()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called: a long call may end early."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """Stop after the call at hand; without a start nothing happens."""
         self._stopping.set()

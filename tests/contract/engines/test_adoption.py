@@ -76,7 +76,7 @@ def test_build_whose_process_is_killed_is_begun_anew(yard, engine, kind, place, 
     request = yard.ask(f"FROM BASE\nRUN echo begun; {mark}\n", name=name)
     with build_elsewhere(yard, request, tmp_path, kind=kind, place=place) as process:
         read_until(process, "begun")
-        assert list_processes(mark) != []
+        wait_for(lambda: list_processes(mark) or None, what="the step's process", seconds=9)
     await_silence(mark, seconds=6)
     succeed(engine, request, log)
 

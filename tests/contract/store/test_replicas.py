@@ -20,6 +20,7 @@ from hublish.errors import DatabaseFailed
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 LATER = AT + timedelta(seconds=5)
 ROOMS = (Room(replica="a", strategies=("layered",), slots=1),)
+ON_POSTGRESQL = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 HOLDER = """
 import sys, time
 from datetime import UTC, datetime
@@ -111,10 +112,9 @@ def test_place_is_free_after_its_process_was_killed(engine: sa.Engine, url: str)
         store.release()
 
 
+@ON_POSTGRESQL
 def test_dead_replica_is_told_from_a_living_one(store: ReplicaStore, engine: sa.Engine, url: str) -> None:
     """Alive while its process is; found dead by one at a time. SQLite serves one process, see the next test."""
-    if engine.dialect.name == "sqlite":
-        return
     with start_holder(url, "b") as holder:
         with store.hold_dead("b") as alive:
             pass
@@ -152,10 +152,9 @@ def test_duty_is_done_by_one_at_a_time(store: ReplicaStore, engine: sa.Engine) -
     assert (mine, second, third, later) == (True, engine.dialect.name == "sqlite", True, True)
 
 
+@ON_POSTGRESQL
 def test_place_is_taken_back_after_the_session_was_cut(store: ReplicaStore, engine: sa.Engine) -> None:
     """A database that was restarted frees all locks; the owner comes back for its own."""
-    if engine.dialect.name != "postgresql":
-        return
     with engine.connect() as connection:
         cut = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
         connection.execute(sa.text(cut))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -82,6 +83,7 @@ class Bench:
         workspace: str = "workspace",
         workers: int = 1,
         target: Reference = TARGET,
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> BuildSucceeded:
         """Build it."""
         return build_layered(
@@ -95,7 +97,7 @@ class Bench:
             workers=workers,
             log=self.log.append,
             progress=self.progress.append,
-            cancelled=lambda: False,
+            cancelled=cancelled,
         )
 
 

@@ -120,18 +120,7 @@ def run_here(
     """
     group = find_own_group()
     kills = group.count_kills()
-    try:
-        process = subprocess.Popen(  # noqa: S603 -- the command is the caller's, read by no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(confinement.environment),
-            cwd=confinement.folder,
-            start_new_session=True,
-        )
-    except OSError as exc:
-        raise EngineFailed(f"{clip(str(exc.filename))} cannot be started: {exc.strerror}") from exc
+    process = _start(command, confinement, stdin=subprocess.DEVNULL)
     try:
         for line in _read_lines(process, verify_running, limit_bytes=_find_output_limit(confinement)):
             log(line)
@@ -145,23 +134,16 @@ def _spawn(command: Sequence[str], confinement: Confinement, group: ControlGroup
     rootless = ("--user", "--map-root-user", "--map-auto") if os.geteuid() != 0 else ()
     network = () if confinement.network is NetworkMode.HOST else ("--net",)
     limits = _make_process_limits(confinement.limits, group)
-    try:
-        process = subprocess.Popen(  # noqa: S603 -- a fixed program; the command is the caller's, read by no shell
-            (
-                *("setpriv", "--pdeathsig", "KILL", "unshare", *rootless, *network),
-                *("--pid", "--fork", "--kill-child", "--mount-proc", "--", *limits),
-                # The program waits for its control group and its network.
-                *("sh", "-c", 'read -r _ && exec "$@"', "sh", *command),
-            ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(confinement.environment),
-            cwd=confinement.folder,
-            start_new_session=True,
-        )
-    except OSError as exc:
-        raise EngineFailed(f"{clip(str(exc.filename))} cannot be started: {exc.strerror}") from exc
+    process = _start(
+        (
+            *("setpriv", "--pdeathsig", "KILL", "unshare", *rootless, *network),
+            *("--pid", "--fork", "--kill-child", "--mount-proc", "--", *limits),
+            # The program waits for its control group and its network.
+            *("sh", "-c", 'read -r _ && exec "$@"', "sh", *command),
+        ),
+        confinement,
+        stdin=subprocess.PIPE,
+    )
     try:
         group.add(process.pid)
         for child in _await_children(process):
@@ -170,6 +152,21 @@ def _spawn(command: Sequence[str], confinement: Confinement, group: ControlGroup
         _end(process)
         raise EngineFailed(f"the build cannot be put into its control group: {exc.strerror}") from exc
     return process
+
+
+def _start(command: Sequence[str], confinement: Confinement, *, stdin: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 -- the command is the caller's, read by no shell
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(confinement.environment),
+            cwd=confinement.folder,
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise EngineFailed(f"{clip(str(exc.filename))} cannot be started: {exc.strerror}") from exc
 
 
 def _make_process_limits(limits: Limits | None, group: ControlGroup) -> tuple[str, ...]:

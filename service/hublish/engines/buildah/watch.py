@@ -6,6 +6,7 @@ import re
 from collections import deque
 
 from hublish.builders.containers.containerrun import ContainerJob
+from hublish.builders.containers.stepwatch import StepWatch
 from hublish.engines.buildah.confinement import Ended
 from hublish.engines.controlgroup import Limits
 from hublish.errors import BuildFailed, clip
@@ -20,30 +21,19 @@ class BuildWatch:
 
     def __init__(self, *, job: ContainerJob) -> None:
         self._job = job
-        self._step = ""
+        self._steps = StepWatch(job, pattern=_STEP)
         self._errors: deque[str] = deque(maxlen=1)
 
     def read(self, line: str) -> None:
         """Take one line."""
-        self._job.log(line)
-        step = _STEP.fullmatch(line)
-        if step is not None:
-            done, total = int(step["done"]), int(step["total"])
-            self._step = f"step {done} of {total}, {clip(self._job.clean(step['text']), limit=200)}"
-            self._job.progress(done - 1, total, step["text"])
+        self._steps.read(line)
         error = _ERROR.match(line)
         if error is not None:
             self._errors.append(error["text"])
 
     def make_error(self, ended: Ended, limits: Limits) -> BuildFailed:
         """What went wrong, in words for people."""
-        at = self._step or "before its first step"
         if ended.memory_kills:
-            return BuildFailed(
-                f"the build needed more memory than {limits.memory_bytes >> 20} MiB at {at}",
-                hint="Build with less at once, or ask the operator for more.",
-            )
+            return self._steps.make_memory_error(limits.memory_bytes)
         words = _AT_STEP.sub("", self._errors[-1]) if self._errors else f"exit status {ended.status}"
-        return BuildFailed(
-            f"the build failed at {at}: {clip(self._job.clean(words))}", hint="The log has the whole story."
-        )
+        return self._steps.make_error(clip(self._job.clean(words)))

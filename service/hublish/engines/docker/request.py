@@ -18,6 +18,7 @@ from docker.types import CancellableStream
 
 from hublish.builders.containers.buildcontext import stream_context
 from hublish.builders.containers.containerrun import ContainerJob
+from hublish.builders.containers.stepwatch import StepWatch
 from hublish.engines.controlgroup import Limits
 from hublish.errors import BuildFailed, EngineFailed, clip
 
@@ -41,7 +42,7 @@ class BuildCall:
         self._messages: queue.Queue[dict[str, Any] | Exception | None] = queue.Queue(_QUEUE_MESSAGES)
         self._stream: CancellableStream[dict[str, Any]] | None = None
         self._stopped = threading.Event()
-        self._step = ""
+        self._steps = StepWatch(job, pattern=_STEP)
         self._container = ""
         self._rest = ""
         self._printed = 0
@@ -81,15 +82,11 @@ class BuildCall:
     def make_error(self, memory_kills: int) -> BuildFailed:
         """What went wrong, in words for people."""
         error = self.error or {}
-        at = self._step or "before its first step"
         status = error.get("code")
         if memory_kills or status == _KILLED:
-            return BuildFailed(
-                f"the build needed more memory than {self._limits.memory_bytes >> 20} MiB at {at}",
-                hint="Build with less at once, or ask the operator for more.",
-            )
+            return self._steps.make_memory_error(self._limits.memory_bytes)
         words = f"exit status {status}" if status else clip(self._job.clean(str(error.get("message", ""))))
-        return BuildFailed(f"the build failed at {at}: {words}", hint="The log has the whole story.")
+        return self._steps.make_error(words)
 
     def _read(self, client: docker.DockerClient, parameters: Mapping[str, str]) -> None:
         """The thread: everything it meets goes into the queue."""
@@ -144,12 +141,7 @@ class BuildCall:
             self._rest = ""
 
     def _tell(self, line: str) -> None:
-        self._job.log(line)
-        step = _STEP.fullmatch(line)
-        if step is not None:
-            done, total = int(step["done"]), int(step["total"])
-            self._step = f"step {done} of {total}, {clip(self._job.clean(step['text']), limit=200)}"
-            self._job.progress(done - 1, total, step["text"])
+        self._steps.read(line)
         running = _RUNNING.fullmatch(line)
         if running is not None:
             self._container = running["id"]

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from hublish.builders.layered import build as layered_build
-from hublish.builders.layered.build import build_layered
 from hublish.builders.wheels import workshop
 from hublish.core.building import Progress, Step
 from hublish.core.plan import Environment, Trust
@@ -379,19 +378,7 @@ def test_too_large_image_is_refused_before_the_push(bench):
 def test_cancelled_build_stops_and_pushes_nothing(bench):
     """The question is asked between units of work."""
     with pytest.raises(BuildCancelled):
-        build_layered(
-            bench.plan(),
-            source=bench.source,
-            images=bench.images,
-            output=bench.images,
-            target=TARGET,
-            index=bench.index,
-            workspace=bench.folder / "w",
-            workers=1,
-            log=bench.log.append,
-            progress=bench.progress.append,
-            cancelled=lambda: True,
-        )
+        bench.build(cancelled=lambda: True)
 
     assert bench.images.pushed == []
 
@@ -403,19 +390,7 @@ def test_cancel_while_processes_work_stops_the_build(bench):
     answers = iter([False] * 10)
 
     with pytest.raises(BuildCancelled):
-        build_layered(
-            bench.plan(),
-            source=bench.source,
-            images=bench.images,
-            output=bench.images,
-            target=TARGET,
-            index=bench.index,
-            workspace=bench.folder / "w",
-            workers=1,
-            log=bench.log.append,
-            progress=bench.progress.append,
-            cancelled=lambda: next(answers, True),
-        )
+        bench.build(cancelled=lambda: next(answers, True))
 
     assert bench.images.fetch_manifest(TARGET) is None
 
