@@ -15,7 +15,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from hublish.adapters.archive import DiskArchive
-from hublish.adapters.github import GitHubApp, GitHubConversation, GitHubHub, GitHubReader, GitHubSources, Patience
+from hublish.adapters.github import (
+    GitHubApp,
+    GitHubChanges,
+    GitHubConversation,
+    GitHubHub,
+    GitHubReader,
+    GitHubSources,
+    Patience,
+)
 from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
 from hublish.adapters.store import (
     BuildStore,
@@ -116,6 +124,7 @@ def make_services(settings: Settings) -> Services:
     )
     return Services(
         reader=GitHubReader(github),
+        changes=GitHubChanges(github),
         conversation=GitHubConversation(github),
         hub_repository=GitHubHub(github),
         sources=sources,

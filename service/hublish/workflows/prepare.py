@@ -18,7 +18,7 @@ from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
 from hublish.core.finding import Finding
-from hublish.core.github.events import Trigger
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Deny, Skip, decide
 from hublish.core.namespaces import check_base, check_namespace
 from hublish.core.plan import Plan, Strategy, Trust, make_build_key
@@ -63,6 +63,9 @@ class Preparation:
             raise NotAllowed(f"there is no run {run_id}")
         services.runs.move_run(run_id, RunState.PLANNING, at=services.now())
         trigger = parse_value(Trigger, run.trigger)
+        if trigger.kind is TriggerKind.PULL_REQUEST:
+            # Decided before anything is asked of GitHub: whoever opens it, a pull request alone builds nothing.
+            return _skip("a pull request is built when somebody asks for it")
         try:
             return self._prepare(trigger, decided)
         except FindingsError as error:
@@ -89,8 +92,7 @@ class Preparation:
             trigger, config=publish.config, config_findings=publish.findings, permission=permission, ref=ref
         )
         if isinstance(decision, Skip):
-            failure = Failure(code="Skipped", message=decision.reason, hint="")
-            return Prepared(state=RunState.SKIPPED, failure=failure, ref=ref)
+            return _skip(decision.reason, ref=ref)
         if isinstance(decision, Deny):
             failure = Failure(code=decision.code, message=decision.reason, hint=decision.hint)
             return Prepared(state=RunState.DENIED, failure=failure, ref=ref, findings=decision.findings)
@@ -273,6 +275,11 @@ def _describe_resources(config: Config) -> str:
     if resources.gpu:
         parts.append(f"{resources.gpu} GPU")
     return ", ".join(parts)
+
+
+def _skip(reason: str, *, ref: ResolvedRef | None = None) -> Prepared:
+    failure = Failure(code="Skipped", message=reason, hint="")
+    return Prepared(state=RunState.SKIPPED, failure=failure, ref=ref)
 
 
 def _fail(error: HublishError, *, findings: tuple[Finding, ...] = ()) -> Prepared:

@@ -10,69 +10,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from pydantic import ValidationError
 
 from hublish.core.github.build_issue import BUILD_ISSUE_TITLE, USAGE, is_build_issue, parse_issue_tag
 from hublish.core.github.commands import Command, parse_commands
-from hublish.core.github.payloads import CommentDelivery, Delivery, Issue, IssueDelivery, PushDelivery, ReleaseDelivery
+from hublish.core.github.payloads import (
+    CommentDelivery,
+    Delivery,
+    Issue,
+    IssueDelivery,
+    PullRequestDelivery,
+    PushDelivery,
+    ReleaseDelivery,
+)
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.gitref import is_ref_name
-from hublish.core.repository import RefKind, Repository
+from hublish.core.repository import RefKind
 from hublish.errors import WebhookRefused, clip
 
-
-class TriggerKind(Enum):
-    """What started a run."""
-
-    RELEASE = "release"
-    PUSH = "push"
-    ISSUE = "issue"
-    COMMENT = "comment"
-
-    @property
-    def proves_permission(self) -> bool:
-        """True for what GitHub lets nobody do without write permission, people and bots alike."""
-        return self in (TriggerKind.RELEASE, TriggerKind.PUSH)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trigger:
-    """Somebody asked for a build.
-
-    Attributes:
-        kind: what they did.
-        repository: where.
-        actor: login of the person or bot that did it.
-        actor_is_bot: True for GitHub Apps; they may publish releases and push, nothing else.
-        semantic_key: equal for two deliveries that mean the same request.
-        ref: what to build, as `resolve_ref` takes it (a pull request's number with `ref_kind` PULL_REQUEST); None
-            exactly when `problem` is set.
-        ref_kind: what `ref` must turn out to be; None when a tag, branch or SHA is right.
-        prerelease: True for a release marked so.
-        sha: the commit, where the event itself names it; None where `ref` has to be resolved.
-        thread: where reactions go; comments on a release go to its commit instead, and a push gets no reaction.
-        pull_request_number: the pull request a comment was made on; None elsewhere.
-        url: page of the release, issue or comment, for links in answers; "" for a push.
-        problem: why the request cannot be understood, in one sentence; told to people who may build.
-        hint: what to write instead; "" without a problem.
-    """
-
-    kind: TriggerKind
-    repository: Repository
-    actor: str
-    actor_is_bot: bool
-    semantic_key: str
-    ref: str | None
-    ref_kind: RefKind | None
-    thread: Thread
-    url: str
-    prerelease: bool = False
-    pull_request_number: int | None = None
-    problem: str | None = None
-    hint: str = ""
-    sha: str | None = None
+__all__ = ["NO_SHA", "OWN_BRANCHES", "Event", "Ignored", "Trigger", "TriggerKind", "parse_event"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +51,7 @@ _BRANCH = "refs/heads/"
 _NOT_HANDLED = "hublish does not handle this event"
 _IGNORED_ACTIONS: Mapping[str, str] = {
     "release": "only a published release starts a build",
+    "pull_request": "only an opened or reopened pull request, or new commits in one, are looked at",
     "issues": "only an opened or reopened issue starts a build",
     "issue_comment": "only a new comment can hold a command; an edited or deleted one starts nothing",
 }
@@ -187,8 +146,39 @@ def _read_push(payload: dict[str, object]) -> Trigger | str:
         ref=branch,
         ref_kind=RefKind.BRANCH,
         sha=delivery.after,
+        base=_find_push_base(delivery, branch),
         thread=Thread(kind="commit", number=0, sha=delivery.after),
         url="",
+    )
+
+
+def _find_push_base(delivery: PushDelivery, branch: str) -> str | None:
+    if delivery.before is not None and delivery.before != NO_SHA:
+        return delivery.before
+    # A new branch brings what the default branch has not; a new default branch brings everything.
+    default_branch = delivery.repository.default_branch
+    return None if branch == default_branch else default_branch
+
+
+def _read_pull_request(payload: dict[str, object]) -> Trigger | str:
+    delivery = PullRequestDelivery.model_validate(payload)
+    pull = delivery.pull_request
+    own = pull.head.repo is not None and pull.head.repo.id == delivery.repository.id
+    if own and pull.head.ref.startswith(OWN_BRANCHES):
+        return "the branch is hublish's own"
+    return Trigger(
+        kind=TriggerKind.PULL_REQUEST,
+        repository=delivery.make_repository(),
+        actor=delivery.sender.login,
+        actor_is_bot=delivery.sender.type == "Bot",
+        semantic_key=f"pull-request:{pull.number}:{pull.head.sha}",
+        ref=str(pull.number),
+        ref_kind=RefKind.PULL_REQUEST,
+        sha=pull.head.sha,
+        base=pull.base.sha,
+        thread=Thread(kind="issue", number=pull.number),
+        url=pull.html_url,
+        pull_request_number=pull.number,
     )
 
 
@@ -280,6 +270,9 @@ def _add_wanted_ref(trigger: Trigger, *, commands: tuple[Command, ...], issue: I
 _READERS: Mapping[tuple[str, str], Callable[[dict[str, object]], Trigger | str]] = {
     ("release", "published"): _read_release,
     ("push", ""): _read_push,
+    ("pull_request", "opened"): _read_pull_request,
+    ("pull_request", "synchronize"): _read_pull_request,
+    ("pull_request", "reopened"): _read_pull_request,
     ("issues", "opened"): _read_opened_issue,
     ("issues", "reopened"): _read_reopened_issue,
     ("issue_comment", "created"): _read_comment,
