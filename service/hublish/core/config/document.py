@@ -145,10 +145,9 @@ def _flatten(document: Document, name: str = "") -> Iterator[tuple[str, Plain]]:
         dotted = f"{name}.{key}" if name else key
         if isinstance(value, dict):
             yield from _flatten(value, dotted)
-        elif isinstance(value, tuple) and any(isinstance(item, dict) for item in value):
-            for index, item in enumerate(value):
-                if isinstance(item, dict):
-                    yield from _flatten(item, f"{dotted}[{index}]")
+        elif isinstance(value, tuple) and (items := [item for item in value if isinstance(item, dict)]):
+            for index, item in enumerate(items):
+                yield from _flatten(item, f"{dotted}[{index}]")
         else:
             yield dotted, value
 
