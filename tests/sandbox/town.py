@@ -35,7 +35,7 @@ SOURCE_REPO = "octocat/ts"
 HUB_REPO = "acme/apps"
 HUB_FOLDER = "kfdefs/base/jupyterhub/notebook-images"
 WAIT_SECONDS = 60.0
-ENDED = frozenset({"delivered", "failed", "denied", "skipped", "cancelled"})
+ENDED = frozenset({"delivered", "failed", "denied", "skipped", "cancelled", "answered"})
 
 KUSTOMIZATION = """---
 apiVersion: kustomize.config.k8s.io/v1beta1
