@@ -133,6 +133,8 @@ class Town:
         self.github.create_repo(
             SOURCE_REPO, files=self.make_source_files(), permissions={"writer": "write", "reader": "read"}
         )
+        # The repositories were there before the App was: what GitHub could not deliver of them is nobody's business.
+        self.github.clear_deliveries()
         self.write_settings(base=str(base), **settings)
 
     def write_settings(self, *, base: str, **settings: Any) -> None:

@@ -216,8 +216,9 @@ def test_index_that_lies_about_sizes_changes_nothing(bench, monkeypatch):
     add_big_packages(bench, "gamma", "delta")
     expected = bench.build(workspace="honest").digest
     list_files = bench.index.list_files
-    bench.index.list_files = lambda source, name: tuple(
-        replace(file, size_bytes=3 << 20 if file.size_bytes < 1 << 20 else 10) for file in list_files(source, name)
+    bench.index.list_files = lambda source, name, **given: tuple(
+        replace(file, size_bytes=3 << 20 if file.size_bytes < 1 << 20 else 10)
+        for file in list_files(source, name, **given)
     )
 
     assert bench.build(workspace="lied", workers=2).digest == expected
