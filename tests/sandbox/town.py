@@ -97,13 +97,17 @@ class Town:
         """Name of the image that the source repository builds."""
         return f"{self.registry.host}/team/ts"
 
+    def make_registry(self) -> RegistryClient:
+        """A client of the registry."""
+        rule = RegistryRule(plain_http=True, auth_file=self.registry_login)
+        return RegistryClient(rules={self.registry.host: rule}, allowed_hosts=None)
+
     def push_base(self) -> Reference:
         """Push the synthetic base."""
         fake = FakeImages()
         base = Reference(registry=self.registry.host, repository="base/python", tag="3.11")
         fake.add_image(base, [make_tar(TINY_BASE)])
-        rule = RegistryRule(plain_http=True, auth_file=self.registry_login)
-        client = RegistryClient(rules={self.registry.host: rule}, allowed_hosts=None)
+        client = self.make_registry()
         for (_, digest), body in fake.blobs.items():
             client.ensure_blob(base, digest=digest, size_bytes=len(body), open_body=_opener(body))
         manifest = fake.manifests[base.name, "3.11"]
@@ -131,6 +135,8 @@ class Town:
         self.github.create_repo(
             SOURCE_REPO, files=self.make_source_files(), permissions={"writer": "write", "reader": "read"}
         )
+        # The repositories were there before the App was: what GitHub could not deliver of them is nobody's business.
+        self.github.clear_deliveries()
         self.write_settings(base=str(base), **settings)
 
     def write_settings(self, *, base: str, **settings: Any) -> None:

@@ -282,10 +282,10 @@ def hold(bench: Bench) -> tuple[threading.Event, threading.Event]:
     begun, go = threading.Event(), threading.Event()
     list_files = bench.index.list_files
 
-    def wait_for_it(*arguments: object) -> object:
+    def wait_for_it(*arguments: object, **named: object) -> object:
         begun.set()
         go.wait(WAIT_SECONDS)
-        return list_files(*arguments)
+        return list_files(*arguments, **named)
 
     bench.index.list_files = wait_for_it
     return begun, go

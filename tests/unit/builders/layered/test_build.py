@@ -216,8 +216,9 @@ def test_index_that_lies_about_sizes_changes_nothing(bench, monkeypatch):
     add_big_packages(bench, "gamma", "delta")
     expected = bench.build(workspace="honest").digest
     list_files = bench.index.list_files
-    bench.index.list_files = lambda source, name: tuple(
-        replace(file, size_bytes=3 << 20 if file.size_bytes < 1 << 20 else 10) for file in list_files(source, name)
+    bench.index.list_files = lambda source, name, **given: tuple(
+        replace(file, size_bytes=3 << 20 if file.size_bytes < 1 << 20 else 10)
+        for file in list_files(source, name, **given)
     )
 
     assert bench.build(workspace="lied", workers=2).digest == expected
@@ -535,8 +536,9 @@ def test_base_environment_replaces_what_the_base_has(tmp_path):
     assert read_config(bench)["config"]["Env"][0] == "PATH=/usr/local/bin:/usr/bin:/bin"
 
 
-def test_replaced_package_of_the_base_that_lists_no_files_is_told(bench):
+def test_replaced_package_of_the_base_that_lists_no_files_is_told(tmp_path):
     """Its metadata is hidden, so that the locked version counts; the log says that files may be left."""
+    bench = Bench(tmp_path)
     bench.add_base({f"{BASE_SITE}/alpha-0.5.egg-info": b"Name: alpha\n", f"{BASE_SITE}/alpha.py": b"old"})
     bench.add_package("alpha", "1.0")
 
