@@ -51,6 +51,11 @@ class RegistrySettings(Section):
     """One registry."""
 
     auth_file: Path | None = Field(default=None, description="A docker config.json; None for anonymous access.")
+    pull_auth_file: Path | None = Field(
+        default=None,
+        description="The same with logins that only read, for the Step of a pod that fetches, which needs one to read layer "
+        "indexes of private repositories; None: it is given the logins of `auth_file` that cover the bases.",
+    )
     plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as passwords would be readable.")
     token_hosts: list[str] = Field(
         default_factory=list, description="Hosts of its token service that may be sent the credentials."
@@ -261,7 +266,9 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
                 }
             ),
             "registries": {
-                host: registry.model_copy(update={"auth_file": at(registry.auth_file)})
+                host: registry.model_copy(
+                    update={"auth_file": at(registry.auth_file), "pull_auth_file": at(registry.pull_auth_file)}
+                )
                 for host, registry in settings.registries.items()
             },
             "indexes": {

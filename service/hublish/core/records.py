@@ -6,6 +6,7 @@ the archive, and neither is ever asked for the other's part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,6 +142,15 @@ class DeliveryRecords(Protocol):
 
     def insert_delivery(self, *, guid: str, event: str, body: bytes, at: datetime) -> bool:
         """Store a webhook; False when this guid and body came before (it is then due again)."""
+
+    def insert_missed_delivery(self, *, guid: str, event: str, body: bytes, at: datetime) -> bool:
+        """Store what GitHub kept of a webhook that never came; False when this guid is stored already."""
+
+    def list_known_guids(self, guids: Sequence[str]) -> frozenset[str]:
+        """Those of `guids` that are stored."""
+
+    def find_first_arrival(self) -> datetime | None:
+        """When the first delivery of all was stored, aware UTC."""
 
     def list_due_deliveries(self, limit: int) -> tuple[Delivery, ...]:
         """Deliveries nobody has looked at since they (last) came, oldest first."""

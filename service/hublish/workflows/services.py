@@ -10,6 +10,7 @@ from datetime import datetime
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.github.consent import HubRule
+from hublish.core.github.deliveries import DeliveryLog
 from hublish.core.github.ports import Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
@@ -92,6 +93,7 @@ class Services:
     engine: Engine
     archive: Archive
     deliveries: DeliveryRecords
+    delivery_log: DeliveryLog
     runs: RunRecords
     steps: StepRecords
     builds: BuildRecords

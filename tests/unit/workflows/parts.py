@@ -34,7 +34,7 @@ from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 from hublish.core.status import RunState
 from hublish.workflows.services import Hub, Policy, Services
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
-from tests.github_fakes import FakeCheckouts, FakeConversation, FakeHubRepository, FakeReader
+from tests.github_fakes import FakeCheckouts, FakeConversation, FakeDeliveryLog, FakeHubRepository, FakeReader
 from tests.sandbox.wheels import make_lock
 from tests.unit.builders.samples import BASE
 
@@ -116,6 +116,7 @@ class Stage:
             repositories={"octo/ts": REPOSITORY, "org/apps": HUB_REPOSITORY},
         )
         self.conversation = FakeConversation()
+        self.delivery_log = FakeDeliveryLog()
         self.hub_repository = FakeHubRepository()
         self.images = FakeImages()
         self.images.add_image(BASE, [make_tar(TINY_BASE)])
@@ -142,6 +143,7 @@ class Stage:
             engine=cast(Engine, SimpleNamespace(strategies=frozenset({Strategy.LAYERED}))),
             archive=DiskArchive(folder / "logs"),
             deliveries=DeliveryStore(self.database),
+            delivery_log=self.delivery_log,
             runs=self.runs,
             steps=StepStore(self.database),
             builds=self.builds,

@@ -84,6 +84,11 @@ def parse_event(*, event: str, body: bytes, listener: Listener = NOBODY) -> Even
     return Ignored(reason=outcome, event=name, action=act) if isinstance(outcome, str) else outcome
 
 
+def is_handled(event: str, action: str) -> bool:
+    """Tell whether `parse_event` reads deliveries of this event and action ("" for an event without one)."""
+    return (event, action) in _READERS
+
+
 def _parse_object(body: bytes) -> dict[str, object]:
     try:
         payload = json.loads(body.decode("utf-8"))
