@@ -26,7 +26,7 @@ from hublish.core.answers.pull_request import (
 from hublish.core.answers.report import HubReport
 from hublish.core.codec import parse_value
 from hublish.core.github.consent import CONSENT_PATH, HubRule, check_consent, parse_hub_consent
-from hublish.core.github.events import Trigger
+from hublish.core.github.trigger import Trigger
 from hublish.core.ports import Source
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef

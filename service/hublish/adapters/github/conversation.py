@@ -133,6 +133,10 @@ class GitHubConversation:
 
         self._app.run(repository, Scope.ISSUES_WRITE, close)
 
+    def fetch_name(self) -> str:
+        """The name that people mention the bot by, without `@`: the App's slug, asked once."""
+        return self._app.fetch_identity().slug
+
 
 class _CommentPaths:
     """Where the comments of a thread are listed and changed."""
