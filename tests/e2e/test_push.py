@@ -10,7 +10,7 @@ import yaml
 from hublish.core.answers.config_check import CHECK_NAME
 from tests.e2e.answers import wait_until
 from tests.sandbox.contract import check_calls
-from tests.sandbox.town import HUB_REPO, Town
+from tests.sandbox.town import ENDED, HUB_REPO, Town
 from tests.sandbox.wheels import NOTEBOOK_PACKAGES
 
 pytestmark = [pytest.mark.github, pytest.mark.registry]
@@ -48,20 +48,20 @@ def make_requirements(town: Town, **packages: str) -> str:
     return text
 
 
-def wait_for_build(town: Town, *, count: int = 1) -> dict[str, Any]:
-    """The newest run of a push that was not skipped."""
-    for _ in range(20):
-        runs = [run for run in town.wait_for_runs(count, pushes=True) if run["state"] != "skipped"]
-        if runs and runs[0]["state"] in ("delivered", "failed", "denied"):
-            return runs[0]
-        count += 1
-    raise AssertionError(town.read_runs(pushes=True))
+def wait_for_build(town: Town, ref: str) -> dict[str, Any]:
+    """The run of a push to a branch, once it has ended."""
+
+    def find_runs() -> list[dict[str, Any]]:
+        return [run for run in town.read_runs(pushes=True) if run["ref"] == ref and run["state"] in ENDED]
+
+    wait_until(lambda: len(find_runs()) == 1)
+    return find_runs()[0]
 
 
 def test_merged_change_to_requirements_builds(course: Town) -> None:
     """The merge commit's image stands under `<branch>-<sha7>`; its check run is green and no comment is made."""
     course.github.commit_files(REPO, {"README.md": "staging\n"}, message="branch", branch="staging")
-    first = wait_for_build(course)
+    first = wait_for_build(course, "staging")
     change = {"requirements.txt": make_requirements(course, six="1.17.0")}
     course.github.commit_files(REPO, change, message="bump six", branch="bump")
     number = course.github.open_pull_request(REPO, head="bump", base="staging", title="Bump six")
@@ -94,7 +94,7 @@ def test_push_that_cannot_be_built_is_answered_on_its_commit(course: Town) -> No
     """A requirement without a hash: the check run is red, with the line, and one comment says what to do."""
     text = make_requirements(course) + "tqdm==4.0\n"
     sha = course.github.commit_files(REPO, {"requirements.txt": text}, message="tqdm", branch="staging")
-    run = wait_for_build(course)
+    run = wait_for_build(course, "staging")
     (comment,) = course.github.commit_comments(REPO, sha)
     check = await_check(course, sha)
 

@@ -19,6 +19,7 @@ from hublish.adapters.github import (
     GitHubApp,
     GitHubChanges,
     GitHubConversation,
+    GitHubDeliveries,
     GitHubHub,
     GitHubReader,
     GitHubSources,
@@ -60,6 +61,7 @@ from hublish.workflows.durable import (
     stop_workflows,
 )
 from hublish.workflows.inbox import Inbox
+from hublish.workflows.missed import MissedDeliveries
 from hublish.workflows.places import Places
 from hublish.workflows.queue import FEED_SECONDS, Feeder
 from hublish.workflows.replicas import WATCH_SECONDS, Watch
@@ -141,6 +143,7 @@ def make_services(settings: Settings) -> Services:
         ),
         archive=DiskArchive(settings.logs or data / "logs"),
         deliveries=DeliveryStore(engine),
+        delivery_log=GitHubDeliveries(github),
         runs=RunStore(engine),
         steps=StepStore(engine),
         builds=BuildStore(engine),
@@ -184,6 +187,7 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         start_run=make_start(deliver),
         sweep=Sweep(services, find_state=find_workflow_state).end_lost_runs,
     )
+    missed = MissedDeliveries(services, limit_bytes=settings.limits.webhook_bytes, wake=inbox.wake)
     writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="deliveries")
     archive = services.archive
 
@@ -191,10 +195,12 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         watch.join()
         launch_workflows()
         inbox.start()
+        missed.start()
         feeding.start()
         watching.start()
 
     def stop() -> None:
+        missed.stop()
         inbox.stop()
         feeding.stop()
         services.engine.close()
@@ -253,6 +259,7 @@ def _make_policy(settings: Settings) -> Policy:
         image_bytes=settings.limits.image_bytes,
         default_index=(settings.default_index or "").rstrip("/"),
         queue=make_queue_limits(settings),
+        bots=frozenset(login.lower() for login in settings.github.bots),
     )
 
 

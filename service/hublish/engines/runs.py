@@ -156,9 +156,8 @@ class BuildThreads:
         """Take no more builds and let go of running ones: they stop without an outcome and are started anew later."""
         with self._lock:
             self._closed = True
-            runs = list(self._runs.values())
-        for run in runs:
-            run.stop.set()
+            for run in self._runs.values():
+                run.stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _forget_old_runs(self) -> None:

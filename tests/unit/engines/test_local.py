@@ -20,6 +20,7 @@ from hublish.errors import DiskFull, RegistryFailed, StrategyUnavailable
 from tests.fakes import FakeLog, FakeSource, FakeSources
 from tests.unit.builders.samples import TARGET, Bench
 
+WAIT_SECONDS = 240.0
 REPOSITORY = Repository(id=7, owner="org", name="ts", installation_id=1, default_branch="main")
 REF = ResolvedRef(name="v1", kind=RefKind.TAG, sha="a" * 40)
 
@@ -70,7 +71,7 @@ def ask(bench: Bench, name: str = "build-1", **changes: object) -> BuildRequest:
 
 
 def wait(engine: LocalEngine, name: str = "build-1") -> BuildSucceeded | BuildStopped:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         status = engine.status(name)
         if status is not None and status.outcome is not None:
@@ -281,10 +282,10 @@ def hold(bench: Bench) -> tuple[threading.Event, threading.Event]:
     begun, go = threading.Event(), threading.Event()
     list_files = bench.index.list_files
 
-    def wait_for_it(*arguments: object) -> object:
+    def wait_for_it(*arguments: object, **named: object) -> object:
         begun.set()
-        go.wait(30)
-        return list_files(*arguments)
+        go.wait(WAIT_SECONDS)
+        return list_files(*arguments, **named)
 
     bench.index.list_files = wait_for_it
     return begun, go
@@ -295,7 +296,7 @@ def test_cancelled_build_ends_as_cancelled(bench, engine):
     begun, go = hold(bench)
 
     engine.start(ask(bench), FakeLog())
-    begun.wait(30)
+    begun.wait(WAIT_SECONDS)
     engine.cancel("build-1")
     go.set()
     outcome = wait(engine)
@@ -308,7 +309,7 @@ def test_cancel_before_the_start_stops_a_waiting_build(bench, engine):
     begun, go = hold(bench)
 
     engine.start(ask(bench), FakeLog())
-    begun.wait(30)
+    begun.wait(WAIT_SECONDS)
     engine.start(ask(bench, name="build-2"), FakeLog())
     engine.cancel("build-2")
     go.set()
@@ -322,7 +323,7 @@ def test_time_limit_stops_the_build_and_says_so(bench, engine, clock):
     begun, go = hold(bench)
 
     engine.start(ask(bench), FakeLog())
-    begun.wait(30)
+    begun.wait(WAIT_SECONDS)
     clock.now = 61
     go.set()
     outcome = wait(engine)
@@ -331,16 +332,29 @@ def test_time_limit_stops_the_build_and_says_so(bench, engine, clock):
     assert outcome.message == "the build ran into its limit of 60 seconds"
 
 
+def is_closed(engine: LocalEngine, known: BuildRequest) -> bool:
+    """Whether it takes no more builds; one that it knows is left alone while it does."""
+    try:
+        engine.start(known, FakeLog())
+    except StrategyUnavailable:
+        return True
+    return False
+
+
 def test_closing_leaves_running_builds_without_an_outcome(bench, engine):
     """They are started anew after the restart, so nothing may look final."""
     begun, go = hold(bench)
-    engine.start(ask(bench), FakeLog())
-    begun.wait(30)
+    request = ask(bench)
+    engine.start(request, FakeLog())
+    begun.wait(WAIT_SECONDS)
 
     closing = threading.Thread(target=engine.close)
     closing.start()
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not is_closed(engine, request) and time.monotonic() < deadline:
+        time.sleep(0.01)
     go.set()
-    closing.join(30)
+    closing.join(WAIT_SECONDS)
 
     assert engine.status("build-1").outcome is None
     with pytest.raises(StrategyUnavailable, match="shutting down") as caught:

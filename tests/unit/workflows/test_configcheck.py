@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from hublish.core.github.events import Trigger, TriggerKind
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, SourceInvalid, SourceMissing

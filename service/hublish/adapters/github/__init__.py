@@ -8,6 +8,7 @@ from hublish.adapters.github.app import AppIdentity, GitHubApp, Patience
 from hublish.adapters.github.changes import GitHubChanges
 from hublish.adapters.github.clone import GitHubClone
 from hublish.adapters.github.conversation import GitHubConversation
+from hublish.adapters.github.deliveries import GitHubDeliveries
 from hublish.adapters.github.hub import GitHubHub
 from hublish.adapters.github.permissions import APP_EVENTS, APP_PERMISSIONS
 from hublish.adapters.github.reader import GitHubReader
@@ -21,6 +22,7 @@ __all__ = [
     "GitHubChanges",
     "GitHubClone",
     "GitHubConversation",
+    "GitHubDeliveries",
     "GitHubHub",
     "GitHubReader",
     "GitHubSources",

@@ -31,7 +31,8 @@ _READ_LIMIT_BYTES = 96 << 20
 _OPAQUE = ".wh..wh..opq"
 _KEPT = re.compile(
     r"(/pyvenv\.cfg|/bin/python3\.\d+|/libpython3\.\d+\.so[.\d]*|/libc\.so\.6|/libc-2\.\d+\.so|/ld-musl-[^/]+"
-    r"|-packages/[^/]+\.dist-info/RECORD|^/etc/passwd)$"
+    r"|-packages/[^/]+\.dist-info/RECORD"
+    r"|-packages/[^/]+\.egg-info/(installed-files|top_level|namespace_packages)\.txt|^/etc/passwd)$"
 )
 # Numbers of a few digits: longer ones are no versions, and Python refuses to read very long ones.
 _VERSION_TEXT = re.compile(rb"\0(3\.\d{1,3}\.\d{1,3})(?:(?:a|b|c|rc)\d{1,3})?\+?\0")

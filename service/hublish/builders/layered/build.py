@@ -254,6 +254,11 @@ class _Build:
         if self.plan.environment is Environment.BASE and replaced:
             for known in replaced:
                 self.log(f"replacing {clip(known.name)} {clip(known.version)} of the base")
+                if not known.is_whole:
+                    self.log(
+                        f"warning: the base does not say which files {clip(known.name)} {clip(known.version)} brought; those "
+                        "that the locked version does not replace stay"
+                    )
             hidden = sorted({path for known in replaced for path in known.paths})
 
             def hide(tree: LayerTree) -> None:

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,9 +110,11 @@ class WheelBuilds:
 
     # -- the index -----------------------------------------------------------------------------------------------------
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
         """See PackageIndex."""
-        return self.index.list_files(source, name)
+        return self.index.list_files(source, name, hashes=hashes)
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
         """See PackageIndex; a wheel that was built and is not here any more is built again."""

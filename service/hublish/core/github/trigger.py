@@ -1,10 +1,11 @@
-"""What started a run: the request that a webhook event, or a call of ours, stands for. Values only; nothing is read here."""
+"""The trigger: what somebody asked for, or which commits they brought, as a value. Decides nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
+from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import Thread
 from hublish.core.repository import RefKind, Repository
 
@@ -31,26 +32,29 @@ class TriggerKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """Somebody asked for a build, or brought commits.
+    """Somebody asked for a build or for something about builds, or brought commits.
 
     Attributes:
         kind: what they did.
         repository: where.
         actor: login of the person or bot that did it.
-        actor_is_bot: True for GitHub Apps; they may publish releases and push, nothing else.
+        actor_is_bot: True for GitHub Apps; they may publish releases and push, and comment where the operator lists them.
         semantic_key: equal for two deliveries that mean the same request.
-        ref: what to build, as `resolve_ref` takes it (a pull request's number with `ref_kind` PULL_REQUEST); None
-            exactly when `problem` is set.
+        ref: what to build, as `resolve_ref` takes it (a pull request's number with `ref_kind` PULL_REQUEST); None when
+            `problem` is set, and for a command that builds nothing.
         ref_kind: what `ref` must turn out to be; None when a tag, branch or SHA is right.
         prerelease: True for a release marked so.
-        sha: the commit, where the event itself names it; None where `ref` has to be resolved.
-        base: commit or branch that `sha` is compared with to see what changed; None where nothing is compared, or
-            everything is new.
         thread: where reactions go; comments on a release go to its commit instead, and a push gets no reaction.
         pull_request_number: the pull request a comment was made on; None elsewhere.
         url: page of the release, issue or comment, for links in answers; "" for a push.
         problem: why the request cannot be understood, in one sentence; told to people who may build.
         hint: what to write instead; "" without a problem.
+        sha: the commit, where the event itself names it; None where `ref` has to be resolved.
+        base: commit or branch that `sha` is compared with to see what changed; None where nothing is compared, or
+            everything is new.
+        command: what is wanted of the bot; None for a word it does not know, which is a problem.
+        images: titles of the images that are wanted; empty for all.
+        force: True to build anew what was built before.
     """
 
     kind: TriggerKind
@@ -68,3 +72,6 @@ class Trigger:
     hint: str = ""
     sha: str | None = None
     base: str | None = None
+    command: CommandName | None = CommandName.BUILD
+    images: tuple[str, ...] = ()
+    force: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,8 +142,10 @@ class ManyIndexes:
     def __init__(self, **indexes: FakeIndex) -> None:
         self.indexes = indexes
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
-        return self.indexes[source.name].list_files(source, name)
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
+        return self.indexes[source.name].list_files(source, name, hashes=hashes)
 
 
 def test_package_of_any_source_is_found_where_its_hash_is(bench, facts, tmp_path):
