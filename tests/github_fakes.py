@@ -81,6 +81,9 @@ class FakeConversation:
     def close_issue(self, repository: Repository, number: int) -> None:
         self.closed.append(number)
 
+    def fetch_name(self) -> str:
+        return "hublish"
+
 
 @dataclass
 class FakeDeliveryLog:

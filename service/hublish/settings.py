@@ -40,6 +40,11 @@ class GitHubSettings(Section):
     webhook_secret_files: Annotated[list[Path], Field(min_length=1, max_length=2)] = Field(
         description="One secret, or two while the secret is being changed; without one nothing starts."
     )
+    bots: list[str] = Field(
+        default_factory=list,
+        description='Logins of bots, as "renovate[bot]", whose commands and build issues count like those of a person with '
+        "write permission, in every repository; none, as bots repeat what strangers write.",
+    )
 
 
 class RegistrySettings(Section):

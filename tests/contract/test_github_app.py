@@ -330,7 +330,7 @@ def test_writes_of_one_operation_keep_a_distance(scene: Scene) -> None:
     )
     scene.github.clear_calls()
     GitHubHub(app).ensure_commit(
-        scene.repository, branch="b", base_sha=scene.head, files={"x": b"1"}, message="m", expected_sha=None
+        scene.repository, branch="b", base_sha=scene.head, files={"x": b"\xff"}, message="m", expected_sha=None
     )
     writes = [
         datetime.fromisoformat(call.at)

@@ -36,7 +36,7 @@ HUB_REPO = "acme/apps"
 HUB_FOLDER = "kfdefs/base/jupyterhub/notebook-images"
 WAIT_SECONDS = 240.0
 """For what takes a second or two: a busy machine is many times slower than a quiet one."""
-ENDED = frozenset({"delivered", "failed", "denied", "skipped", "cancelled"})
+ENDED = frozenset({"delivered", "failed", "denied", "skipped", "cancelled", "answered"})
 
 KUSTOMIZATION = """---
 apiVersion: kustomize.config.k8s.io/v1beta1

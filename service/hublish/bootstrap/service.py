@@ -257,6 +257,7 @@ def _make_policy(settings: Settings) -> Policy:
         image_bytes=settings.limits.image_bytes,
         default_index=(settings.default_index or "").rstrip("/"),
         queue=make_queue_limits(settings),
+        bots=frozenset(login.lower() for login in settings.github.bots),
     )
 
 

@@ -62,14 +62,14 @@ class ResolvedRef:
 
 
 class Permission(Enum):
-    """What the collaborator-permission call says of a person; write and higher may start builds."""
+    """What the collaborator-permission call says of a person, least first; write and higher may start builds."""
 
     NONE = "none"
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
 
-    @property
-    def may_build(self) -> bool:
-        """True for write and admin (GitHub reports maintain as write and triage as read)."""
-        return self in (Permission.WRITE, Permission.ADMIN)
+    def covers(self, needed: Permission) -> bool:
+        """Tell whether it is `needed` or more (GitHub reports maintain as write and triage as read)."""
+        ranks = tuple(Permission)
+        return ranks.index(self) >= ranks.index(needed)

@@ -65,6 +65,7 @@ class Policy:
         image_bytes: ceiling over a config's size limit.
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
+        bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
 
     public_url: str
@@ -76,6 +77,7 @@ class Policy:
     image_bytes: int
     default_index: str = ""
     queue: QueueLimits = field(default_factory=QueueLimits)
+    bots: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,8 @@ from hublish.adapters.store import (
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.codec import render_value
 from hublish.core.github.consent import HubRule
-from hublish.core.github.events import Trigger, TriggerKind
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.plan import Strategy
 from hublish.core.ports import Engine
 from hublish.core.records import Run
