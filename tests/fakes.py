@@ -7,6 +7,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -210,7 +211,9 @@ class FakeIndex:
         self.wheels[filename] = body
         return make_digest(body)
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
         return tuple(
             IndexFile(
                 filename=filename,
@@ -226,6 +229,7 @@ class FakeIndex:
             )
             for filename, body in self.wheels.items()
             if filename.split("-")[0].replace("_", "-").lower() == name
+            and (hashes is None or hashlib.sha256(body).hexdigest() in hashes)
         )
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:

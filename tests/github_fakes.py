@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from hublish.core.github.deliveries import ListedDelivery
 from hublish.core.github.ports import BranchState, CheckRun, Comment, PullRequest, Thread
 from hublish.core.repository import Permission, Repository, ResolvedRef
 from hublish.errors import HublishError, PullRequestTaken, SourceMissing
@@ -78,6 +80,31 @@ class FakeConversation:
 
     def close_issue(self, repository: Repository, number: int) -> None:
         self.closed.append(number)
+
+    def fetch_name(self) -> str:
+        return "hublish"
+
+
+@dataclass
+class FakeDeliveryLog:
+    """A DeliveryLog over a list (the newest first) and payloads by id; `error` is raised, then cleared."""
+
+    listed: list[ListedDelivery] = field(default_factory=list)
+    payloads: dict[int, bytes] = field(default_factory=dict)
+    since: list[datetime] = field(default_factory=list)
+    fetched: list[int] = field(default_factory=list)
+    error: HublishError | None = None
+
+    def list_deliveries(self, *, since: datetime) -> Iterator[ListedDelivery]:
+        self.since.append(since)
+        yield from (delivery for delivery in self.listed if delivery.delivered_at >= since)
+
+    def fetch_payload(self, delivery_id: int) -> bytes | None:
+        self.fetched.append(delivery_id)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        return self.payloads.get(delivery_id)
 
 
 @dataclass

@@ -40,12 +40,22 @@ class GitHubSettings(Section):
     webhook_secret_files: Annotated[list[Path], Field(min_length=1, max_length=2)] = Field(
         description="One secret, or two while the secret is being changed; without one nothing starts."
     )
+    bots: list[str] = Field(
+        default_factory=list,
+        description='Logins of bots, as "renovate[bot]", whose commands and build issues count like those of a person with '
+        "write permission, in every repository; none, as bots repeat what strangers write.",
+    )
 
 
 class RegistrySettings(Section):
     """One registry."""
 
     auth_file: Path | None = Field(default=None, description="A docker config.json; None for anonymous access.")
+    pull_auth_file: Path | None = Field(
+        default=None,
+        description="The same with logins that only read, for the Step of a pod that fetches, which needs one to read layer "
+        "indexes of private repositories; None: it is given the logins of `auth_file` that cover the bases.",
+    )
     plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as passwords would be readable.")
     token_hosts: list[str] = Field(
         default_factory=list, description="Hosts of its token service that may be sent the credentials."
@@ -261,7 +271,9 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
                 }
             ),
             "registries": {
-                host: registry.model_copy(update={"auth_file": at(registry.auth_file)})
+                host: registry.model_copy(
+                    update={"auth_file": at(registry.auth_file), "pull_auth_file": at(registry.pull_auth_file)}
+                )
                 for host, registry in settings.registries.items()
             },
             "indexes": {

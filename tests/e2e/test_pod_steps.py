@@ -3,73 +3,19 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hublish.adapters.github import GitHubApp
-from hublish.bootstrap.pods.files import StepFileMaker
 from hublish.bootstrap.steps import run_step
-from hublish.core.building import BuildRequest, BuildStopped, BuildSucceeded, Progress
-from hublish.core.codec import parse_value
-from hublish.core.podlines import Message, parse_message
-from hublish.network import Network
+from hublish.core.building import BuildStopped, BuildSucceeded, Progress
 from hublish.oci.manifest import make_digest
-from hublish.settings import load_settings
+from tests.e2e.podsteps import Pod, read_messages
 from tests.sandbox.registry import RegistryContent
 from tests.sandbox.town import SOURCE_REPO, Town
 
 pytestmark = [pytest.mark.github, pytest.mark.registry]
-RESULTS = ("IMAGE_URL", "IMAGE_DIGEST", "CHAINS_GIT_URL", "CHAINS_GIT_COMMIT")
-
-
-class Pod:
-    """What a pod would give its Steps, in folders of this machine."""
-
-    def __init__(self, town: Town, folder: Path, *, repository: str = "team/ts") -> None:
-        settings = load_settings({"HUBLISH_SETTINGS": str(town.folder / "settings.yaml")})
-        app = GitHubApp(
-            api_url=settings.github.api,
-            app_id=settings.github.app_id,
-            private_key_pem=settings.github.private_key_file.read_bytes(),
-            network=Network(),
-        )
-        request = read_request(town)
-        assert request.target is not None
-        self.request = replace(
-            request, name="build-steps", target=replace(request.target, repository=repository, tag="steps")
-        )
-        self.folder = folder
-        self.files = StepFileMaker(settings=settings, mint_token=app.token_for_clone).make(self.request)
-
-    def run(self, step: str) -> int:
-        """Run a Step with its own Secret; returns its exit code."""
-        secrets = self.folder / f"secrets-{step}"
-        secrets.mkdir()
-        for name, body in self.files.get(step, {}).items():
-            (secrets / name).write_bytes(body)
-        (self.folder / "work").mkdir(exist_ok=True)
-        environ = {"HUBLISH_WORK": str(self.folder / "work"), "HUBLISH_SECRETS": str(secrets)}
-        results = {f"RESULT_{name}": str(self.folder / name) for name in RESULTS} if step == "push" else {}
-        return run_step(step, {**environ, **results})
-
-    def read_results(self) -> dict[str, str]:
-        return {name: (self.folder / name).read_text() for name in RESULTS}
-
-
-def read_request(town: Town) -> BuildRequest:
-    """What the service stored of its one build."""
-    with closing(sqlite3.connect(town.folder / "data" / "hublish.sqlite")) as connection:
-        ((text,),) = connection.execute("select request from build_requests").fetchall()
-    return parse_value(BuildRequest, text)
-
-
-def read_messages(lines: str) -> list[Message]:
-    return [message for line in lines.splitlines() if (message := parse_message(line)) is not None]
 
 
 @pytest.fixture

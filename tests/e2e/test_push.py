@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.e2e.answers import wait_until
 from tests.sandbox.contract import check_calls
-from tests.sandbox.town import HUB_REPO, Town
+from tests.sandbox.town import ENDED, HUB_REPO, Town
 from tests.sandbox.wheels import NOTEBOOK_PACKAGES
 
 pytestmark = [pytest.mark.github, pytest.mark.registry]
@@ -46,20 +46,20 @@ def make_requirements(town: Town, **packages: str) -> str:
     return text
 
 
-def wait_for_build(town: Town, *, count: int = 1) -> dict[str, Any]:
-    """The newest run of a push that was not skipped."""
-    for _ in range(20):
-        runs = [run for run in town.wait_for_runs(count, pushes=True) if run["state"] != "skipped"]
-        if runs and runs[0]["state"] in ("delivered", "failed", "denied"):
-            return runs[0]
-        count += 1
-    raise AssertionError(town.read_runs(pushes=True))
+def wait_for_build(town: Town, ref: str) -> dict[str, Any]:
+    """The run of a push to a branch, once it has ended."""
+
+    def find_runs() -> list[dict[str, Any]]:
+        return [run for run in town.read_runs(pushes=True) if run["ref"] == ref and run["state"] in ENDED]
+
+    wait_until(lambda: len(find_runs()) == 1)
+    return find_runs()[0]
 
 
 def test_merged_change_to_requirements_builds(course: Town) -> None:
     """The merge commit's image stands under `<branch>-<sha7>`; its check run is green and no comment is made."""
     course.github.commit_files(REPO, {"README.md": "staging\n"}, message="branch", branch="staging")
-    first = wait_for_build(course)
+    first = wait_for_build(course, "staging")
     change = {"requirements.txt": make_requirements(course, six="1.17.0")}
     course.github.commit_files(REPO, change, message="bump six", branch="bump")
     number = course.github.open_pull_request(REPO, head="bump", base="staging", title="Bump six")
@@ -79,20 +79,16 @@ def test_merged_change_to_requirements_builds(course: Town) -> None:
 
 def await_checks(town: Town, sha: str) -> list[dict[str, Any]]:
     """The check runs of a commit once they are completed."""
-    checks: list[dict[str, Any]] = []
-    for _ in range(300):
-        checks = town.github.check_runs(REPO, sha)
-        if checks and all(check["status"] == "completed" for check in checks):
-            return checks
-        time.sleep(0.1)
-    raise AssertionError(checks)
+    wait_until(lambda: {check["status"] for check in town.github.check_runs(REPO, sha)} == {"completed"})
+    checks: list[dict[str, Any]] = town.github.check_runs(REPO, sha)
+    return checks
 
 
 def test_push_that_cannot_be_built_is_answered_on_its_commit(course: Town) -> None:
     """A requirement without a hash: the check run is red, with the line, and one comment says what to do."""
     text = make_requirements(course) + "tqdm==4.0\n"
     sha = course.github.commit_files(REPO, {"requirements.txt": text}, message="tqdm", branch="staging")
-    run = wait_for_build(course)
+    run = wait_for_build(course, "staging")
     (comment,) = course.github.commit_comments(REPO, sha)
     (check,) = await_checks(course, sha)
 

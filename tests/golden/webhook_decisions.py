@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hublish.core.github.events import Ignored, Trigger, parse_event
+from hublish.core.github.events import Ignored, parse_event
+from hublish.core.github.trigger import Trigger
 from tests.sandbox.webhook_examples import WebhookExample, load_webhook_examples
 
 TABLE = Path(__file__).with_suffix(".txt")

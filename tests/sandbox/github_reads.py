@@ -91,3 +91,13 @@ class SandboxReaders(SandboxClient):
         """Every delivery, oldest first: `id`, `guid`, `event`, `action`, `status_code`, `payload`, `redelivery`, ..."""
         rows: list[dict[str, Any]] = self._control("deliveries")
         return rows
+
+    def clear_deliveries(self) -> None:
+        """Forget every delivery so far, once all were answered."""
+        self._control("idle")
+        self._control("clear-deliveries")
+
+    def age_deliveries(self, seconds: float) -> None:
+        """Let every delivery so far have been made that much earlier, once all were answered."""
+        self._control("idle")
+        self._control("age-deliveries", {"seconds": seconds})

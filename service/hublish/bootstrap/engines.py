@@ -77,7 +77,9 @@ def make_engine(
                 docker = make_docker({"DOCKER_HOST": chosen.docker.host}, chosen.docker)
                 engines.append(make_containers(name, docker, chosen.docker.slots, None))
             case "tekton":
-                engines.append(make_tekton(settings, images=registry, mint_token=mint_token))
+                engines.append(
+                    make_tekton(settings, images=registry, output=output, caches=caches, mint_token=mint_token)
+                )
             case "local":
                 engines.append(
                     LocalEngine(

@@ -15,7 +15,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from hublish.adapters.archive import DiskArchive
-from hublish.adapters.github import GitHubApp, GitHubConversation, GitHubHub, GitHubReader, GitHubSources, Patience
+from hublish.adapters.github import (
+    GitHubApp,
+    GitHubConversation,
+    GitHubDeliveries,
+    GitHubHub,
+    GitHubReader,
+    GitHubSources,
+    Patience,
+)
 from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
 from hublish.adapters.store import (
     BuildStore,
@@ -52,6 +60,7 @@ from hublish.workflows.durable import (
     stop_workflows,
 )
 from hublish.workflows.inbox import Inbox
+from hublish.workflows.missed import MissedDeliveries
 from hublish.workflows.places import Places
 from hublish.workflows.queue import FEED_SECONDS, Feeder
 from hublish.workflows.replicas import WATCH_SECONDS, Watch
@@ -132,6 +141,7 @@ def make_services(settings: Settings) -> Services:
         ),
         archive=DiskArchive(settings.log_folder),
         deliveries=DeliveryStore(engine),
+        delivery_log=GitHubDeliveries(github),
         runs=RunStore(engine),
         steps=StepStore(engine),
         builds=BuildStore(engine),
@@ -175,6 +185,7 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         start_run=make_start(deliver),
         sweep=Sweep(services, find_state=find_workflow_state).end_lost_runs,
     )
+    missed = MissedDeliveries(services, limit_bytes=settings.limits.webhook_bytes, wake=inbox.wake)
     writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="deliveries")
     archive = services.archive
 
@@ -182,10 +193,12 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         watch.join()
         launch_workflows()
         inbox.start()
+        missed.start()
         feeding.start()
         watching.start()
 
     def stop() -> None:
+        missed.stop()
         inbox.stop()
         feeding.stop()
         services.engine.close()
@@ -244,6 +257,7 @@ def _make_policy(settings: Settings) -> Policy:
         image_bytes=settings.limits.image_bytes,
         default_index=(settings.default_index or "").rstrip("/"),
         queue=make_queue_limits(settings),
+        bots=frozenset(login.lower() for login in settings.github.bots),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,9 +41,11 @@ class UserIndex:
         self._asked = False
         self._index: PackageIndex | None = None
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
         """See the port."""
-        return self._open().list_files(source, name)
+        return self._open().list_files(source, name, hashes=hashes)
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
         """See the port."""

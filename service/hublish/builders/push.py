@@ -81,6 +81,7 @@ class PushAhead:
         self._verify_running = verify_running
         self._pool = ThreadPoolExecutor(max_workers=_CONNECTIONS_AHEAD, thread_name_prefix="push")
         self._begun: dict[str, Future[BlobPush]] = {}
+        self._kept: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -89,11 +90,17 @@ class PushAhead:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def begin(self, layer: BuiltLayer) -> None:
-        """Begin to push a layer; returns at once."""
+        """Begin to push a layer; returns at once. One that was made takes the place of an earlier build's."""
         digest, size_bytes = layer.blob.digest, layer.blob.size_bytes
+        if not layer.kept and digest in self._kept:
+            # The earlier one may lie nowhere any more, which nobody asks about now.
+            self._kept.discard(digest)
+            del self._begun[digest]
         if digest not in self._begun and size_bytes <= self._left_bytes:
             self._left_bytes -= size_bytes
             self._begun[digest] = self._pool.submit(self._push, layer)
+            if layer.kept:
+                self._kept.add(digest)
 
     def settle(self, layers: Sequence[BuiltLayer]) -> frozenset[str]:
         """Wait until layers of earlier builds stand at the target.
@@ -110,6 +117,7 @@ class PushAhead:
                 self._begun[digest].result()
             except LayerMissing:
                 del self._begun[digest]
+                self._kept.discard(digest)
                 lost.add(digest)
         return frozenset(lost)
 

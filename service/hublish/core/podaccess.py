@@ -55,6 +55,7 @@ class PodAccess:
         proxies: the way out.
         source_url: where people find the source; "" when there is no such place.
         has_authorities: certificate authorities lie beside, in place of the system's.
+        index_keys: public keys, hex, whose signature makes a registry's layer index count; empty leaves those out.
     """
 
     github_api: str
@@ -65,3 +66,4 @@ class PodAccess:
     proxies: Proxies = field(default_factory=Proxies)
     source_url: str = ""
     has_authorities: bool = False
+    index_keys: tuple[str, ...] = ()

@@ -6,17 +6,29 @@ repository prints may imitate one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hublish.core.building import BuildStopped, BuildSucceeded, Progress
 from hublish.core.codec import parse_value, render_value
 from hublish.errors import StoredValueInvalid
 
-Message = Progress | BuildSucceeded | BuildStopped
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRecords:
+    """What a build found out of layers: digest and size of a document that stands beside its image in the registry."""
+
+    digest: str
+    size_bytes: int
+
+
+Message = Progress | BuildSucceeded | BuildStopped | LayerRecords
 
 _MARK = "::hublish "
-_KINDS: dict[str, type[Progress | BuildSucceeded | BuildStopped]] = {
+_KINDS: dict[str, type[Progress | BuildSucceeded | BuildStopped | LayerRecords]] = {
     "progress": Progress,
     "succeeded": BuildSucceeded,
     "stopped": BuildStopped,
+    "records": LayerRecords,
 }
 
 

@@ -7,6 +7,7 @@ only; `transient` on it says whether a retry may help. All calls block: workflow
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,8 +104,14 @@ class IndexFile:
 class PackageIndex(Protocol):
     """Package indexes by the operator's map."""
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
-        """All files of a package, in the index's order; empty when the index does not know the name."""
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
+        """All files of a package, in the index's order; empty when the index does not know the name.
+
+        With `hashes`, only files with one of these, sha256 in lower-case hex: projects have thousands of files, and a lock
+        wants a few.
+        """
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
         """Fetch a file into the cache, verified against `file.sha256`; returns its path, named `file.filename`."""

@@ -6,6 +6,7 @@ the archive, and neither is ever asked for the other's part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -142,6 +143,15 @@ class DeliveryRecords(Protocol):
     def insert_delivery(self, *, guid: str, event: str, body: bytes, at: datetime) -> bool:
         """Store a webhook; False when this guid and body came before (it is then due again)."""
 
+    def insert_missed_delivery(self, *, guid: str, event: str, body: bytes, at: datetime) -> bool:
+        """Store what GitHub kept of a webhook that never came; False when this guid is stored already."""
+
+    def list_known_guids(self, guids: Sequence[str]) -> frozenset[str]:
+        """Those of `guids` that are stored."""
+
+    def find_first_arrival(self) -> datetime | None:
+        """When the first delivery of all was stored, aware UTC."""
+
     def list_due_deliveries(self, limit: int) -> tuple[Delivery, ...]:
         """Deliveries nobody has looked at since they (last) came, oldest first."""
 
@@ -174,6 +184,9 @@ class RunRecords(Protocol):
     def list_runs(self, limit: int) -> tuple[Run, ...]:
         """The newest runs first."""
 
+    def list_repository_runs(self, repo_id: int, *, limit: int) -> tuple[Run, ...]:
+        """The newest runs of a source repository first, under whatever name it had."""
+
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
 
@@ -205,6 +218,9 @@ class BuildRecords(Protocol):
 
     def claim_build(self, key: str, *, at: datetime, instead_of: str | None = None) -> Build:
         """The build to join for a key: the running or succeeded one, else (or where that is `instead_of`) a new one."""
+
+    def find_latest_build(self, key: str) -> Build | None:
+        """The last attempt for a build key; None when it was never built."""
 
     def read_build(self, name: str) -> Build | None:
         """A build by its name."""

@@ -19,14 +19,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
+from hublish.core.github.deliveries import EVENT_PATTERN, GUID_PATTERN
 from hublish.errors import HublishError, WebhookRefused
 from hublish.telemetry import get_logger
 
 SIGNATURE_HEADER = "x-hub-signature-256"
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 _LONGEST_LENGTH = 15
-_GUID = re.compile(r"[0-9A-Za-z-]{1,64}")
-_EVENT = re.compile(r"[a-z0-9_]{1,64}")
 STORE_TIMEOUT_SECONDS = 8.0
 """Below the ten seconds after which GitHub gives up: better a clear 503, which GitHub shows and lets people redeliver."""
 
@@ -129,6 +128,6 @@ def make_webhook_router(
 
 def _read_headers(request: Request) -> tuple[str, str]:
     guid, event = request.headers.get("x-github-delivery", ""), request.headers.get("x-github-event", "")
-    if not _GUID.fullmatch(guid) or not _EVENT.fullmatch(event):
+    if not GUID_PATTERN.fullmatch(guid) or not EVENT_PATTERN.fullmatch(event):
         raise WebhookRefused("X-GitHub-Delivery and X-GitHub-Event are expected on a delivery", status=400)
     return guid, event

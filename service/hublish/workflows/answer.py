@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from hublish.core.answers.report import Answer, make_check_run, make_marker, render_answer, render_progress
 from hublish.core.codec import parse_value
-from hublish.core.github.events import Trigger, TriggerKind
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing
@@ -46,9 +46,9 @@ class Answering:
     def check(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> None:
         """Create or update the check run of every image (of the repository, while no image is known).
 
-        Without a commit there is nothing a check could stand on.
+        Without a commit there is nothing a check could stand on; a question about one is no check of it.
         """
-        if answer.sha is None:
+        if answer.sha is None or answer.state is RunState.ANSWERED:
             return
         trigger = self._read_trigger(run_id)
         for title in titles or (trigger.repository.name,):

@@ -20,7 +20,7 @@ from dbos import error as dbos_error
 from hublish.core.answers.report import Answer, Failure, HubReport
 from hublish.core.building import BuildStopped, BuildSucceeded
 from hublish.core.codec import parse_value
-from hublish.core.github.events import Trigger
+from hublish.core.github.trigger import Trigger
 from hublish.core.redact import redact
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
@@ -223,7 +223,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._services.runs.move_run(run_id, state, at=self._services.now(), sha=sha)
 
     def _claim(self, run_id: str, image: PreparedImage) -> str:
-        build = claim_image_build(self._services, image)
+        build = claim_image_build(self._services, image, run_id=run_id)
         enter_queue(self._services, build)
         self._wake()
         self._services.steps.ensure_link(run_id, build.name, image.title)
@@ -266,6 +266,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             failure=prepared.failure,
             findings=prepared.findings,
             notes=prepared.notes,
+            reply=prepared.reply,
         )
 
     def _end(self, run_id: str, answer: Answer) -> None:

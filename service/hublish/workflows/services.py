@@ -10,6 +10,7 @@ from datetime import datetime
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.github.consent import HubRule
+from hublish.core.github.deliveries import DeliveryLog
 from hublish.core.github.ports import Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
@@ -64,6 +65,7 @@ class Policy:
         image_bytes: ceiling over a config's size limit.
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
+        bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
 
     public_url: str
@@ -75,6 +77,7 @@ class Policy:
     image_bytes: int
     default_index: str = ""
     queue: QueueLimits = field(default_factory=QueueLimits)
+    bots: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ class Services:
     engine: Engine
     archive: Archive
     deliveries: DeliveryRecords
+    delivery_log: DeliveryLog
     runs: RunRecords
     steps: StepRecords
     builds: BuildRecords

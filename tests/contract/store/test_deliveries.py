@@ -89,3 +89,56 @@ def test_duplicates_at_once_are_one_row(store: DeliveryRecords) -> None:
 
     assert sum(fresh) == 1
     assert delivery.times == 20
+
+
+def miss(store: DeliveryRecords, guid: str) -> bool:
+    return store.insert_missed_delivery(guid=guid, event="push", body=b"{}", at=AT)
+
+
+def test_missed_delivery_is_stored_once_by_its_guid(store: DeliveryRecords) -> None:
+    """Whatever the bytes are: GitHub's API does not give those that were signed."""
+    insert(store, "came")
+    fresh = [miss(store, guid) for guid in ("came", "missed", "missed")]
+
+    assert fresh == [False, True, False]
+    assert [(item.guid, item.event, item.times) for item in store.list_due_deliveries(10)] == [
+        ("came", "release", 1),
+        ("missed", "push", 1),
+    ]
+
+
+def test_webhook_takes_the_place_of_what_was_fetched(store: DeliveryRecords) -> None:
+    """One row, with the signed bytes and due again; from then on it is like any other."""
+    miss(store, "a")
+    (fetched,) = store.list_due_deliveries(10)
+    finish(store, fetched)
+    fresh = [insert(store, "a"), insert(store, "a"), insert(store, "a", body=b"other")]
+
+    assert fresh == [False, False, True]
+    assert [(item.guid, item.event, item.body, item.times) for item in store.list_due_deliveries(10)] == [
+        ("a", "release", BODY, 3),
+        ("a", "release", b"other", 1),
+    ]
+
+
+def test_guid_stored_twice_by_two_replicas_is_no_fault(store: DeliveryRecords, engine: sa.Engine) -> None:
+    """A sweep and a webhook that did not see each other leave two rows; a redelivery counts for the signed one."""
+    miss(store, "a")
+    with engine.begin() as connection:
+        connection.execute(sa.text("update deliveries set guid = 'b'"))
+    insert(store, "a")
+    with engine.begin() as connection:
+        connection.execute(sa.text("update deliveries set guid = 'a'"))
+
+    assert insert(store, "a") is False
+    assert [item.times for item in store.list_due_deliveries(10)] == [1, 2]
+
+
+def test_known_guids_and_the_first_arrival_are_found(store: DeliveryRecords) -> None:
+    """However many are asked about."""
+    assert (store.find_first_arrival(), store.list_known_guids(("a",))) == (None, frozenset())
+    insert(store, "a")
+    miss(store, "b")
+
+    assert store.find_first_arrival() == AT
+    assert store.list_known_guids((*(f"x{number}" for number in range(1100)), "a", "b")) == {"a", "b"}

@@ -27,6 +27,11 @@ const HANDLERS = {
     return {};
   },
   deliveries: (context) => context.state.deliveries,
+  "clear-deliveries": (context) => {
+    context.state.deliveries = [];
+    return {};
+  },
+  "age-deliveries": ageDeliveries,
   redeliver: (context, body) => ({ id: redeliver(context, body.id).id }),
   idle: async (context) => {
     await awaitIdle(context.state);
@@ -43,6 +48,14 @@ export async function handleControl(context, request, url) {
   } catch (error) {
     return jsonResponse(500, { message: `${url.pathname}: ${error.message}` });
   }
+}
+
+/** Lets every delivery so far have been made that much earlier. */
+function ageDeliveries(context, { seconds }) {
+  for (const item of context.state.deliveries) {
+    item.delivered_at = new Date(Date.parse(item.delivered_at) - seconds * 1000).toISOString();
+  }
+  return {};
 }
 
 function reset(context) {

@@ -226,3 +226,24 @@ def test_json_of_any_shape_is_read_or_refused(document: Any) -> None:
         return
 
     assert all("/" not in file.filename for file in files)
+
+
+@pytest.mark.parametrize("hashes", [set(), {HASH}, {"b" * 64}, {HASH, "b" * 64}], ids=["none", "one", "other", "both"])
+def test_only_files_with_wanted_hashes_are_given(hashes: set[str]) -> None:
+    """JSON and HTML, plain and not: what is left are the files whose sha256 is wanted, in the page's order."""
+    links = [("a.whl", f"sha256={HASH}"), ("b.whl", f"sha256={'B' * 64}&x=1"), ("c.whl", "md5=1"), ("d.whl", "")]
+    rows = [
+        {"filename": name, "url": name, "hashes": dict([text.split("&")[0].split("=")]) if text else {}}
+        for name, text in links
+    ]
+    plain = "".join(f'<a href="{name}#{text}">x</a>' for name, text in links)
+    pages = [
+        (json.dumps({"meta": {"api-version": "1.0"}, "files": rows}), JSON),
+        (plain, "text/html"),
+        (f"<div>{plain}</div>", "text/html"),
+    ]
+    expected = [name for name, found in (("a.whl", HASH), ("b.whl", "b" * 64)) if found in hashes]
+
+    for page, content_type in pages:
+        files = parse_page(page.encode(), content_type=content_type, url=URL, hashes=hashes)
+        assert [file.filename for file in files] == expected

@@ -15,7 +15,7 @@ from hublish.core.codec import parse_value
 from hublish.core.container import BasePin, ContainerPlan
 from hublish.core.podaccess import IndexAccess, PodAccess, RegistryAccess
 from hublish.core.reference import Reference
-from hublish.errors import BuildFailed, SettingsInvalid
+from hublish.errors import BuildFailed, NotAllowed, SettingsInvalid
 from hublish.settings import Settings, parse_settings
 from tests.golden.tekton_runs import REGISTRY, REQUEST
 
@@ -61,9 +61,14 @@ def settings(tmp_path: Path) -> Settings:
     return parse_settings(yaml.safe_dump(document).encode(), path=tmp_path / "settings.yaml")
 
 
-def make(settings: Settings, request: BuildRequest = REQUEST) -> dict[str, dict[str, bytes]]:
+def make(
+    settings: Settings, request: BuildRequest = REQUEST, *, index_keys: tuple[bytes, ...] = ()
+) -> dict[str, dict[str, bytes]]:
     """The files, with a token that names the repository it is good for."""
-    return StepFileMaker(settings=settings, mint_token=lambda repository: f"token-{repository.id}").make(request)
+    maker = StepFileMaker(
+        settings=settings, mint_token=lambda repository: f"token-{repository.id}", index_keys=index_keys
+    )
+    return maker.make(request)
 
 
 def read_access(files: dict[str, bytes]) -> PodAccess:
@@ -120,7 +125,7 @@ def test_bases_of_dockerfiles_are_asked_for_too(settings: Settings) -> None:
 @pytest.mark.parametrize("missing", ["repository", "target"])
 def test_build_without_a_place_is_refused(settings: Settings, missing: str) -> None:
     """A pod fetches from GitHub and pushes to a registry; it has no other place."""
-    with pytest.raises(BuildFailed, match="needs a repository and a place for its image"):
+    with pytest.raises((BuildFailed, NotAllowed), match=r"needs a (repository|place for its image)"):
         make(settings, replace(REQUEST, **{missing: None}))
 
 
@@ -139,3 +144,34 @@ def test_missing_files_are_named(settings: Settings, tmp_path: Path, name: str) 
 
     with pytest.raises(SettingsInvalid, match=name):
         make(settings)
+
+
+def move_base(request: BuildRequest) -> BuildRequest:
+    """The same on a base of another registry."""
+    base = Reference(registry=PUBLIC, repository="python", digest="sha256:" + "d" * 64)
+    return replace(request, plan=replace(request.plan, base=base))
+
+
+def test_fetch_sees_the_index_of_layers_by_public_keys_and_no_login_that_pushes(settings: Settings) -> None:
+    """The target's registry may be asked; the login for it stays with the Step that pushes."""
+    files = make(settings, move_base(REQUEST), index_keys=(b"\x01" * 32,))
+    access = read_access(files["fetch"])
+
+    assert "registry-0" not in files["fetch"]
+    assert access.registries == (
+        RegistryAccess(host=PUBLIC, plain_http=True),
+        RegistryAccess(host=REGISTRY, token_hosts=("auth.example.org",)),
+    )
+    assert access.index_keys == read_access(files["push"]).index_keys == ("01" * 32,)
+
+
+def test_fetch_is_given_the_login_that_only_reads(settings: Settings, tmp_path: Path) -> None:
+    """Where the operator names one, it covers base and target and is the only one."""
+    (tmp_path / "readers.json").write_text(json.dumps({"auths": {REGISTRY: {"auth": "cmVhZDpvbmx5"}}}))
+    registry = settings.registries[REGISTRY].model_copy(update={"pull_auth_file": tmp_path / "readers.json"})
+    changed = settings.model_copy(update={"registries": {**settings.registries, REGISTRY: registry}})
+    files = make(changed, move_base(REQUEST), index_keys=(b"\x01" * 32,))
+
+    assert json.loads(files["fetch"]["registry-1"]) == {"auths": {REGISTRY: {"auth": "cmVhZDpvbmx5"}}}
+    assert b"cmVhZDpvbmx5" not in b"".join(files["push"].values())
+    assert [item.auth_file for item in read_access(files["fetch"]).registries] == [None, "registry-1"]

@@ -76,7 +76,7 @@ def build(
 def cut_off(bench: Bench) -> None:
     """Take the index away, and what it sent."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise IndexFailed("the index is down")
 
     bench.index.list_files = bench.index.fetch_file = bench.index.find_file = fail
@@ -141,7 +141,7 @@ def test_sibling_mounts_what_it_shares(bench):
     bench.add_package("delta", files={"delta/data.bin": hashlib.shake_256(b"delta").digest(2 << 20)})
     asked: list[str] = []
     list_files = bench.index.list_files
-    bench.index.list_files = lambda source, name: asked.append(name) or list_files(source, name)
+    bench.index.list_files = lambda source, name, **given: asked.append(name) or list_files(source, name, **given)
 
     outcome = build(bench, disk="two", target=SIBLING, siblings=(TARGET,))
 

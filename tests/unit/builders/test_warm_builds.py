@@ -28,7 +28,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def forbid_index(bench: Bench) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise IndexFailed("the index is down")
 
     bench.index.list_files = bench.index.fetch_file = bench.index.find_file = fail
@@ -186,7 +186,7 @@ def test_bump_fetches_the_wheels_of_its_layer_only(bench):
     bench.add_package("gamma", "2.0", files={"gamma/data.bin": hashlib.shake_256(b"new").digest(2 << 20)})
     asked: list[str] = []
     list_files = bench.index.list_files
-    bench.index.list_files = lambda source, name: asked.append(name) or list_files(source, name)
+    bench.index.list_files = lambda source, name, **given: asked.append(name) or list_files(source, name, **given)
     bench.log.clear()
 
     outcome = bench.build()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hublish.core.building import BuildStopped, BuildSucceeded, Progress, Step
-from hublish.core.podlines import Message, parse_message, render_message
+from hublish.core.podlines import LayerRecords, Message, parse_message, render_message
 
 DIGEST = "sha256:" + "b" * 64
 
@@ -16,6 +16,7 @@ DIGEST = "sha256:" + "b" * 64
         Progress(step=Step.LAYERS, done=1, total=2, label="numpy\n2.1"),
         BuildSucceeded(digest=DIGEST, size_bytes=1, layers=(), uploaded_bytes=0, packages=()),
         BuildStopped(code="WheelMissing", message="six", hint="", step=Step.PACKAGES),
+        LayerRecords(digest=DIGEST, size_bytes=7),
     ],
 )
 def test_message_comes_back_from_its_line(message: Message) -> None:

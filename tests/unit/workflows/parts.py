@@ -25,8 +25,8 @@ from hublish.adapters.store import (
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.codec import render_value
 from hublish.core.github.consent import HubRule
-from hublish.core.github.events import Trigger, TriggerKind
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.plan import Strategy
 from hublish.core.ports import Engine
 from hublish.core.records import Run
@@ -34,7 +34,7 @@ from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 from hublish.core.status import RunState
 from hublish.workflows.services import Hub, Policy, Services
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
-from tests.github_fakes import FakeCheckouts, FakeConversation, FakeHubRepository, FakeReader
+from tests.github_fakes import FakeCheckouts, FakeConversation, FakeDeliveryLog, FakeHubRepository, FakeReader
 from tests.sandbox.wheels import make_lock
 from tests.unit.builders.samples import BASE
 
@@ -116,6 +116,7 @@ class Stage:
             repositories={"octo/ts": REPOSITORY, "org/apps": HUB_REPOSITORY},
         )
         self.conversation = FakeConversation()
+        self.delivery_log = FakeDeliveryLog()
         self.hub_repository = FakeHubRepository()
         self.images = FakeImages()
         self.images.add_image(BASE, [make_tar(TINY_BASE)])
@@ -142,6 +143,7 @@ class Stage:
             engine=cast(Engine, SimpleNamespace(strategies=frozenset({Strategy.LAYERED}))),
             archive=DiskArchive(folder / "logs"),
             deliveries=DeliveryStore(self.database),
+            delivery_log=self.delivery_log,
             runs=self.runs,
             steps=StepStore(self.database),
             builds=self.builds,

@@ -7,6 +7,7 @@ said or built.
 from hublish.adapters.github.app import AppIdentity, GitHubApp, Patience
 from hublish.adapters.github.clone import GitHubClone
 from hublish.adapters.github.conversation import GitHubConversation
+from hublish.adapters.github.deliveries import GitHubDeliveries
 from hublish.adapters.github.hub import GitHubHub
 from hublish.adapters.github.permissions import APP_EVENTS, APP_PERMISSIONS
 from hublish.adapters.github.reader import GitHubReader
@@ -19,6 +20,7 @@ __all__ = [
     "GitHubApp",
     "GitHubClone",
     "GitHubConversation",
+    "GitHubDeliveries",
     "GitHubHub",
     "GitHubReader",
     "GitHubSources",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -79,12 +80,15 @@ class HTTPPackageIndex:
         self._largest_metadata_bytes = largest_metadata_bytes
         self._cache_limit_bytes = cache_limit_bytes
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
-        """List all files of a package.
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
+        """List all files of a package, or those of some hashes.
 
         Args:
             source: the index, as the lock names it.
             name: name of the project, normalised or not.
+            hashes: sha256 in lower-case hex of the files that are wanted; None is all.
 
         Returns:
             The files in the index's order; empty when the index does not know the name.
@@ -105,7 +109,7 @@ class HTTPPackageIndex:
             return ()
         if page is not kept and page.etag:
             ensure_page(self._cache, url, page)
-        return parse_page(page.body, content_type=page.content_type, url=page.url)
+        return parse_page(page.body, content_type=page.content_type, url=page.url, hashes=hashes)
 
     def _read_page(self, answer: Answer, kept: CachedPage | None, where: str) -> CachedPage | None:
         if answer.status == _NOT_MODIFIED and kept is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -35,8 +36,13 @@ class PageLinks:
     links: list[dict[str, str | None]] = field(default_factory=list)
 
 
-def parse_links(body: bytes) -> PageLinks:
-    """Read the links of a page; any bytes are a page."""
+def parse_links(body: bytes, hashes: AbstractSet[str] | None = None) -> PageLinks:
+    """Read the links of a page; any bytes are a page.
+
+    Args:
+        body: the page.
+        hashes: links that plainly have another sha256 may be left out, which saves most of the time; None keeps all.
+    """
     text = body.decode("utf-8", errors="replace")
     if not set(_TAG.findall(text)) <= _PLAIN_TAGS:
         return parse_any_links(text)
@@ -48,8 +54,12 @@ def parse_links(body: bytes) -> PageLinks:
         return parse_any_links(text)
     # The parser finds the version in what stands before the first link; a plain page has no <base>.
     page = parse_any_links(head)
-    page.links = [_make_attributes(href, rest) for href, rest in links]
+    page.links = [_make_attributes(href, rest) for href, rest in links if hashes is None or _may_have(href, hashes)]
     return page
+
+
+def _may_have(href: str, hashes: AbstractSet[str]) -> bool:
+    return href[-72:-64] != "#sha256=" or href[-64:].lower() in hashes
 
 
 def _make_attributes(href: str, rest: str) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ A page is foreign text: a row whose file name is no plain name, or whose URL is 
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from typing import Annotated
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -51,13 +52,16 @@ class _Page(BaseModel):
     files: list[_Row]
 
 
-def parse_page(body: bytes, *, content_type: str, url: str) -> tuple[IndexFile, ...]:
+def parse_page(
+    body: bytes, *, content_type: str, url: str, hashes: AbstractSet[str] | None = None
+) -> tuple[IndexFile, ...]:
     """Read a project page.
 
     Args:
         body: the page as received, decompressed.
         content_type: the header's value; decides between JSON and HTML.
         url: where the page came from after redirects; relative links count from it.
+        hashes: sha256 in lower-case hex of the files that are wanted; None is all.
 
     Returns:
         The files in the page's order.
@@ -74,11 +78,13 @@ def parse_page(body: bytes, *, content_type: str, url: str) -> tuple[IndexFile, 
     if media_type in _JSON_TYPES:
         rows = _parse_json(body, where)
     elif media_type in _HTML_TYPES:
-        rows = _parse_html(body, where)
+        rows = _parse_html(body, where, hashes)
     else:
         raise IndexFailed(
             f"expected a page of the simple API at {where}, found {clip(content_type) or 'no content type'}"
         )
+    if hashes is not None:
+        rows = [row for row in rows if _find_sha256(row.hashes) in hashes]
     return tuple(file for file in (_make_file(row, url) for row in rows) if file is not None)
 
 
@@ -93,8 +99,8 @@ def _parse_json(body: bytes, where: str) -> list[_Row]:
     return page.files
 
 
-def _parse_html(body: bytes, where: str) -> list[_Row]:
-    page = parse_links(body)
+def _parse_html(body: bytes, where: str, hashes: AbstractSet[str] | None) -> list[_Row]:
+    page = parse_links(body, hashes)
     _verify_version(page.version, where)
     return [_row_of_link(attributes, page.base) for attributes in page.links]
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from hublish.adapters.store.schema import deliveries, insert_ignore, render_time
+from hublish.adapters.store.schema import deliveries, insert_ignore, parse_time, render_time
 from hublish.core.records import Delivery, DeliveryState
+
+_FETCHED = ""
+"""Stands for the hash of a body that GitHub's API gave: its bytes are not those that were signed."""
+_GUIDS_PER_QUERY = 500
 
 
 class DeliveryStore:
@@ -24,7 +29,31 @@ class DeliveryStore:
     def insert_delivery(self, *, guid: str, event: str, body: bytes, at: datetime) -> bool:
         """Store a webhook; False when this guid and body came before (it is then due again)."""
         digest = hashlib.sha256(body).hexdigest()
-        insert = insert_ignore(
+        insert = self._make_insert(guid=guid, digest=digest, event=event, body=body, at=at)
+        again = {"times": deliveries.c.times + 1, "state": DeliveryState.RECEIVED.value}
+        same = self._make_update(guid, digest).values(**again)
+        # What was fetched before it came is the same delivery, and has its signed bytes from now on.
+        fetched = self._make_update(guid, _FETCHED).values(**again, event=event, body=body, body_sha256=digest)
+        with self._writing, self._engine.begin() as connection:
+            if any(connection.execute(update).rowcount for update in (same, fetched)):
+                return False
+            if connection.execute(insert).rowcount == 1:
+                return True
+            # Another replica was faster.
+            connection.execute(same)
+            return False
+
+    def insert_missed_delivery(self, *, guid: str, event: str, body: bytes, at: datetime) -> bool:
+        """Store what GitHub kept of a webhook that never came; False when this guid is stored already."""
+        known = sa.select(deliveries.c.id).where(deliveries.c.guid == guid).limit(1)
+        insert = self._make_insert(guid=guid, digest=_FETCHED, event=event, body=body, at=at)
+        with self._writing, self._engine.begin() as connection:
+            if connection.execute(known).first() is not None:
+                return False
+            return connection.execute(insert).rowcount == 1
+
+    def _make_insert(self, *, guid: str, digest: str, event: str, body: bytes, at: datetime) -> sa.Executable:
+        return insert_ignore(
             self._engine,
             deliveries,
             guid=guid,
@@ -35,16 +64,26 @@ class DeliveryStore:
             state=DeliveryState.RECEIVED.value,
             received_at=render_time(at),
         )
-        again = (
-            deliveries.update()
-            .where(deliveries.c.guid == guid, deliveries.c.body_sha256 == digest)
-            .values(times=deliveries.c.times + 1, state=DeliveryState.RECEIVED.value)
-        )
-        with self._writing, self._engine.begin() as connection:
-            if connection.execute(insert).rowcount == 1:
-                return True
-            connection.execute(again)
-            return False
+
+    def _make_update(self, guid: str, digest: str) -> sa.Update:
+        return deliveries.update().where(deliveries.c.guid == guid, deliveries.c.body_sha256 == digest)
+
+    def list_known_guids(self, guids: Sequence[str]) -> frozenset[str]:
+        """Those of `guids` that are stored."""
+        known: set[str] = set()
+        with self._engine.connect() as connection:
+            for start in range(0, len(guids), _GUIDS_PER_QUERY):
+                some = guids[start : start + _GUIDS_PER_QUERY]
+                query = sa.select(deliveries.c.guid).where(deliveries.c.guid.in_(some)).distinct()
+                known.update(connection.execute(query).scalars())
+        return frozenset(known)
+
+    def find_first_arrival(self) -> datetime | None:
+        """When the first delivery of all was stored, aware UTC."""
+        query = sa.select(deliveries.c.received_at).order_by(deliveries.c.id).limit(1)
+        with self._engine.connect() as connection:
+            first = connection.execute(query).scalar()
+        return None if first is None else parse_time(first)
 
     def list_due_deliveries(self, limit: int) -> tuple[Delivery, ...]:
         """Deliveries nobody has looked at since they (last) came, oldest first."""

@@ -6,8 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from hublish.bootstrap.pods.files import MintToken, StepFileMaker
+from hublish.builders.layerindex.ownercache import OwnerCaches
+from hublish.builders.layerindex.reported import RecordKeeper
+from hublish.core.building import BuildSucceeded
 from hublish.core.plan import Strategy
-from hublish.core.ports import ImageReader
+from hublish.core.podlines import LayerRecords
+from hublish.core.ports import ImageReader, ImageWriter
+from hublish.engines.runs import BuildRun, find_owner, find_target
 from hublish.engines.tekton_run import RunChoices
 from hublish.errors import SettingsInvalid
 
@@ -67,12 +72,16 @@ def make_run_choices(settings: Settings) -> dict[Strategy, RunChoices]:
     return choices
 
 
-def make_tekton(settings: Settings, *, images: ImageReader, mint_token: MintToken) -> TektonEngine:
+def make_tekton(
+    settings: Settings, *, images: ImageReader, output: ImageWriter, caches: OwnerCaches, mint_token: MintToken
+) -> TektonEngine:
     """Make the engine.
 
     Args:
         settings: the operator's.
         images: tells whether an image that a run reports is there.
+        output: where layer indexes are written.
+        caches: take what pods find out of layers, and sign it.
         mint_token: of the GitHub App.
 
     Raises:
@@ -82,6 +91,13 @@ def make_tekton(settings: Settings, *, images: ImageReader, mint_token: MintToke
     choices = make_run_choices(settings)
     cluster = connect_cluster(settings)
     from hublish.engines.tekton import TektonChoices, TektonEngine  # noqa: PLC0415 -- as above
+
+    keeper = RecordKeeper(caches=caches, images=images, output=output)
+
+    def keep(records: LayerRecords, run: BuildRun, outcome: BuildSucceeded) -> None:
+        request = run.request
+        image = find_target(request).with_digest(outcome.digest)
+        keeper.keep(records, request.plan, image=image, owner=find_owner(request), log=run.tell)
 
     return TektonEngine(
         TektonChoices(
@@ -94,5 +110,6 @@ def make_tekton(settings: Settings, *, images: ImageReader, mint_token: MintToke
         ),
         cluster=cluster,
         images=images,
-        make_files=StepFileMaker(settings=settings, mint_token=mint_token).make,
+        make_files=StepFileMaker(settings=settings, mint_token=mint_token, index_keys=caches.public_keys).make,
+        keep_records=keep,
     )

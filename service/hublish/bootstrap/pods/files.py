@@ -6,7 +6,7 @@ Each Step gets the logins of the hosts that it asks and of no other: `fetch` tho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from hublish.adapters.registry import load_logins
 from hublish.bootstrap.clients import make_network
 from hublish.core.building import BuildRequest
 from hublish.core.codec import render_value
-from hublish.core.plan import Plan, list_bases
+from hublish.core.plan import Plan, Strategy, list_bases
 from hublish.core.podaccess import (
     ACCESS_FILE,
     AUTHORITIES_FILE,
@@ -28,10 +28,11 @@ from hublish.core.podaccess import (
 )
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository
+from hublish.engines.runs import find_target
 from hublish.errors import BuildFailed, SettingsInvalid
 
 if TYPE_CHECKING:
-    from hublish.settings import Settings
+    from hublish.settings import RegistrySettings, Settings
 
 MintToken = Callable[[Repository], str]
 """Makes a token that reads the contents of one repository."""
@@ -44,53 +45,59 @@ class StepFileMaker:
     Attributes:
         settings: the operator's.
         mint_token: asked for each build's own.
+        index_keys: public keys whose signature makes a layer index count; empty where indexes are not used.
     """
 
     settings: Settings
     mint_token: MintToken
+    index_keys: tuple[bytes, ...] = ()
 
     def make(self, request: BuildRequest) -> dict[str, dict[str, bytes]]:
         """Make what the Steps of a build are given: Step -> file -> bytes.
 
         Raises:
-            BuildFailed: the request names no repository or no target.
-            NotAllowed, GitHubFailed: no token.
+            BuildFailed: the request names no repository.
+            NotAllowed: no place for its image, as for a fork's, or no token.
+            GitHubFailed: no token.
             SettingsInvalid: a file that the settings name cannot be read.
         """
-        if request.repository is None or request.target is None:
-            raise BuildFailed("a build in a pod needs a repository and a place for its image")
+        if request.repository is None:
+            raise BuildFailed("a build in a pod needs a repository")
+        target = find_target(request)
         text = render_value(request).encode()
         bases = list_bases(request.plan)
         fetch = {REQUEST_FILE: text, TOKEN_FILE: self.mint_token(request.repository).encode()}
         push = {REQUEST_FILE: text}
-        fetch |= self._make_access(request, images=bases, indexes=True)
-        push |= self._make_access(request, images=(*bases, request.target, *request.siblings), indexes=False)
+        places = (target, *request.siblings)
+        layered = request.plan.strategy is Strategy.LAYERED
+        fetch |= self._make_access(
+            request, _Reach(images=bases, seen=places if layered and self.index_keys else (), fetches=True)
+        )
+        push |= self._make_access(request, _Reach(images=(*bases, *places)))
         return {"fetch": fetch, "push": push}
 
-    def _make_access(self, request: BuildRequest, *, images: Iterable[Reference], indexes: bool) -> dict[str, bytes]:
+    def _make_access(self, request: BuildRequest, reach: _Reach) -> dict[str, bytes]:
         files: dict[str, bytes] = {}
         settings = self.settings
         access = PodAccess(
-            github_api=settings.github.api if indexes else "",
-            registries=self._list_registries(images, files),
-            indexes=self._list_indexes(request.plan, files) if indexes else (),
+            github_api=settings.github.api if reach.fetches else "",
+            registries=self._list_registries(reach, files),
+            indexes=self._list_indexes(request.plan, files) if reach.fetches else (),
             source_bytes=settings.limits.source_bytes,
             source_files=settings.limits.source_files,
             proxies=make_network(settings).proxies,
             source_url=_make_source_url(settings.github.web, request.repository),
             has_authorities=settings.ca_file is not None,
+            index_keys=tuple(key.hex() for key in self.index_keys),
         )
         if settings.ca_file is not None:
             files[AUTHORITIES_FILE] = _load(settings.ca_file)
         files[ACCESS_FILE] = render_value(access).encode()
         return files
 
-    def _list_registries(self, images: Iterable[Reference], files: dict[str, bytes]) -> tuple[RegistryAccess, ...]:
-        asked: dict[str, list[Reference]] = {}
-        for image in images:
-            asked.setdefault(image.registry, []).append(image)
+    def _list_registries(self, reach: _Reach, files: dict[str, bytes]) -> tuple[RegistryAccess, ...]:
         listed: list[RegistryAccess] = []
-        for host, references in asked.items():
+        for host in dict.fromkeys(image.registry for image in (*reach.images, *reach.seen)):
             rule = self.settings.registries.get(host)
             if rule is None:
                 raise BuildFailed(
@@ -98,9 +105,10 @@ class StepFileMaker:
                     hint="The operator lists registries under `registries`.",
                 )
             access = RegistryAccess(host=host, plain_http=rule.plain_http, token_hosts=tuple(rule.token_hosts))
-            if rule.auth_file is not None:
+            auth_file, covered = _choose_login(rule, reach, host)
+            if auth_file is not None and covered:
                 name = f"registry-{len(listed)}"
-                files[name] = load_logins(rule.auth_file, references)
+                files[name] = load_logins(auth_file, covered)
                 access = replace(access, auth_file=name)
             listed.append(access)
         return tuple(listed)
@@ -117,6 +125,28 @@ class StepFileMaker:
                 access = replace(access, auth_file=name)
             listed.append(access)
         return tuple(listed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reach:
+    """What a Step asks of registries.
+
+    Attributes:
+        images: what its logins cover.
+        seen: what it looks at, too, by these logins or none: no login that can push is there for reading's sake.
+        fetches: it is the Step that fetches, and pushes nothing.
+    """
+
+    images: tuple[Reference, ...]
+    seen: tuple[Reference, ...] = ()
+    fetches: bool = False
+
+
+def _choose_login(rule: RegistrySettings, reach: _Reach, host: str) -> tuple[Path | None, list[Reference]]:
+    """The file with the logins for a registry, and the images that they are to cover."""
+    if reach.fetches and rule.pull_auth_file is not None:
+        return rule.pull_auth_file, [image for image in (*reach.images, *reach.seen) if image.registry == host]
+    return rule.auth_file, [image for image in reach.images if image.registry == host]
 
 
 def _find_host(url: str) -> str:

@@ -9,14 +9,15 @@ from typing import BinaryIO
 from hublish.adapters.index import HTTPPackageIndex
 from hublish.adapters.source_archive import SourceLimits
 from hublish.bootstrap.steps.containers import build_in_pod
-from hublish.bootstrap.steps.handover import Handover, store_outcome
+from hublish.bootstrap.steps.handover import Handover, store_outcome, store_records
 from hublish.bootstrap.steps.places import StepPlaces, make_sources
 from hublish.builders.layered.build import build_layered
+from hublish.builders.layerindex.reported import render_records
 from hublish.core.plan import Strategy
 from hublish.core.ports import Manifest
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository
-from hublish.engines.runs import BuildRun, fetch_run_source, find_target
+from hublish.engines.runs import BuildRun, fetch_run_source, find_owner, find_target
 from hublish.errors import SourceMissing
 
 
@@ -42,6 +43,7 @@ def build_image(run: BuildRun, places: StepPlaces) -> None:
     if plan.strategy is not Strategy.LAYERED:
         build_in_pod(run, source, places)
         return
+    cache = places.open_cache(run.request)
     outcome = build_layered(
         plan,
         source=source,
@@ -54,8 +56,10 @@ def build_image(run: BuildRun, places: StepPlaces) -> None:
         log=run.tell,
         progress=run.advance,
         cancelled=run.should_stop,
-        cache=places.open_cache(),
+        cache=cache,
     )
+    records = render_records(cache.layers, owner=find_owner(run.request), builder=plan.builder)
+    store_records(places.image, records)
     store_outcome(places.image, outcome)
 
 

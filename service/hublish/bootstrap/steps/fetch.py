@@ -8,6 +8,7 @@ from hublish.adapters.github import GitHubClone, GitHubSources
 from hublish.adapters.index import HTTPPackageIndex
 from hublish.adapters.source_archive import SourceLimits
 from hublish.bootstrap.steps.containers import fetch_bases
+from hublish.bootstrap.steps.layerrecords import open_fetch_cache
 from hublish.bootstrap.steps.places import Door, StepPlaces, make_sources, open_door
 from hublish.builders.wheels.prefetch import PrefetchTools, fetch_inputs
 from hublish.core.plan import Strategy
@@ -29,12 +30,13 @@ def fetch_all(run: BuildRun, places: StepPlaces) -> None:
     source = _fetch_source(run, places, door)
     plan = run.request.plan
     if plan.strategy is Strategy.LAYERED:
+        registry = door.make_registry()
         tools = PrefetchTools(
-            images=door.make_registry(),
+            images=registry,
             index=HTTPPackageIndex(
                 rules=door.make_index_rules(), allow_unlisted=False, cache=places.index, network=door.network
             ),
-            layers=places.open_cache().layers,
+            layers=open_fetch_cache(run, places, door, registry).layers,
             workspace=places.workspace,
             log=run.tell,
             progress=run.advance,

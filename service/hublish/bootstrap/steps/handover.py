@@ -21,6 +21,7 @@ from hublish.errors import ImageInvalid, ReferenceInvalid
 
 _ELSEWHERE = "elsewhere.json"
 _OUTCOME = "outcome.json"
+_RECORDS = "layer-records.json"
 _LIMIT_BYTES = 64 << 20
 
 
@@ -72,6 +73,16 @@ def load_outcome(folder: Path) -> BuildSucceeded:
         StoredValueInvalid: it is not what `store_outcome` wrote.
     """
     return parse_value(BuildSucceeded, _read(folder / _OUTCOME).decode(errors="replace"))
+
+
+def store_records(folder: Path, body: bytes) -> None:
+    """Store what the build found out of layers."""
+    write_file(folder / _RECORDS, body)
+
+
+def load_records(folder: Path) -> bytes:
+    """Load it. Raises ImageInvalid: the build left nothing of use."""
+    return _read(folder / _RECORDS)
 
 
 def load_elsewhere(folder: Path) -> dict[str, tuple[Reference, ...]]:

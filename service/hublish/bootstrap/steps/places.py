@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from hublish.adapters.index import IndexRule
 from hublish.adapters.registry import RegistryClient, RegistryRule
 from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
 from hublish.adapters.source_archive.fetcher import FetchTarball, ListTree
-from hublish.builders.layerindex.ownercache import OWN, OwnerCache, OwnerCaches
+from hublish.builders.layerindex.ownercache import OwnerCache, OwnerCaches, RemoteIndexes
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
 from hublish.core.plan import Trust
 from hublish.core.podaccess import ACCESS_FILE, AUTHORITIES_FILE, REQUEST_FILE, PodAccess
+from hublish.core.reference import Reference
+from hublish.engines.runs import find_owner
 from hublish.network import Network
 
 RESULTS = ("IMAGE_URL", "IMAGE_DIGEST", "CHAINS-GIT_URL", "CHAINS-GIT_COMMIT")
@@ -70,9 +72,18 @@ class StepPlaces:
         """What the build hands to the push."""
         return self.work / "image"
 
-    def open_cache(self) -> OwnerCache:
-        """What the Steps know of layers: the pod's own."""
-        return OwnerCaches(self.workspace).open(owner=OWN, trust=Trust.OWNER)
+    def open_cache(
+        self, request: BuildRequest, *, remote: RemoteIndexes | None = None, repositories: Sequence[Reference] = ()
+    ) -> OwnerCache:
+        """What the Steps know of layers: the pod's own folder, which every build may write to as it goes with the pod.
+
+        Args:
+            request: says whose build it is.
+            remote: indexes of registries behind it.
+            repositories: whose.
+        """
+        caches = OwnerCaches(self.workspace, remote=remote)
+        return caches.open(owner=find_owner(request), trust=Trust.OWNER, repositories=repositories)
 
 
 def load_request(places: StepPlaces) -> BuildRequest:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient
 from hublish.bootstrap.steps.handover import load_elsewhere, load_outcome
+from hublish.bootstrap.steps.layerrecords import push_records
 from hublish.bootstrap.steps.places import StepPlaces, open_door
 from hublish.builders.attachment import attach_document
 from hublish.builders.push import open_until_closed
@@ -57,6 +58,7 @@ def push_built(run: BuildRun, places: StepPlaces) -> BuildSucceeded:
         output=registry,
         log=run.tell,
     )
+    push_records(run, places, door, registry)
     _write_results(places, run.request, target.with_digest(pushed.digest), source_url=door.access.source_url)
     return pushed
 

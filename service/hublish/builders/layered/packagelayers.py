@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layered.assembly import BuiltLayer
 from hublish.builders.layered.environment import TargetEnvironment, describe_environment
@@ -201,7 +201,7 @@ class PackageLayers:
             self.layers.store_verified(key)
 
     def _verify_conflicts(self, groups: Sequence[LayerGroup]) -> None:
-        key = make_key(["conflicts", [self._key(group) for group in groups]])
+        key = make_conflicts_key([self._key(group) for group in groups])
         if self.layers.is_verified(key):
             return
         lost = [group for group in groups if self._read_contents(group) is None]
@@ -228,9 +228,18 @@ class PackageLayers:
         """Make the key of a layer: everything its bytes depend on."""
         if group not in self._keys:
             self._recipe = self._recipe or make_recipe_key(self.plan, self.workshop.environment)
-            wheels = [[wheel.chosen.file.filename, wheel.chosen.sha256] for wheel in group.wheels]
-            self._keys[group] = make_key(["layer", self._recipe, wheels])
+            self._keys[group] = make_layer_key(group, recipe=self._recipe)
         return self._keys[group]
+
+
+def make_layer_key(group: LayerGroup, *, recipe: str) -> str:
+    """Make the key of one layer, by the recipe that all of its build have in common."""
+    return make_key(["layer", recipe, [[wheel.chosen.file.filename, wheel.chosen.sha256] for wheel in group.wheels]])
+
+
+def make_conflicts_key(keys: Sequence[str]) -> str:
+    """Make the key of the layers of an image, in order: none brings another's path."""
+    return make_key(["conflicts", list(keys)])
 
 
 def make_recipe_key(plan: Plan, environment: TargetEnvironment) -> str:

@@ -8,7 +8,7 @@ Whose entries may be believed is each home's own matter; here is only what they 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -33,6 +33,14 @@ from hublish.errors import ImageInvalid, ReferenceInvalid
 from hublish.oci.layers import LayerBlob
 
 _PLACES_KEPT = 4
+_PARSERS: Mapping[Table, Callable[[Any], object]] = {
+    Table.CHOICES: parse_choice,
+    Table.WHEELS: parse_wheel,
+    Table.LAYERS: parse_layer,
+    Table.BASES: parse_pointer,
+    Table.SETS: parse_true,
+    Table.PLACES: parse_places,
+}
 
 _Value = TypeVar("_Value")
 
@@ -163,6 +171,12 @@ class LayerIndex:
         return tuple(remark for home in self._remotes for remark in home.take_remarks())
 
     # -- for homes -----------------------------------------------------------------------------------------------------
+
+    def adopt(self, tables: Mapping[Table, Iterable[str]]) -> None:
+        """Look for what another build used: what is found is kept on this machine, and counts as used by this one."""
+        for table, keys in tables.items():
+            for key in keys:
+                self._find(table, key, _PARSERS[table])
 
     def list_used(self) -> Mapping[Table, Mapping[str, object]]:
         """Every entry this build found or added, by table, as plain JSON; places are left out."""

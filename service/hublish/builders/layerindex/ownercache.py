@@ -18,6 +18,7 @@ from hublish.builders.wheels.bytecodecache import BytecodeCache
 from hublish.core.plan import Trust
 from hublish.core.ports import ImageWriter
 from hublish.core.reference import Reference
+from hublish.core.repository import Repository
 
 OWN = "own"
 """The owner of what the command line builds: whoever's machine it is."""
@@ -26,8 +27,23 @@ DEFAULT_LIMIT_BYTES = 20 << 30
 _NAME_DIGITS = 16
 
 
+def name_owner(repository: Repository | None) -> str:
+    """Name whose builds share a cache.
+
+    The id on GitHub goes before the login: who takes over a login must not find what its earlier owner left. A login never
+    holds a colon, so that no name is taken for another kind. GitHub does not tell logins by their case.
+    """
+    if repository is None:
+        return OWN
+    return repository.owner.lower() if repository.owner_id is None else f"github:{repository.owner_id}"
+
+
 class RemoteIndexes(Protocol):
     """Layer indexes that stand in registries."""
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """Whose signatures count, as raw bytes."""
 
     def open(self, repository: Reference, *, owner: str) -> IndexHome:
         """The index of a repository; it is read when it is first asked."""
@@ -42,7 +58,10 @@ class RemoteIndexes(Protocol):
         builder: str,
         log: Callable[[str], None],
     ) -> None:
-        """Put what a build knew into the index of a repository; a failure is logged, never raised."""
+        """Put what a build knew into the index of a repository, if there is a key to sign it with.
+
+        A failure is logged, never raised.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,20 +110,34 @@ class OwnerCaches:
         self._limit_bytes = limit_bytes
         self._remote = remote
 
-    def open(self, *, owner: str, trust: Trust, repositories: Sequence[Reference] = ()) -> OwnerCache:
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """Whose signatures make an index of a registry count; empty where those are not used."""
+        return () if self._remote is None else self._remote.public_keys
+
+    def open(
+        self,
+        *,
+        owner: str,
+        trust: Trust,
+        repositories: Sequence[Reference] = (),
+        reported: IndexHome | None = None,
+    ) -> OwnerCache:
         """Open what is kept for an owner; nothing is read yet.
 
         Args:
-            owner: whose builds share it, e.g. a name on GitHub in lower case.
+            owner: whose builds share it, see `name_owner`.
             trust: whose code is built.
             repositories: whose indexes are asked where this machine knows nothing, in this order.
+            reported: what a build elsewhere found out, asked before those.
         """
         name = hashlib.sha256(owner.encode()).hexdigest()[:_NAME_DIGITS]
         writable = trust is Trust.OWNER
         local = LocalIndex(self.workspace / "index" / name, shared=self.workspace / "bases", writable=writable)
         names = {place.name: replace(place, tag=None, digest=None) for place in repositories}
         remote = self._remote
-        homes = [] if remote is None else [remote.open(place, owner=owner) for place in names.values()]
+        homes = [] if reported is None else [reported]
+        homes += [] if remote is None else [remote.open(place, owner=owner) for place in names.values()]
         return OwnerCache(
             layers=LayerIndex(local, homes),
             bytecode=BytecodeCache(folder=self.workspace / "bytecode" / name, writable=writable),

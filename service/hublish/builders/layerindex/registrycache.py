@@ -45,6 +45,11 @@ class RegistryIndexes:
         self._images = images
         self._key = key
 
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The public part of the one key, as raw bytes."""
+        return (self._key.public_key().public_bytes_raw(),)
+
     def open(self, repository: Reference, *, owner: str) -> RegistryIndex:
         """The index of a repository; it is read when it is first asked."""
         return RegistryIndex(self._images, repository, keys=(self._key.public_key(),), owner=owner)

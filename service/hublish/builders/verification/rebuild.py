@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from hublish.builders.base.image import BaseImage, read_base_image
+from hublish.builders.baseimage.image import BaseImage, read_base_image
 from hublish.builders.layered.build import build_layered
 from hublish.builders.verification.comparison import Comparison, Side
 from hublish.builders.verification.verdict import OpenedImage, Verdict, Verification, find_plan_doubt
@@ -134,9 +135,11 @@ class _HashedIndex:
     def __init__(self, index: PackageIndex) -> None:
         self._index = index
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
         """See PackageIndex."""
-        return self._index.list_files(source, name)
+        return self._index.list_files(source, name, hashes=hashes)
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
         """See PackageIndex."""

@@ -15,7 +15,7 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.planning.targettags import make_tag_ranks
 from hublish.core.locks.lock import ANY_SOURCE, IndexSource, LockedPackage
 from hublish.core.ports import IndexFile, PackageIndex
@@ -130,7 +130,9 @@ def list_choices(
     def choose(package: LockedPackage) -> ChosenWheel | str:
         reasons: list[str] = []
         for source in find_sources(package, sources):
-            files = index.list_files(source, package.name)
+            files = index.list_files(source, package.name, hashes=_hashes_of(package))
+            # Nothing of the lock is there: all files tell why.
+            files = files or index.list_files(source, package.name)
             choice = choose_file(package, source, files, ranks=ranks, python=facts.python_full_version)
             if isinstance(choice, ChosenWheel):
                 # The hashes are the lock's, so it does not matter which of several indexes has the file.
@@ -161,7 +163,7 @@ def choose_file(
     """Choose among the files of one package; a text says why none can be used."""
     if not files:
         return _UNKNOWN
-    hashes = {text.removeprefix("sha256:") for text in package.hashes}
+    hashes = _hashes_of(package)
     locked = [file for file in files if file.sha256 in hashes]
     if not locked:
         return "no file of the index has a hash of the lock (deleted, or replaced by another file)"
@@ -175,6 +177,10 @@ def choose_file(
     if not usable:
         return f"it needs Python {clip(fitting[0][1].requires_python or '')}, the base has {python}"
     return ChosenWheel(package=package, source=source, file=min(usable, key=lambda entry: entry[0])[1])
+
+
+def _hashes_of(package: LockedPackage) -> frozenset[str]:
+    return frozenset(text.removeprefix("sha256:") for text in package.hashes)
 
 
 def _rank_file(file: IndexFile, package: LockedPackage, ranks: Mapping[Tag, int]) -> tuple[int, int, str, str] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,16 +84,18 @@ class _RepositoryWheels:
         self._source = source
         self._folder = folder
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
         path = self._paths.get(name)
         if path is None:
-            return self._index.list_files(source, name)
+            return self._index.list_files(source, name, hashes=hashes)
         return tuple(
             IndexFile(
                 filename=path.rpartition("/")[2], url=_SCHEME + path, sha256=file.sha256, size_bytes=file.size_bytes
             )
             for file in self._source.tree.files
-            if file.path == path and file.link is None
+            if file.path == path and file.link is None and (hashes is None or file.sha256 in hashes)
         )
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:

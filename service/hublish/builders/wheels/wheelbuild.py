@@ -12,13 +12,14 @@ import shlex
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.sweep import note_use
@@ -109,9 +110,11 @@ class WheelBuilds:
 
     # -- the index -----------------------------------------------------------------------------------------------------
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
         """See PackageIndex."""
-        return self.index.list_files(source, name)
+        return self.index.list_files(source, name, hashes=hashes)
 
     def fetch_file(self, source: IndexSource, file: IndexFile, progress: Callable[[int], None] | None = None) -> Path:
         """See PackageIndex; a wheel that was built and is not here any more is built again."""

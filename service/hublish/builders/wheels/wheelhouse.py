@@ -92,7 +92,7 @@ class Wheelhouse:
     def _locate(self, choice: ChosenWheel) -> Path:
         """Fetch a file that an earlier build chose: its address is not kept, because it may change."""
         for source in find_sources(choice.package, self._sources):
-            for file in self._index.list_files(source, choice.package.name):
+            for file in self._index.list_files(source, choice.package.name, hashes={choice.sha256}):
                 if file.sha256 == choice.sha256 and file.filename == choice.file.filename:
                     return self._index.fetch_file(source, file)
         raise WheelMissing(

@@ -101,6 +101,7 @@ class Answer:
         failure: None when all went well.
         findings: remarks on config, lock and source, errors first.
         notes: further sentences, e.g. on the choice of the strategy.
+        reply: what a command that delivers nothing is answered with, Markdown already, in place of all but remarks.
     """
 
     run_id: str
@@ -113,6 +114,7 @@ class Answer:
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    reply: tuple[str, ...] = ()
 
 
 _HEADLINES = {
@@ -150,6 +152,8 @@ def render_answer(answer: Answer) -> str:
 
 
 def _answer_lines(answer: Answer) -> list[str]:
+    if answer.reply:
+        return [*answer.reply, *_remarks(answer)]
     lines = [f"**{_HEADLINES[answer.state]}:** {_wanted(answer)}"]
     for image in answer.images:
         lines += ["", *_image_table(image, answer.hubs if len(answer.images) == 1 else ())]

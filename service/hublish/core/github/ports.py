@@ -102,6 +102,9 @@ class Conversation(Protocol):
     def close_issue(self, repository: Repository, number: int) -> None:
         """Close an issue as completed; no effect on a closed one."""
 
+    def fetch_name(self) -> str:
+        """The name that people mention the bot by, without `@`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequest:

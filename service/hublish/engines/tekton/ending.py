@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hublish.core.building import BuildStopped, BuildSucceeded, LayerSummary, Progress
-from hublish.core.podlines import parse_message
+from hublish.core.podlines import LayerRecords, parse_message
 from hublish.core.ports import ImageReader
 from hublish.core.redact import redact
 from hublish.core.reference import is_digest
@@ -56,9 +56,10 @@ class RunReport:
         self._run = run
         self.succeeded: BuildSucceeded | None = None
         self.stopped: BuildStopped | None = None
+        self.records: LayerRecords | None = None
 
     def take(self, step: str, line: str) -> None:
-        """Take a line of a Step's log; success is believed of the Step that pushes alone."""
+        """Take a line of a Step's log; success and records are believed of the Step that pushes alone."""
         match parse_message(line):
             case Progress() as progress:
                 self._run.advance(progress)
@@ -67,7 +68,9 @@ class RunReport:
                 self._run.step = stopped.step
             case BuildSucceeded() as succeeded if step == _PUSH:
                 self.succeeded = succeeded
-            case BuildSucceeded():
+            case LayerRecords() as records if step == _PUSH:
+                self.records = records
+            case BuildSucceeded() | LayerRecords():
                 pass
             case None:
                 self._run.tell(line)

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus
 from hublish.core.plan import Strategy
+from hublish.core.podlines import LayerRecords
 from hublish.core.ports import BuildLog, ImageReader
 from hublish.engines.runs import BuildRun, BuildThreads
 from hublish.engines.tekton.attendance import Attendance
@@ -39,6 +40,7 @@ from hublish.errors import BuildCancelled, EngineFailed, StrategyUnavailable, cl
 
 StepFiles = Callable[[BuildRequest], Mapping[str, Mapping[str, bytes]]]
 """What the Steps of a build are given: Step -> file name -> bytes."""
+KeepRecords = Callable[[LayerRecords, BuildRun, BuildSucceeded], None]
 SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 _GRACE_SECONDS = 60.0
 _LATE_SECONDS = 600.0
@@ -77,6 +79,7 @@ class TektonEngine:
         cluster: where.
         images: tells whether what a run reports stands in the registry.
         make_files: makes what Steps need to know, secrets among it, when a run is about to start.
+        keep_records: given what a pod found out of layers when its image stands; never raises.
         clock: seconds that only go up.
     """
 
@@ -87,12 +90,14 @@ class TektonEngine:
         cluster: TektonCluster,
         images: ImageReader,
         make_files: StepFiles,
+        keep_records: KeepRecords = lambda _records, _run, _outcome: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._choices = choices
         self._cluster = cluster
         self._images = images
         self._make_files = make_files
+        self._keep_records = keep_records
         self._clock = clock
         self._threads = BuildThreads(name="tekton", build=self._build, slots=choices.slots, clock=clock)
         self._cancelled: set[str] = set()
@@ -175,7 +180,10 @@ class TektonEngine:
         self._clean_up(request.name, namespace, watcher)
         if reader.failure is not None:
             run.tell_end(f"warning: the log broke off: {type(reader.failure).__name__}")
-        return make_outcome(run, end, report, images=self._images, circumstances=circumstances)
+        outcome = make_outcome(run, end, report, images=self._images, circumstances=circumstances)
+        if report.records is not None:
+            self._keep_records(report.records, run, outcome)
+        return outcome
 
     def _ask_circumstances(self, name: str, end: RunEnd, attendance: Attendance) -> Circumstances:
         if end.succeeded:

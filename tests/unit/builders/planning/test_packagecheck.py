@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.base.python import read_base_facts
+from hublish.builders.baseimage.python import read_base_facts
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply, check_packages
@@ -129,7 +129,7 @@ def test_known_wheels_need_no_index(bench, layers):
     """Choices and facts of an earlier check or build are enough."""
     check(bench, layers)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise IndexFailed("the index is down")
 
     bench.index.list_files = bench.index.fetch_file = bench.index.fetch_metadata = fail
@@ -152,7 +152,7 @@ def test_packages_without_a_wheel_are_found_with_their_line(bench, layers):
 def test_index_that_is_down_is_a_warning(bench, layers):
     """The build asks it again, and fails with its words if it must."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise IndexFailed("the index is down", hint="wait")
 
     bench.index.list_files = fail

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hublish.builders.base.facts import BaseFacts
-from hublish.builders.base.python import read_base_facts
+from hublish.builders.baseimage.facts import BaseFacts
+from hublish.builders.baseimage.python import read_base_facts
 from hublish.builders.planning.targettags import make_tag_ranks
 from hublish.builders.wheels.choice import choose_file, choose_wheels, map_in_threads
 from hublish.core.locks.lock import ANY_SOURCE, IndexSource, LockedPackage
@@ -141,8 +142,10 @@ class ManyIndexes:
     def __init__(self, **indexes: FakeIndex) -> None:
         self.indexes = indexes
 
-    def list_files(self, source: IndexSource, name: str) -> tuple[IndexFile, ...]:
-        return self.indexes[source.name].list_files(source, name)
+    def list_files(
+        self, source: IndexSource, name: str, *, hashes: AbstractSet[str] | None = None
+    ) -> tuple[IndexFile, ...]:
+        return self.indexes[source.name].list_files(source, name, hashes=hashes)
 
 
 def test_package_of_any_source_is_found_where_its_hash_is(bench, facts, tmp_path):

@@ -84,7 +84,7 @@ def test_wheel_is_built_without_network_from_verified_files(bench, runner) -> No
 def test_second_build_builds_no_wheel_and_asks_no_index(bench, runner) -> None:
     """What one build made the next ones take, also where no engine is left and the index is down."""
     first = build(bench, runner)
-    bench.index.list_files = lambda *_: pytest.fail("the index was asked")
+    bench.index.list_files = lambda *_, **__: pytest.fail("the index was asked")
     second = build(bench, replace(runner, works=False))
 
     assert (first.digest, len(runner.tasks)) == (second.digest, 1)

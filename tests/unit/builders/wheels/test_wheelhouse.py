@@ -82,7 +82,7 @@ def test_wheel_that_was_fetched_is_not_fetched_again(bench, layers):
 def test_wheel_of_an_earlier_choice_is_found_in_the_cache_without_the_index(bench, layers):
     """Its address is not kept, and not needed while the file is here."""
     open_house(bench, layers).fetch(choose(bench))
-    bench.index.list_files = lambda *_: pytest.fail("the index was asked")
+    bench.index.list_files = lambda *_, **__: pytest.fail("the index was asked")
 
     house = open_house(bench, layers)
     house.fetch([forget(choice) for choice in choose_known(bench)])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hublish.core.plan import Strategy
+from hublish.core.podlines import LayerRecords
 from hublish.engines.tekton.engine import TektonChoices, TektonEngine
 from tests.fakes import FakeImages
 from tests.golden.tekton_runs import LAYERED_CHOICES
@@ -27,7 +28,15 @@ def images() -> FakeImages:
 
 
 @pytest.fixture
-def engine(cluster: FakeCluster, images: FakeImages, tmp_path: Path) -> Iterator[TektonEngine]:
+def kept_records() -> list[tuple[LayerRecords, str, str]]:
+    """`(records, name of the build, digest of its image)`, as the engine hands them on."""
+    return []
+
+
+@pytest.fixture
+def engine(
+    cluster: FakeCluster, images: FakeImages, kept_records: list[tuple[LayerRecords, str, str]], tmp_path: Path
+) -> Iterator[TektonEngine]:
     engine = TektonEngine(
         TektonChoices(
             runs={Strategy.LAYERED: LAYERED_CHOICES},
@@ -40,6 +49,7 @@ def engine(cluster: FakeCluster, images: FakeImages, tmp_path: Path) -> Iterator
         cluster=cluster,
         images=images,
         make_files=lambda request: {"fetch": {"request": request.name.encode()}, "push": {"login": b"secret"}},
+        keep_records=lambda records, run, outcome: kept_records.append((records, run.request.name, outcome.digest)),
     )
     yield engine
     cluster.close()

@@ -8,7 +8,7 @@ import pytest
 
 from hublish.core.building import BuildStopped, BuildSucceeded, Progress, Step
 from hublish.core.plan import Strategy
-from hublish.core.podlines import render_message
+from hublish.core.podlines import LayerRecords, render_message
 from hublish.engines.tekton_run import make_run
 from hublish.errors import StrategyUnavailable
 from tests.fakes import FakeLog
@@ -52,6 +52,23 @@ def test_secrets_are_there_before_the_run_is_released(engine, cluster, images) -
     assert log.lines == [f"PipelineRun {NAMESPACE}/{NAME}", "source octocat/ts"]
     assert engine.status(NAME).progress == progress
     assert cluster.secrets == {}
+
+
+def test_records_of_the_step_that_pushes_are_handed_on(engine, cluster, images, kept_records) -> None:
+    """Once the image stands, and only those: the Step that builds has no say."""
+    digest = push_image(images)
+    engine.start(REQUEST, FakeLog())
+    wait_until_released(cluster)
+    cluster.set_pods(NAME, make_pod(POD, fetch="terminated", build="terminated", push="terminated"))
+    said = [LayerRecords(digest="sha256:" + letter * 64, size_bytes=1) for letter in "ab"]
+    cluster.write_log(POD, "fetch", ended=True)
+    cluster.write_log(POD, "build", (make_time(1), render_message(said[0])), ended=True)
+    cluster.write_log(POD, "push", (make_time(2), render_message(said[1])), ended=True)
+    cluster.end_run(NAME, succeeded=True, IMAGE_DIGEST=digest)
+    outcome = wait_for_outcome(engine)
+
+    assert isinstance(outcome, BuildSucceeded)
+    assert kept_records == [(said[1], NAME, digest)]
 
 
 def test_running_run_is_adopted(engine, cluster, images) -> None:
