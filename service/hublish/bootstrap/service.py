@@ -141,7 +141,7 @@ def make_services(settings: Settings) -> Services:
             caches=caches,
             mint_token=github.token_for_clone,
         ),
-        archive=DiskArchive(settings.logs or data / "logs"),
+        archive=DiskArchive(settings.log_folder),
         deliveries=DeliveryStore(engine),
         delivery_log=GitHubDeliveries(github),
         runs=RunStore(engine),

@@ -113,8 +113,7 @@ class LocalEngine:
             runner=self._find_runner(run.request),
             clock=self._clock,
         )
-        if run.request.target is not None:
-            self._attach_sbom(run, outcome, target)
+        self._attach_sbom(run, outcome, target)
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
 
     def _attach_sbom(self, run: BuildRun, outcome: BuildSucceeded, target: Reference) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hublish.builders.layerindex.index import LayerIndex
+from hublish.builders.layerindex.ownercache import name_owner
 from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.sourcefiles import read_config
 from hublish.core.answers.markdown import code_span, escape_inline
@@ -171,9 +172,10 @@ class Preparation:
 
     def _open_layers(self, trigger: Trigger, target: Reference, *, trust: Trust) -> LayerIndex:
         """Open what the owner's builds found out, as the build will: a disk that knows nothing asks the registry."""
-        owner = trigger.repository.owner
-        siblings = find_siblings(self._services.builds, owner=owner, target=target)
-        return self._services.caches.open(owner=owner.lower(), trust=trust, repositories=(target, *siblings)).layers
+        repository = trigger.repository
+        siblings = find_siblings(self._services.builds, owner=repository.owner, target=target)
+        places = (target, *siblings)
+        return self._services.caches.open(owner=name_owner(repository), trust=trust, repositories=places).layers
 
     def _plan_image(
         self, trigger: Trigger, ref: ResolvedRef, config: Config, image: ImageConfig, source: Source

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hublish.builders.base.image import read_base_image
+from hublish.builders.baseimage.image import read_base_image
 from hublish.builders.dockerfile.ignore import choose_ignore_file, find_hidden, parse_ignore_file
 from hublish.builders.dockerfile.pinning import render_pinned, resolve_images
 from hublish.builders.dockerfile.stages import DockerfileInputs, read_dockerfile

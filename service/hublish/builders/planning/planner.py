@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import partial
 
-from hublish.builders.base.facts import BaseFacts
-from hublish.builders.base.record import load_base
+from hublish.builders.baseimage.facts import BaseFacts
+from hublish.builders.baseimage.record import load_base
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.planning.packagecheck import WheelSupply, check_packages

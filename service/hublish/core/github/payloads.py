@@ -40,6 +40,7 @@ class Account(_Part):
 
     login: Login
     type: str
+    id: Id | None = None
 
 
 class Installation(_Part):
@@ -128,6 +129,7 @@ class Delivery(_Part):
             installation_id=self.installation.id,
             default_branch=self.repository.default_branch,
             private=self.repository.private,
+            owner_id=self.repository.owner.id,
         )
 
 

@@ -24,7 +24,7 @@ from hublish.core.strategy import choose_strategy
 from hublish.errors import BuildFailed
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
 from tests.sandbox.wheels import make_lock
-from tests.unit.builders.base.test_facts import read
+from tests.unit.builders.baseimage.test_facts import read
 from tests.unit.builders.samples import BASE
 
 IMAGE = ImageConfig(reference=Reference(registry="registry.example.org", repository="team/ts"), tags=("latest",))

@@ -19,12 +19,14 @@ from hublish.core.repository import RefKind, Repository
 from hublish.errors import WebhookRefused
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
-REPOSITORY = Repository(id=7, owner="org", name="ts", installation_id=99, default_branch="main", private=True)
+REPOSITORY = Repository(
+    id=7, owner="org", name="ts", installation_id=99, default_branch="main", private=True, owner_id=3
+)
 BASE: dict[str, Any] = {
     "repository": {
         "id": 7,
         "name": "ts",
-        "owner": {"login": "org", "type": "Organization"},
+        "owner": {"id": 3, "login": "org", "type": "Organization"},
         "default_branch": "main",
         "private": True,
     },
