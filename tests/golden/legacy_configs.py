@@ -9,14 +9,15 @@ from pathlib import Path
 
 from hublish.core.config.document import list_settings
 from hublish.core.config.file import parse_config
+from hublish.core.config.migration import migrate_config
 from hublish.core.finding import Finding
 
 FOLDER = Path(__file__).parent / "legacy"
 SUFFIX = ".aicoe-ci.yaml"
 TABLE = Path(__file__).with_suffix(".txt")
 HEADER = """\
-# What hublish reads in each variant of the old config, and what it says about it.
-# Written by `python -m tests.golden.legacy_configs`; review the diff.
+# What hublish reads in each variant of the old config, what it says about it, and what `hublish migrate`
+# makes of it. Written by `python -m tests.golden.legacy_configs`; review the diff.
 """
 
 
@@ -26,8 +27,14 @@ def list_variants() -> tuple[Path, ...]:
 
 
 def render_table() -> str:
-    """Each variant: its findings, then what is set."""
+    """Each variant: its findings, what is set, and the new file made from it."""
     return HEADER + "".join(_render_variant(path) for path in list_variants())
+
+
+def migrate(path: Path) -> str:
+    """The new file that a variant is carried over into, in a repository without a Dockerfile."""
+    made = migrate_config(path.read_bytes(), name=SUFFIX, repository_name="ts", paths=frozenset())
+    return made.text or ""
 
 
 def _render_variant(path: Path) -> str:
@@ -37,6 +44,7 @@ def _render_variant(path: Path) -> str:
     if parsed.config is not None:
         settings = list_settings(parsed.config, body)
         lines += [f"{setting.key}: {setting.value}" for setting in settings if setting.given]
+        lines += ["-- migrated", migrate(path).rstrip()]
     return "\n".join(lines) + "\n"
 
 

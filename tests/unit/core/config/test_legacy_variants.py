@@ -8,7 +8,7 @@ import pytest
 
 from hublish.core.config.file import check_config_names, parse_config
 from hublish.core.finding import has_error
-from tests.golden.legacy_configs import SUFFIX, TABLE, list_variants, render_table
+from tests.golden.legacy_configs import SUFFIX, TABLE, list_variants, migrate, render_table
 
 # Nothing can be built from these: no image is asked for, or the file is no YAML.
 WITHOUT_IMAGE = {"custom-build-only", "empty-checks-only", "mixed-indentation", "overlays"}
@@ -25,6 +25,16 @@ def test_variant_that_built_an_image_still_does(path: Path) -> None:
     parsed = parse_config(path.read_bytes(), path=SUFFIX, repository_name="ts")
 
     assert has_error(parsed.findings) is (path.name.removesuffix(SUFFIX) in WITHOUT_IMAGE)
+
+
+@pytest.mark.parametrize("path", list_variants(), ids=lambda path: path.name.removesuffix(SUFFIX))
+def test_variant_is_carried_over_into_a_config_without_a_finding(path: Path) -> None:
+    """What `hublish migrate` writes is valid and leaves nothing to warn of; of a broken file it makes nothing."""
+    text = migrate(path)
+    parsed = parse_config(text.encode(), path=".hublish.yaml")
+
+    assert (text == "") is (path.name.removesuffix(SUFFIX) in WITHOUT_IMAGE)
+    assert text == "" or (parsed.config is not None and parsed.findings == ())
 
 
 @pytest.mark.parametrize("name", ["aicoe-ci.yaml", "aicoe-ci.yml", ".aicoe-ci.yml"])
