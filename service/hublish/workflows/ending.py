@@ -7,7 +7,7 @@ from dataclasses import replace
 from hublish.core.answers.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.building import BuildStopped
 from hublish.core.status import RunState
-from hublish.errors import clip
+from hublish.errors import RunCancelled, clip
 from hublish.workflows.durable import Fault
 from hublish.workflows.prepared import Delivered
 from hublish.workflows.services import Services
@@ -48,8 +48,9 @@ def explain_stop(outcome: BuildStopped, *, last_lines: tuple[str, ...]) -> Failu
 
 
 def end_with(answer: Answer, failure: Failure) -> Answer:
-    """The answer of a run that failed after it began."""
-    return replace(answer, state=RunState.FAILED, failure=failure)
+    """The answer of a run that failed, or was stopped, after it began."""
+    state = RunState.CANCELLED if failure.code == RunCancelled.__name__ else RunState.FAILED
+    return replace(answer, state=state, failure=failure)
 
 
 def with_images(answer: Answer, images: tuple[Delivered, ...]) -> Answer:
