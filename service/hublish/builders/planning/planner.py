@@ -26,7 +26,6 @@ from hublish.builders.planning.plancheck import (
 )
 from hublish.builders.planning.targetcheck import check_selection, check_target, holds, make_marker_environment
 from hublish.builders.sourcefiles import read_source_file
-from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
 from hublish.builders.wheels.bytecode import can_compile_for
 from hublish.builders.wheels.repowheels import locate_wheels
 from hublish.core.config.file import Config, ImageConfig
@@ -37,6 +36,7 @@ from hublish.core.locks.lock import Lock, LockedPackage, LockKind
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source, SystemBases
 from hublish.core.reference import Reference
+from hublish.core.strategy import StrategyChoice, choose_strategy, find_dockerfile
 
 BUILDER = "layered-3"
 CONTAINER_BUILDERS: Mapping[Strategy, str] = {Strategy.SOURCE: "s2i-1", Strategy.DOCKERFILE: "dockerfile-1"}
