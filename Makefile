@@ -76,9 +76,10 @@ bench-layers: install ## builds against pipenv, uv and BuildKit, medians of 3; A
 schema: ## write config-schema/hublish.schema.json anew from the model
 	$(BIN)/python config-schema/generate.py
 
-docs: ## write docs/reference/cli.md and settings.md anew from command table and model
+docs: ## write docs/reference/cli.md, settings.md and commands.md anew from their tables
 	$(BIN)/python -m hublish.cli.reference > docs/reference/cli.md
 	$(BIN)/python -m hublish.cli.settings_reference > docs/reference/settings.md
+	$(BIN)/python -m hublish.cli.commands_reference > docs/reference/commands.md
 
 s2i-parity: ## hold source-to-image against s2i itself; writes the table in docs/reference/s2i.md
 	$(BIN)/python -m tests.sandbox.s2i_parity

@@ -40,6 +40,11 @@ class GitHubSettings(Section):
     webhook_secret_files: Annotated[list[Path], Field(min_length=1, max_length=2)] = Field(
         description="One secret, or two while the secret is being changed; without one nothing starts."
     )
+    bots: list[str] = Field(
+        default_factory=list,
+        description='Logins of bots, as "renovate[bot]", whose commands and build issues count like those of a person with '
+        "write permission, in every repository; none, as bots repeat what strangers write.",
+    )
 
 
 class RegistrySettings(Section):
@@ -171,6 +176,11 @@ class Settings(Section):
         "which a pod has to itself.",
     )
 
+    @property
+    def log_folder(self) -> Path:
+        """Where the logs of builds lie; all replicas see it."""
+        return self.logs or self.data / "logs"
+
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Load the settings file that `HUBLISH_SETTINGS` names.
@@ -245,7 +255,7 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "github": github,
             "data": folder / settings.data,
             "database": _resolve_database(settings.database, folder),
-            "logs": at(settings.logs) or folder / settings.data / "logs",
+            "logs": folder / settings.log_folder,
             "ca_file": at(settings.ca_file),
             "cache": settings.cache.model_copy(update={"signing_key_file": at(settings.cache.signing_key_file)}),
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),

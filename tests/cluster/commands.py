@@ -11,7 +11,7 @@ class CommandFailed(RuntimeError):
 
 
 def run(
-    *command: str, seconds: float = 60, text: str | None = None, environment: Mapping[str, str] | None = None
+    *command: str, seconds: float = 240, text: str | None = None, environment: Mapping[str, str] | None = None
 ) -> str:
     """Run a program and return what it printed.
 
@@ -43,7 +43,7 @@ def run(
     return done.stdout
 
 
-def succeeds(*command: str, seconds: float = 60) -> bool:
+def succeeds(*command: str, seconds: float = 240) -> bool:
     """Tell whether a program ends with 0."""
     try:
         run(*command, seconds=seconds)

@@ -62,14 +62,14 @@ class Kubectl:
 
     def delete(self, kind: str, name: str, namespace: str) -> None:
         """Delete an object and wait until it is gone; nothing when there is none."""
-        self.run("delete", kind, name, "-n", namespace, "--ignore-not-found", "--wait", seconds=120)
+        self.run("delete", kind, name, "-n", namespace, "--ignore-not-found", "--wait", seconds=480)
 
     def read_log(self, pod: str, namespace: str, *, container: str) -> str:
         """What a container of a pod has printed so far."""
         return self.run("logs", pod, "-n", namespace, "-c", container)
 
     def await_object(
-        self, kind: str, name: str, namespace: str, *, until: Callable[[dict[str, Any]], bool], seconds: float = 60
+        self, kind: str, name: str, namespace: str, *, until: Callable[[dict[str, Any]], bool], seconds: float = 240
     ) -> dict[str, Any]:
         """Wait until an object is as `until` wants it; returns it.
 

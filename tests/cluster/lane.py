@@ -32,8 +32,8 @@ from tests.cluster.network import connect_node, disconnect_node, find_mtu, find_
 from tests.cluster.places import NODE_NAME, State
 from tests.cluster.tekton import install_tekton
 
-READY_SECONDS = 120.0
-END_SECONDS = 30.0
+READY_SECONDS = 480.0
+END_SECONDS = 120.0
 NODE_MODULE = "tests.cluster.node"
 PROGRAMS = (
     "docker-registry", "etcd", "containerd", "runc", "ip", "iptables", "conntrack", "unshare", "mount", "sysctl"
@@ -185,7 +185,7 @@ def _boot(state: State, *, kubernetes: Path, tekton: Path) -> None:
     # The node outlives this process on purpose: nobody will wait for its holder.
     children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children")
     failure = LaneBroken(f"the node did not start: see {state.logs / 'node.log'}")
-    _await(lambda: bool(children.read_text().split()), seconds=10, failure=failure)
+    _await(lambda: bool(children.read_text().split()), seconds=60, failure=failure)
     (process,) = children.read_text().split()
     (state.pids / "node").write_text(f"{process}\n")
     connect_node(int(process), mtu=find_mtu())
@@ -209,7 +209,7 @@ def import_images(state: State, *archives: Path) -> None:
     door = ("ctr", "--address", str(state.containerd_socket), "--namespace", "k8s.io")
     _await(lambda: succeeds(*door, "version"), seconds=READY_SECONDS, failure=failure)
     for archive in archives:
-        run(*door, "images", "import", str(archive), seconds=300)
+        run(*door, "images", "import", str(archive), seconds=900)
 
 
 def _answers(kubectl: Kubectl) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.cluster.places import CGROUP, State
 
-GONE_SECONDS = 20.0
+GONE_SECONDS = 120.0
 _CGROUPS = Path("/sys/fs/cgroup")
 # Kubelet sets these for the whole machine.
 _TUNABLES = (

@@ -21,7 +21,7 @@ from tests.cluster.places import NODE_ADDRESS, State
 
 POLL_SECONDS = 0.05
 RESTART_SECONDS = 1.0
-INTERFACE_SECONDS = 30.0
+INTERFACE_SECONDS = 120.0
 
 
 class Node:

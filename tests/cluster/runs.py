@@ -83,7 +83,7 @@ def make_run(
     }
 
 
-def run_script(cluster: Cluster, script: str, *, seconds: float = 120, **arguments: Any) -> Outcome:
+def run_script(cluster: Cluster, script: str, *, seconds: float = 480, **arguments: Any) -> Outcome:
     """Run a script to its end and remove the run; the arguments are those of `make_run`.
 
     Raises:
@@ -96,7 +96,7 @@ def run_script(cluster: Cluster, script: str, *, seconds: float = 120, **argumen
         cluster.kubectl.delete("pipelinerun", run["metadata"]["name"], run["metadata"]["namespace"])
 
 
-def await_run(cluster: Cluster, run: Mapping[str, Any], *, seconds: float = 120) -> Outcome:
+def await_run(cluster: Cluster, run: Mapping[str, Any], *, seconds: float = 480) -> Outcome:
     """Wait until a PipelineRun of `make_run` has ended; it stays."""
     name, namespace = run["metadata"]["name"], run["metadata"]["namespace"]
     ended = cluster.kubectl.await_object("pipelinerun", name, namespace, until=_has_ended, seconds=seconds)

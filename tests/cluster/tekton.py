@@ -9,7 +9,7 @@ from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import NODE_ADDRESS, WEBHOOK_PORT, State
 
 SERVICE = "tekton-pipelines-webhook"
-CRD_SECONDS = 60
+CRD_SECONDS = 240
 # Restricted pods need it: without it Tekton's own containers in a pod state no security context and are refused.
 FLAGS = {"set-security-context": "true"}
 
@@ -31,7 +31,7 @@ def install_tekton(kubectl: Kubectl, state: State, binaries: Path) -> None:
     flags = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "feature-flags"}, "data": FLAGS}
     kubectl.apply(flags, arguments=("-n", TEKTON_NAMESPACE, "--force-conflicts"))
     kubectl.apply(*_make_webhook_service(), arguments=("-n", TEKTON_NAMESPACE))
-    kubectl.run("wait", "--for=condition=Established", f"--timeout={CRD_SECONDS}s", "crd", "-l", _RELEASE, seconds=90)
+    kubectl.run("wait", "--for=condition=Established", f"--timeout={CRD_SECONDS}s", "crd", "-l", _RELEASE, seconds=300)
     state.tekton_installed.touch()
 
 

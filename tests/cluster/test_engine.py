@@ -27,8 +27,8 @@ from tests.fakes import FakeLog
 from tests.golden.tekton_runs import LAYERED_CHOICES, REQUEST
 from tests.sandbox.base_image import push_layout
 
-pytestmark = [pytest.mark.timeout(600)]
-WAIT_SECONDS = 240.0
+pytestmark = [pytest.mark.timeout(1500)]
+WAIT_SECONDS = 480.0
 PROGRAM = """#!/bin/sh
 if [ "$2" = build ]; then exec sh /work/build; fi
 exec sh "/secrets/$2/script"

@@ -13,7 +13,7 @@ from tests.cluster.cluster import RESTRICTED, Cluster
 from tests.cluster.pods import find_faults, find_pod, list_secret_mounts
 from tests.sandbox.town import HUB_REPO, SOURCE_REPO, Town
 
-pytestmark = [pytest.mark.github, pytest.mark.registry, pytest.mark.network, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.github, pytest.mark.registry, pytest.mark.network, pytest.mark.timeout(2000)]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_release_becomes_image_and_pull_request(cluster, town) -> None:
     """A release is built by a PipelineRun, pushed under its tags, proposed to the hub and answered once."""
     town.start_service()
     town.github.publish_release(SOURCE_REPO, "v1.0")
-    (run,) = town.wait_for_runs(seconds=300)
+    (run,) = town.wait_for_runs(seconds=900)
 
     assert run["state"] == "delivered"
     assert {"v1.0", "latest"} <= set(town.registry.tags("team/ts"))
@@ -56,7 +56,7 @@ def test_pod_has_neither_privilege_nor_token_and_build_has_no_secret(cluster, to
     """As the cluster stored it: each Secret in one Step, none in `build`, and gone with the build; the run says what it is."""
     town.start_service()
     town.github.publish_release(SOURCE_REPO, "v2.0")
-    town.wait_for_runs(seconds=300)
+    town.wait_for_runs(seconds=900)
     run = find_run(cluster, "v2.0")
     name = run["metadata"]["name"]
     pod = find_pod(cluster, name, RESTRICTED)

@@ -35,13 +35,15 @@ class Scene:
         return sum(call.method == method and call.path.endswith(ending) for call in self.github.calls())
 
 
-def make_app(github: GitHubSandbox, sleeps: list[float], *, attempts: int = 4) -> GitHubApp:
+def make_app(
+    github: GitHubSandbox, sleeps: list[float], *, attempts: int = 4, timeout_seconds: float = 120
+) -> GitHubApp:
     """An App whose pauses are noted instead of waited."""
     return GitHubApp(
         api_url=github.api_url,
         app_id=github.app_id,
         private_key_pem=github.private_key_path.read_bytes(),
-        patience=Patience(timeout_seconds=2, seconds_between_writes=0, attempts=attempts),
+        patience=Patience(timeout_seconds=timeout_seconds, seconds_between_writes=0, attempts=attempts),
         sleep=sleeps.append,
     )
 

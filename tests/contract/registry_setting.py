@@ -62,7 +62,7 @@ def make_client(
     options.setdefault("rules", rules)
     options.setdefault("allowed_hosts", None)
     options.setdefault("sizes", SIZES)
-    options.setdefault("patience", Patience(sleep=sleep, jitter=lambda: 1.0, read_seconds=5.0))
+    options.setdefault("patience", Patience(sleep=sleep, jitter=lambda: 1.0, read_seconds=120.0))
     return RegistryClient(**options)
 
 

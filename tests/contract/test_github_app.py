@@ -153,13 +153,24 @@ def test_no_token_reaches_a_log(scene: Scene, caplog: pytest.LogCaptureFixture) 
     assert token not in repr(vars(scene.app))
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"drop": True}, {"delay_seconds": 2.5}])
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"drop": True}])
 def test_a_passing_failure_is_tried_again_with_growing_pauses(scene: Scene, fault: dict[str, object]) -> None:
-    """5xx, dropped connections and slow answers pass; the pause doubles."""
+    """5xx and dropped connections pass; the pause doubles."""
     scene.github.add_fault(path_regex="/contents/", times=2, **fault)  # type: ignore[arg-type]
 
     assert GitHubReader(scene.app).fetch_file(scene.repository, "README.md", "main") == b"# ts\n"
     assert scene.sleeps == [1.0, 2.0]
+
+
+def test_a_slow_answer_is_asked_for_again(scene: Scene) -> None:
+    """Silence until the time-out is a failure that passes, too."""
+    sleeps: list[float] = []
+    app = make_app(scene.github, sleeps, timeout_seconds=4)
+    reader = GitHubReader(app)
+    scene.github.add_fault(path_regex="/contents/", delay_seconds=8)
+
+    assert reader.fetch_file(scene.repository, "README.md", "main") == b"# ts\n"
+    assert sleeps == [1.0]
 
 
 def test_a_token_that_could_not_be_minted_is_asked_for_again(scene: Scene) -> None:
@@ -319,7 +330,7 @@ def test_writes_of_one_operation_keep_a_distance(scene: Scene) -> None:
     )
     scene.github.clear_calls()
     GitHubHub(app).ensure_commit(
-        scene.repository, branch="b", base_sha=scene.head, files={"x": b"1"}, message="m", expected_sha=None
+        scene.repository, branch="b", base_sha=scene.head, files={"x": b"\xff"}, message="m", expected_sha=None
     )
     writes = [
         datetime.fromisoformat(call.at)

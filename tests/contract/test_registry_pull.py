@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 
 import pytest
 
+from hublish.adapters.registry import Patience
 from hublish.core.ports import Manifest
 from hublish.core.reference import Reference
 from hublish.errors import NotAllowed, ReferenceInvalid, RegistryFailed
@@ -192,6 +194,17 @@ def test_download_that_never_ends_is_given_up(proxy, client):
     assert caught.value.transient is True
 
 
+def test_download_that_drips_is_given_up(proxy):
+    """Bytes keep coming, too slowly: the clock here takes a minute for each look at it."""
+    minutes = itertools.count()
+    client = make_client(proxy.host, patience=Patience(clock=lambda: 60.0 * next(minutes)))
+    with pytest.raises(RegistryFailed, match="expected at least 8192 bytes a second, got ") as caught:
+        read(client, make_reference(proxy.host), BLOB.digest)
+    client.close()
+
+    assert caught.value.transient is True
+
+
 def test_corrupted_blob_is_refused_at_its_end(proxy, client):
     """Other bytes of the same length are caught by the digest."""
     proxy.add(Fault(method="GET", path="blobs", corrupt=True))
@@ -221,8 +234,6 @@ def test_transient_refusal_of_a_blob_is_repeated(proxy, client):
 
 def test_silent_server_is_given_up(proxy):
     """A read time-out ends the wait, and says so."""
-    from hublish.adapters.registry import Patience
-
     client = make_client(proxy.host, patience=Patience(read_seconds=0.2, attempts=2, sleep=lambda _: None))
     proxy.add(Fault(method="GET", path="manifests", delay_seconds=1.0, times=2))
 

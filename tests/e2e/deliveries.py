@@ -22,7 +22,7 @@ def post(town: Town, body: bytes, **headers: str) -> int:
     """Post a delivery; returns the status."""
     request = Request(f"{town.url}/webhook", data=body, headers=headers, method="POST")
     try:
-        with urlopen(request, timeout=20) as answer:
+        with urlopen(request, timeout=120) as answer:
             return int(answer.status)
     except HTTPError as error:
         with error:

@@ -27,7 +27,7 @@ def make_sdist_lock() -> tuple[str, str]:
 
 
 def test_sdist_is_built_in_the_base(tmp_path: Path) -> None:
-    """The plan says so; two builds with nothing kept between them make the same image."""
+    """The plan says so; two builds with nothing kept between them make the same image, and so does a rebuild that verifies it."""
     folder = write_repository(tmp_path / "ts", *make_sdist_lock())
     base = make_debian_base(tmp_path / "base")
     options = ("--base", f"oci:{base}", *find_index()[2])
@@ -36,10 +36,13 @@ def test_sdist_is_built_in_the_base(tmp_path: Path) -> None:
         build(folder, *options, "--cache", tmp_path / cache, "--output", f"oci:{tmp_path / f'image-{number}'}")
         for number, cache in enumerate(("one", "two"))
     ]
+    image = f"oci:{tmp_path / 'image-0'}"
+    verified = run_hublish("verify", image, folder, *options, "--engine", "buildah", "--cache", tmp_path / "three")
 
     notes = [finding["message"] for finding in plan["findings"] if finding["code"] == "WheelBuilt"]
     assert notes == ["docopt 0.6.2 has no wheel that fits: it is built in the base from docopt-0.6.2.tar.gz"]
     assert len({result["digest"] for result in made}) == 1
+    assert (verified["result"]["verdict"], verified["result"]["rebuilt_digest"]) == ("equal", made[0]["digest"])
     assert len(list((tmp_path / "one" / "layers" / "built").glob("*/docopt-0.6.2-*.whl"))) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -79,11 +80,13 @@ def test_tag_that_moves_during_the_build_is_not_pushed(shared_town: Town) -> Non
     """A tag that points elsewhere when the build is done sets no image tag; the answer names both commits."""
     town = shared_town
     old = town.github.commit_files(SOURCE_REPO, town.make_source_files({"slow": "1.0"}), message="slow")
-    town.index.add_fault(Fault(path_regex=r"slow", times=1, delay_seconds=2.0))
+    go_on = threading.Event()
+    town.index.add_fault(Fault(path_regex=r"slow", times=1, gate=go_on))
     town.github.publish_release(SOURCE_REPO, "v3.0")
     wait_until(lambda: any(run["state"] == "building" for run in find_runs(town, "v3.0")))
     new = town.github.commit_files(SOURCE_REPO, {"moved.txt": "x"}, message="moved")
     town.github.move_tag(SOURCE_REPO, "v3.0", target=new)
+    go_on.set()
     (run,) = wait_for_ref(town, "v3.0")
     (comment,) = town.github.commit_comments(SOURCE_REPO, old)
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.deliveries import post, sign
+from tests.e2e.answers import wait_until
+from tests.e2e.deliveries import post, read_deliveries, sign
 from tests.sandbox.index import Fault
 from tests.sandbox.town import HUB_REPO, SOURCE_REPO, Town
 
@@ -291,7 +292,7 @@ def test_person_on_the_branch_stops_the_pull_request(town: Town) -> None:
 
 def announce(town: Town, size: int, **headers: str) -> int:
     """Send the headers of a delivery of that size and none of its body; returns the status."""
-    connection = HTTPConnection("127.0.0.1", town.port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", town.port, timeout=120)
     with closing(connection):
         connection.putrequest("POST", "/webhook")
         for name, value in {**headers, "Content-Length": str(size)}.items():
@@ -325,5 +326,8 @@ def test_non_json_and_unknown_webhooks_are_stored_and_ignored(town: Town) -> Non
         for event, body in (("release", b"not json"), ("brand_new_event", b"{}"))
     ]
 
+    wait_until(lambda: all(row["state"] != "received" for row in read_deliveries(town)))
+
     assert statuses == [202, 202]
+    assert [row["state"] for row in read_deliveries(town) if row["guid"] == "a-1"] == ["ignored", "ignored"]
     assert town.read_runs() == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.answers import wait_until
+from tests.e2e.deliveries import read_deliveries
 from tests.sandbox.contract import check_calls
 from tests.sandbox.town import HUB_FOLDER, HUB_REPO, KUSTOMIZATION, SOURCE_REPO, Town
 
@@ -90,6 +92,7 @@ def test_redelivery_and_replay_give_one_answer(town: Town) -> None:
     for _ in range(10):
         town.github.redeliver(delivery["id"])
     town.github.await_deliveries()
+    wait_until(lambda: all(row["state"] != "received" for row in read_deliveries(town)))
     runs = town.wait_for_runs()
     sha = town.github.ref_sha(SOURCE_REPO, "tags/v1.0")
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-SECONDS = 20
+SECONDS = 120
 _HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "proxy-authorization", "proxy-connection"})
 
 

@@ -26,7 +26,7 @@ from tests.sandbox.github_client import Answer, Call, SandboxFailed
 __all__ = ["APP_EVENTS", "APP_PERMISSIONS", "Answer", "Call", "GitHubSandbox", "SandboxFailed"]
 
 SANDBOX_FOLDER = Path(__file__).parent
-START_SECONDS = 30
+START_SECONDS = 120
 
 # What the App may do: the table the installation flow shows; tests narrow it per token.
 APP_PERMISSIONS: Mapping[str, str] = {
@@ -104,7 +104,7 @@ class GitHubSandbox(SandboxAccounts):
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
         try:
-            self._process.wait(timeout=5)
+            self._process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CALL_SECONDS = 60
+CALL_SECONDS = 240
 PAGE = 100
 
 

@@ -25,6 +25,7 @@ from tests.sandbox.index_pages import JSON_TYPE, ServedFile, render_html_page, r
 from tests.sandbox.wheels import NOTEBOOK_PACKAGES, make_lock, make_wheel, wheel_filename
 
 HTML_TYPE = "text/html; charset=utf-8"
+GATE_SECONDS = 240.0
 
 
 class PackageIndexSandbox:
@@ -216,6 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = body if fault.body is None else fault.body
         self._record(None if fault.drop else status)
         time.sleep(fault.delay_seconds)
+        if fault.gate is not None:
+            fault.gate.wait(GATE_SECONDS)
         if fault.drop:
             self.close_connection = True
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ class Fault:
         headers: headers added to that answer.
         body: answer these bytes instead of the right ones (with `status`: as its body).
         delay_seconds: wait before the answer.
+        gate: wait for this event before the answer.
         truncate_at: send only so many bytes of the body, then drop the connection.
         drop: drop the connection without an answer.
         drip_seconds: wait so long after each byte of the body.
@@ -26,6 +28,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     delay_seconds: float = 0.0
+    gate: threading.Event | None = None
     truncate_at: int | None = None
     drop: bool = False
     drip_seconds: float = 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,7 +13,9 @@ from typing import Self
 import psycopg
 import psycopg.sql
 
-SECONDS = 60
+from tests.sandbox.ports import Port
+
+SECONDS = 300
 
 
 class Postgres:
@@ -24,6 +25,7 @@ class Postgres:
         # Not in pytest's folder: that one is closed to other users.
         self.folder = Path(tempfile.mkdtemp(prefix="hublish-postgres-"))
         self.url = ""
+        self._port = Port()
 
     @staticmethod
     def find() -> Path | None:
@@ -39,11 +41,10 @@ class Postgres:
 
     def __enter__(self) -> Self:
         shutil.chown(self.folder, "postgres")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = self._port.number
         self._run("initdb", "-D", "data", "-A", "trust", "-U", "hublish", "--no-sync")
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=200"
-        self._run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+        self._run("pg_ctl", "-D", "data", "-w", "-t", str(SECONDS), "-l", "log", "-o", options, "start")
         self.url = f"postgresql://hublish@127.0.0.1:{port}/postgres"
         return self
 

@@ -20,7 +20,7 @@ from typing import Any, Self
 import yaml
 
 BINARY = "docker-registry"
-START_SECONDS = 20.0
+START_SECONDS = 120.0
 # The registry takes bcrypt only and Python 3.13 has no crypt any more, so that one ready-made user must do.
 USER, PASSWORD = "ship", "sail"
 HTPASSWD = f"{USER}:$2b$05$9xVjZfiiScGV16WAyxiM6.dq3f5Lc2CjG3351Q7ulBl4tXWLksUR2\n"
@@ -141,7 +141,7 @@ class Registry(RegistryContent):
         storage.mkdir(exist_ok=True)
         if storage_limit is not None:
             subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={storage_limit}", "tmpfs", str(storage)], check=True, timeout=10
+                ["mount", "-t", "tmpfs", "-o", f"size={storage_limit}", "tmpfs", str(storage)], check=True, timeout=60
             )
         config = folder / "config.yml"
         config.write_text(
@@ -169,12 +169,12 @@ class Registry(RegistryContent):
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=10)
+                self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(timeout=10)
+                self.process.wait(timeout=60)
         if self.mounted is not None:
-            subprocess.run(["umount", str(self.mounted)], check=True, timeout=10)
+            subprocess.run(["umount", str(self.mounted)], check=True, timeout=60)
             self.mounted = None
 
     def __enter__(self) -> Self:

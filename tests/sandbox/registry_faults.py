@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-UPSTREAM_SECONDS = 60
+UPSTREAM_SECONDS = 120
 _HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"})
 
 
@@ -214,8 +214,10 @@ def _make_handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                     "",
                 ]
                 upstream.sendall("\r\n".join(lines).encode() + body)
-                # The registry must have read what it will keep before the connection ends.
-                time.sleep(0.2)
+                # It has taken what it will keep once it says that the rest is missing.
+                upstream.shutdown(socket.SHUT_WR)
+                while upstream.recv(1 << 16):
+                    pass
 
         def _hang_up(self) -> None:
             self.close_connection = True

@@ -14,7 +14,8 @@ from urllib.request import urlopen
 
 import yaml
 
-from tests.sandbox.town import WAIT_SECONDS, Town, find_free_port
+from tests.sandbox.ports import Port
+from tests.sandbox.town import WAIT_SECONDS, Town
 
 
 class Replica:
@@ -23,7 +24,8 @@ class Replica:
     def __init__(self, town: Town, name: str, **settings: Any) -> None:
         """Write its settings: those of the town, with what a replica has to itself, and `settings` over them."""
         self.name = name
-        self.port = find_free_port()
+        self._port = Port()
+        self.port = self._port.number
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder: Path = town.folder / name
         self.folder.mkdir()
@@ -45,7 +47,7 @@ class Replica:
         deadline = time.monotonic() + 2 * WAIT_SECONDS  # it may wait for one before it to end
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                with urlopen(f"{self.url}/healthz", timeout=2):
+                with urlopen(f"{self.url}/healthz", timeout=20):
                     return self
             except OSError:
                 time.sleep(0.05)
@@ -70,7 +72,7 @@ class Replica:
             return
         process.send_signal(how)
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from hublish.core.reference import Reference, parse_reference
 from tests.fakes import TINY_BASE, FakeImages, make_tar
 from tests.sandbox.github import GitHubSandbox
 from tests.sandbox.index import PackageIndexSandbox
+from tests.sandbox.ports import Port
 from tests.sandbox.registry import Registry
 from tests.sandbox.rows import read_rows
 from tests.sandbox.wheels import NOTEBOOK_PACKAGES, PLACEHOLDER_SOURCE
@@ -34,8 +34,9 @@ from tests.sandbox.wheels import NOTEBOOK_PACKAGES, PLACEHOLDER_SOURCE
 SOURCE_REPO = "octocat/ts"
 HUB_REPO = "acme/apps"
 HUB_FOLDER = "kfdefs/base/jupyterhub/notebook-images"
-WAIT_SECONDS = 60.0
-ENDED = frozenset({"delivered", "failed", "denied", "skipped", "cancelled"})
+WAIT_SECONDS = 240.0
+"""For what takes a second or two: a busy machine is many times slower than a quiet one."""
+ENDED = frozenset({"delivered", "failed", "denied", "skipped", "cancelled", "answered"})
 
 KUSTOMIZATION = """---
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -84,7 +85,8 @@ class Town:
         self.settings: dict[str, Any] = {}
         self.service: subprocess.Popen[bytes] | None = None
         self.serve = tuple(serve or (sys.executable, "-m", "hublish.cli"))
-        self.port = find_free_port()
+        self._port = Port()
+        self.port = self._port.number
         self.url = f"http://127.0.0.1:{self.port}"
         self.github.set_webhook_url(f"{self.url}/webhook")
 
@@ -190,7 +192,7 @@ class Town:
             if self.service.poll() is not None:
                 raise RuntimeError(f"the service ended at once: {self.read_service_log()[-3000:]}")
             try:
-                with urlopen(f"{self.url}/healthz", timeout=2):
+                with urlopen(f"{self.url}/healthz", timeout=20):
                     return
             except OSError:
                 time.sleep(0.05)
@@ -208,7 +210,7 @@ class Town:
         if self.service is not None:
             self.service.terminate()
             try:
-                self.service.wait(timeout=20)
+                self.service.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill_service()
             self.service = None
@@ -220,12 +222,13 @@ class Town:
     def read_runs(self, *, pushes: bool = False) -> list[dict[str, Any]]:
         """The service's runs straight from its database, newest first; empty before there is one.
 
-        Every commit of a test is a push too, whose run ends silently in most of them: `pushes` asks for those runs
-        instead of the others.
+        Every commit of a test is a push too, some a pull request, whose run ends silently in most of them: `pushes` asks
+        for those runs instead of the others.
         """
         names = ("id", "state", "message", "ref", "attempt")
-        which = "like" if pushes else "not like"
-        query = f"select {', '.join(names)} from runs where key {which} '%:push:%' order by seq desc"
+        brought = "key like '%:push:%' or key like '%:pull-request:%'"
+        which = brought if pushes else f"not ({brought})"
+        query = f"select {', '.join(names)} from runs where {which} order by seq desc"
         return [dict(zip(names, row, strict=True)) for row in read_rows(self.database, query)]
 
     def wait_for_runs(
@@ -244,7 +247,7 @@ class Town:
     def get(self, path: str) -> tuple[int, str]:
         """Ask the service for a page: `(status, text)`."""
         try:
-            with urlopen(f"{self.url}{path}", timeout=10) as answer:
+            with urlopen(f"{self.url}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             with error:
@@ -280,10 +283,3 @@ def _opener(body: bytes) -> Any:
     import io
 
     return lambda: io.BytesIO(body)
-
-
-def find_free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -78,7 +78,11 @@ IndexMapOption = Annotated[
 ]
 EngineOption = Annotated[
     EngineChoice | None,
-    typer.Option("--engine", help="What builds a Dockerfile or by source-to-image.", show_default="what works here"),
+    typer.Option(
+        "--engine",
+        help="What builds in containers: Dockerfiles, source-to-image, packages without a wheel.",
+        show_default="what works here",
+    ),
 ]
 SecretOption = Annotated[
     list[str] | None,

@@ -143,7 +143,7 @@ class WorkbenchChoice:
         check_packages: planning looks whether the packages fit together, which may fetch them.
         cache_key: file of the key that signs layer indexes in registries; None leaves those out.
         cache_repositories: whose layer indexes are asked, in this order.
-        engine: container engine of Dockerfile and source builds; None takes what works here.
+        engine: container engine of what is built in containers; None takes what works here.
         build_secrets: id -> file: what `RUN --mount=type=secret` is given.
     """
 

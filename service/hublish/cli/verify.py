@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ from hublish.cli.exit_codes import ExitCode
 from hublish.cli.folder import (
     BaseOption,
     CacheOption,
+    EngineOption,
     IndexMapOption,
     OpenedFolder,
     PlainHTTPOption,
@@ -42,8 +44,9 @@ if TYPE_CHECKING:
 HELP = """Rebuild an image from its lock and compare it, layer by layer.
 
 The image says which base, commit and builder it was made from. FOLDER, a clean checkout of that commit, is built again
-on that base: every layer and all byte-code anew, from wheels whose hashes are in the lock. Then everything is compared
-with what stands in the registry. Nothing of the image is run.
+on that base: every layer and all byte-code anew, from wheels whose hashes are in the lock. A package without a wheel is
+built in a container of the base, as `hublish build` does. Then everything is compared with what stands in the registry.
+Nothing of the image is run.
 
 \b
 The answer:
@@ -84,11 +87,15 @@ def verify(
     index_map: IndexMapOption = None,
     cache: CacheOption = None,
     workers: WorkersOption = None,
+    engine: EngineOption = None,
     as_json: JSONOption = False,
 ) -> None:
     """Verify an image; see HELP."""
     house: House = context.obj
-    choice = make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=workers)
+    choice = replace(
+        make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=workers),
+        engine=None if engine is None else engine.value,
+    )
     with open_screen("verify", as_json=as_json) as screen:
         if not Path(folder).is_dir():
             _answer_without_folder(screen, house, image, folder, choice=choice)

@@ -184,6 +184,9 @@ class RunRecords(Protocol):
     def list_runs(self, limit: int) -> tuple[Run, ...]:
         """The newest runs first."""
 
+    def list_repository_runs(self, repo_id: int, *, limit: int) -> tuple[Run, ...]:
+        """The newest runs of a source repository first, under whatever name it had."""
+
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
 
@@ -215,6 +218,9 @@ class BuildRecords(Protocol):
 
     def claim_build(self, key: str, *, at: datetime, instead_of: str | None = None) -> Build:
         """The build to join for a key: the running or succeeded one, else (or where that is `instead_of`) a new one."""
+
+    def find_latest_build(self, key: str) -> Build | None:
+        """The last attempt for a build key; None when it was never built."""
 
     def read_build(self, name: str) -> Build | None:
         """A build by its name."""

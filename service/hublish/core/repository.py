@@ -17,6 +17,8 @@ class Repository:
         installation_id: the App's installation that gives access.
         default_branch: branch that publish settings count from.
         private: True hides the repository's name from public pages.
+        owner_id: GitHub's id of the user or organisation, which a login that changes hands does not take along; None for a
+            repository that was stored before ids were.
     """
 
     id: int
@@ -25,6 +27,7 @@ class Repository:
     installation_id: int
     default_branch: str
     private: bool = False
+    owner_id: int | None = None
 
     @property
     def full_name(self) -> str:
@@ -59,14 +62,14 @@ class ResolvedRef:
 
 
 class Permission(Enum):
-    """What the collaborator-permission call says of a person; write and higher may start builds."""
+    """What the collaborator-permission call says of a person, least first; write and higher may start builds."""
 
     NONE = "none"
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
 
-    @property
-    def may_build(self) -> bool:
-        """True for write and admin (GitHub reports maintain as write and triage as read)."""
-        return self in (Permission.WRITE, Permission.ADMIN)
+    def covers(self, needed: Permission) -> bool:
+        """Tell whether it is `needed` or more (GitHub reports maintain as write and triage as read)."""
+        ranks = tuple(Permission)
+        return ranks.index(self) >= ranks.index(needed)

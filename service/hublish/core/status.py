@@ -2,6 +2,7 @@
 
 ```
 received -> planning -> building -> delivering -> delivered
+                     -> answered
     any state but an ended one    -> failed | denied | skipped | cancelled
 ```
 """
@@ -25,6 +26,7 @@ class RunState(Enum):
     DENIED = "denied"
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
+    ANSWERED = "answered"
 
     @property
     def ended(self) -> bool:
@@ -37,13 +39,12 @@ class RunState(Enum):
         return self is RunState.FAILED
 
 
-ENDED = frozenset({RunState.DELIVERED, RunState.FAILED, RunState.DENIED, RunState.SKIPPED, RunState.CANCELLED})
-
 _UNHAPPY = frozenset({RunState.FAILED, RunState.DENIED, RunState.SKIPPED, RunState.CANCELLED})
+ENDED = _UNHAPPY | {RunState.DELIVERED, RunState.ANSWERED}
 
 MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.RECEIVED: frozenset({RunState.PLANNING}) | _UNHAPPY,
-    RunState.PLANNING: frozenset({RunState.BUILDING}) | _UNHAPPY,
+    RunState.PLANNING: frozenset({RunState.BUILDING, RunState.ANSWERED}) | _UNHAPPY,
     RunState.BUILDING: frozenset({RunState.DELIVERING}) | _UNHAPPY,
     RunState.DELIVERING: frozenset({RunState.DELIVERED}) | _UNHAPPY,
     **dict.fromkeys(ENDED, frozenset()),

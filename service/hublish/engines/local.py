@@ -126,8 +126,7 @@ class LocalEngine:
             commits=self._open_commits(run.request),
             clock=self._clock,
         )
-        if run.request.target is not None:
-            self._attach_sbom(run, outcome, target)
+        self._attach_sbom(run, outcome, target)
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
 
     def _open_commits(self, request: BuildRequest) -> CommitFetcher | None:

@@ -112,15 +112,22 @@ def find_siblings(builds: BuildRecords, *, owner: str, target: Reference) -> tup
     )
 
 
-def claim_image_build(services: Services, image: PreparedImage) -> Build:
+def claim_image_build(services: Services, image: PreparedImage, *, run_id: str) -> Build:
     """Claim the build to join for an image; a succeeded one counts only while its image stands in the registry.
 
+    Args:
+        services: the ports.
+        image: what is wanted.
+        run_id: the run that wants it; one that wants it built anew gets one new build, however often it asks.
     Raises:
         RegistryFailed: the registry cannot be asked.
     """
     build = services.builds.claim_build(image.build_key, at=services.now())
     if not isinstance(build.outcome, BuildSucceeded):
         return build
+    if image.force:
+        own = (build.name, image.title) in services.steps.list_links(run_id)
+        return build if own else services.builds.claim_build(build.key, at=services.now(), instead_of=build.name)
     built = parse_reference(image.name).with_digest(build.outcome.digest)
     if services.images.fetch_manifest(built) is not None:
         return build

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hublish.core.codec import render_value
-from hublish.core.github.events import Ignored, Trigger, parse_event
+from hublish.core.github.events import NOBODY, Ignored, Listener, parse_event
+from hublish.core.github.trigger import Trigger
 from hublish.core.records import Delivery, DeliveryState, Run
 from hublish.core.status import RunState
 from hublish.errors import HublishError, WebhookRefused
@@ -24,6 +25,9 @@ SWEEP_EVERY = 300
 """Looks between two sweeps: at most five minutes."""
 TRIES = 60
 """Looks at a delivery that fails in a way nobody foresaw; about a minute, then it no longer stands before others."""
+
+TALK = frozenset({"issue_comment", "issues"})
+"""Events in which a bot may quote another one."""
 
 _log = get_logger(__name__)
 
@@ -109,7 +113,7 @@ class Inbox:
     def _take(self, delivery: Delivery) -> None:
         state, reason, run_id = DeliveryState.IGNORED, "", None
         try:
-            event = parse_event(event=delivery.event, body=delivery.body)
+            event = parse_event(event=delivery.event, body=delivery.body, listener=self._make_listener(delivery))
         except WebhookRefused as error:
             event = Ignored(reason=error.message, event=delivery.event, action="")
         if isinstance(event, Ignored):
@@ -124,6 +128,19 @@ class Inbox:
         _log.info(
             "delivery", guid=delivery.guid, github_event=delivery.event, state=state.value, reason=reason, run=run_id
         )
+
+    def _make_listener(self, delivery: Delivery) -> Listener:
+        """Who reads a delivery; GitHub is asked for the bot's own name only where somebody wrote something."""
+        if delivery.event not in TALK:
+            return NOBODY
+        try:
+            return Listener(app=self._services.conversation.fetch_name(), bots=self._services.policy.bots)
+        except HublishError as error:
+            if error.transient:
+                raise
+            # The bot that does not know itself hears people only, so that it never answers itself.
+            _log.warning("own name not known", code=error.code, error=error.message)
+            return NOBODY
 
     def _ensure_run(self, trigger: Trigger, *, again: bool) -> Run:
         key = f"{trigger.repository.id}:{trigger.semantic_key}"

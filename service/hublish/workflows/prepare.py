@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hublish.builders.layerindex.index import LayerIndex
+from hublish.builders.layerindex.ownercache import name_owner
 from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.sourcefiles import read_config
 from hublish.core.answers.markdown import code_span, escape_inline
@@ -17,22 +18,26 @@ from hublish.core.answers.report import SHORT_SHA, Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
+from hublish.core.config.values import merge_configs
 from hublish.core.finding import Finding
-from hublish.core.github.events import Trigger
-from hublish.core.github.triggers import Deny, Skip, decide
+from hublish.core.github.commands import CommandName
+from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.github.triggers import Build, Skip, check_request, decide
 from hublish.core.namespaces import check_base, check_namespace
 from hublish.core.plan import Plan, Strategy, Trust, make_build_key
 from hublish.core.ports import Source
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
-from hublish.core.repository import RefKind, ResolvedRef
+from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
 from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
+from hublish.workflows.asked import choose_images, find_permission, make_refusal, resolve_trigger
 from hublish.workflows.build import find_siblings
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
+from hublish.workflows.replying import Replies
 from hublish.workflows.services import Services
 
 EMPTY_CONFIG = ParsedConfig(config=None, findings=())
@@ -46,6 +51,7 @@ class Preparation:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._replies = Replies(services, read_config=self._read_default_config)
 
     def run(self, run_id: str, *, decided: Decided) -> Prepared:
         """Decide and plan.
@@ -63,8 +69,11 @@ class Preparation:
             raise NotAllowed(f"there is no run {run_id}")
         services.runs.move_run(run_id, RunState.PLANNING, at=services.now())
         trigger = parse_value(Trigger, run.trigger)
+        if trigger.kind is TriggerKind.PULL_REQUEST:
+            # Decided before anything is asked of GitHub: whoever opens it, a pull request alone builds nothing.
+            return make_refusal(Skip(reason="a pull request is built when somebody asks for it"), ref=None)
         try:
-            return self._prepare(trigger, decided)
+            return self._prepare(run_id, trigger, decided)
         except FindingsError as error:
             return _fail(error, findings=error.findings)
         except HublishError as error:
@@ -72,31 +81,38 @@ class Preparation:
                 raise
             return _fail(error)
 
-    def _prepare(self, trigger: Trigger, decided: Decided) -> Prepared:
-        services = self._services
-        permission = None
-        if not trigger.kind.proves_permission:
-            permission = services.reader.fetch_permission(trigger.repository, trigger.actor)
-        ref = None
-        if trigger.ref is not None and trigger.sha is not None:
-            # A push names its commit; the branch may have moved on since, and then has a run of its own.
-            ref = ResolvedRef(name=trigger.ref, kind=RefKind.BRANCH, sha=trigger.sha)
-        elif trigger.ref is not None and (permission is None or permission.may_build):
-            kind = None if trigger.ref_kind is None else trigger.ref_kind.value
-            ref = services.reader.resolve_ref(trigger.repository, trigger.ref, kind=kind)
+    def _prepare(self, run_id: str, trigger: Trigger, decided: Decided) -> Prepared:
+        permission = find_permission(self._services, trigger)
+        refusal = check_request(trigger, permission)
+        if refusal is not None:
+            return make_refusal(refusal, ref=None)
+        reply = self._replies.make(run_id, trigger)
+        if reply is not None:
+            return reply
+        if trigger.command is CommandName.PLAN:
+            return self._replies.make_plan(trigger, self._look(trigger, permission))
+        return self._decide(trigger, permission, decided)
+
+    def _look(self, trigger: Trigger, permission: Permission | None) -> Prepared:
+        """What a build would be; what stands in its way is a failure in it."""
+        try:
+            return self._decide(trigger, permission, lambda _ref, _titles: None)
+        except HublishError as error:
+            if error.transient:
+                raise
+            return _fail(error)
+
+    def _decide(self, trigger: Trigger, permission: Permission | None, decided: Decided) -> Prepared:
+        ref = resolve_trigger(self._services, trigger)
         publish = EMPTY_CONFIG if ref is None or ref.fork else self._read_default_config(trigger)
         decision = decide(
             trigger, config=publish.config, config_findings=publish.findings, permission=permission, ref=ref
         )
-        if isinstance(decision, Skip):
-            failure = Failure(code="Skipped", message=decision.reason, hint="")
-            return Prepared(state=RunState.SKIPPED, failure=failure, ref=ref)
-        if isinstance(decision, Deny):
-            failure = Failure(code=decision.code, message=decision.reason, hint=decision.hint)
-            return Prepared(state=RunState.DENIED, failure=failure, ref=ref, findings=decision.findings)
+        if not isinstance(decision, Build):
+            return make_refusal(decision, ref=ref)
         if ref is None or publish.config is None:
             raise NotAllowed("a build was decided without a commit or a config")
-        titles = tuple(image.title for image in publish.config.images)
+        titles = tuple(image.title for image in choose_images(trigger, publish.config))
         decided(ref, titles)
         try:
             prepared = self._plan(trigger, ref, publish.config)
@@ -120,7 +136,7 @@ class Preparation:
         services = self._services
         source = services.sources.fetch_source(trigger.repository, ref)
         at_commit = read_config(source, repository_name=trigger.repository.name)
-        config = _merge(publish, at_commit.config)
+        config = merge_configs(publish, at_commit.config)
         findings = (*at_commit.findings, *check_config_names(source.tree.paths))
         if at_commit.config is None and at_commit.findings:
             failure = Failure(
@@ -131,10 +147,10 @@ class Preparation:
             return Prepared(state=RunState.FAILED, failure=failure, ref=ref, findings=findings)
         images: list[PreparedImage] = []
         notes: list[str] = []
-        hubs = config.hubs if ref.kind is RefKind.TAG else ()
+        hubs = config.hubs if ref.kind is RefKind.TAG and not trigger.images else ()
         for hub in hubs:
             find_hub(services.policy.hubs, hub)
-        for image in config.images:
+        for image in choose_images(trigger, config):
             try:
                 prepared, more = self._plan_image(trigger, ref, config, image, source)
             except _PlanRefused as error:
@@ -142,7 +158,8 @@ class Preparation:
             images.append(prepared)
             findings = _join(findings, more)
         if config.hubs and not hubs:
-            notes.append("No hub is changed: only a tag goes the whole way.")
+            what = "only all images together go" if trigger.images else "only a tag goes"
+            notes.append(f"No hub is changed: {what} the whole way.")
         return Prepared(
             state=RunState.BUILDING,
             failure=None,
@@ -155,9 +172,10 @@ class Preparation:
 
     def _open_layers(self, trigger: Trigger, target: Reference, *, trust: Trust) -> LayerIndex:
         """Open what the owner's builds found out, as the build will: a disk that knows nothing asks the registry."""
-        owner = trigger.repository.owner
-        siblings = find_siblings(self._services.builds, owner=owner, target=target)
-        return self._services.caches.open(owner=owner.lower(), trust=trust, repositories=(target, *siblings)).layers
+        repository = trigger.repository
+        siblings = find_siblings(self._services.builds, owner=repository.owner, target=target)
+        places = (target, *siblings)
+        return self._services.caches.open(owner=name_owner(repository), trust=trust, repositories=places).layers
 
     def _plan_image(
         self, trigger: Trigger, ref: ResolvedRef, config: Config, image: ImageConfig, source: Source
@@ -210,6 +228,7 @@ class Preparation:
             python_version=".".join((plan.python_full_version or "").split(".")[:2]),
             resources=_describe_resources(config),
             line=_describe(image, plan),
+            force=trigger.force,
         )
         return prepared, planned.findings
 
@@ -240,16 +259,6 @@ class _PlanRefused(FindingsError):
     @property
     def code(self) -> str:
         return "PlanInvalid"
-
-
-def _merge(publish: Config, at_commit: Config | None) -> Config:
-    """The config that counts: names, hubs and triggers of the default branch, the rest as it is at the commit."""
-    if at_commit is None:
-        return publish
-    images = publish.images
-    if len(images) == len(at_commit.images):
-        images = tuple(replace(image, tags=other.tags) for image, other in zip(images, at_commit.images, strict=True))
-    return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers)
 
 
 def _join(findings: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -23,6 +23,7 @@ class PreparedImage:
         python_version: of the base, e.g. "3.11"; "" when the strategy does not know it.
         resources: what a notebook needs, for people; "" when the config says nothing.
         line: one sentence for people on what is built, Markdown already.
+        force: True to build it anew although it was built before.
     """
 
     title: str
@@ -33,6 +34,7 @@ class PreparedImage:
     python_version: str
     resources: str
     line: str
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Prepared:
         hubs: names of the hubs to propose the images to; empty for anything but a tag.
         findings: remarks and errors of config, lock and source.
         notes: sentences for the answer, plain text.
+        reply: what a command that delivers nothing is answered with, Markdown already.
     """
 
     state: RunState
@@ -58,6 +61,7 @@ class Prepared:
     hubs: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    reply: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

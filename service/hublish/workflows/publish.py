@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from hublish.core.building import BuildSucceeded
 from hublish.core.codec import parse_value
-from hublish.core.github.events import Trigger
+from hublish.core.github.trigger import Trigger
 from hublish.core.records import ImageRecord, Run
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, ResolvedRef

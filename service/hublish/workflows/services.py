@@ -11,7 +11,7 @@ from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
-from hublish.core.github.ports import Conversation, HubRepository, RepositoryReader
+from hublish.core.github.ports import ChangeReader, Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher
@@ -65,6 +65,7 @@ class Policy:
         image_bytes: ceiling over a config's size limit.
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
+        bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
 
     public_url: str
@@ -76,6 +77,7 @@ class Policy:
     image_bytes: int
     default_index: str = ""
     queue: QueueLimits = field(default_factory=QueueLimits)
+    bots: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Services:
     """The ports a workflow works with; `replica` is the name of this process among those that share the database."""
 
     reader: RepositoryReader
+    changes: ChangeReader
     conversation: Conversation
     hub_repository: HubRepository
     sources: SourceFetcher

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from hublish.core.answers.report import Answer, Failure
 from hublish.core.codec import parse_value
-from hublish.core.github.events import Trigger
+from hublish.core.github.trigger import Trigger
 from hublish.core.records import Run
 from hublish.core.status import RunState
 from hublish.errors import HublishError

@@ -22,7 +22,7 @@ from tests.sandbox.registry import Registry
 
 REPOSITORY = Repository(id=7, owner="org", name="ts", installation_id=1, default_branch="main")
 REF = ResolvedRef(name="v1", kind=RefKind.TAG, sha="a" * 40)
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 240.0
 POLL_SECONDS = 0.05
 Found = TypeVar("Found")
 

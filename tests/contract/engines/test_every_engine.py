@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from hublish.core.building import BuildStopped, BuildSucceeded, Step
+from hublish.core.building import BuildRequest, BuildStopped, BuildSucceeded, Step
 from hublish.core.ports import Engine
-from tests.contract.engines.parts import StepClock, find_outcome, stop, succeed, wait
+from hublish.errors import StrategyUnavailable
+from tests.contract.engines.parts import StepClock, find_outcome, stop, succeed, wait, wait_for
 from tests.contract.engines.subjects import Subject
 from tests.fakes import FakeLog
 
-pytestmark = [pytest.mark.container, pytest.mark.registry, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.container, pytest.mark.registry, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_time_out_says_which_limit(subject) -> None:
 
 def test_two_builds_run_at_once(subject) -> None:
     """With two slots the second does not wait for the first: each meets the other on its way."""
-    meeting = threading.Barrier(2, timeout=60)
+    meeting = threading.Barrier(2, timeout=240)
     with closing(subject.open_engine(fetching=meeting.wait)) as engine:
         for name in ("one", "other"):
             engine.start(subject.ask(name), FakeLog())
@@ -113,18 +114,28 @@ def test_closing_leaves_a_running_build_without_an_outcome(subject) -> None:
 
     def hold() -> None:
         begun.set()
-        go_on.wait(60)
+        go_on.wait(240)
 
     engine = subject.open_engine(fetching=hold)
     engine.start(subject.ask("closed"), FakeLog())
-    assert begun.wait(60)
+    assert begun.wait(240)
     closing_thread = threading.Thread(target=engine.close)
     closing_thread.start()
+    wait_for(lambda: is_closed(engine, subject.ask("closed")) or None, what="the engine to close")
     go_on.set()
-    closing_thread.join(60)
+    closing_thread.join(240)
 
     assert find_outcome(engine, "closed") is None
     assert subject.read_digest("closed") is None
+
+
+def is_closed(engine: Engine, known: BuildRequest) -> bool:
+    """Whether an engine takes no more builds; asked by one that it knows, which it leaves alone while it is open."""
+    try:
+        engine.start(known, FakeLog())
+    except StrategyUnavailable:
+        return True
+    return False
 
 
 def test_source_that_changed_is_refused(subject, engine) -> None:

@@ -20,7 +20,7 @@ from tests.contract.engines.subjects import make_backend, make_engine
 from tests.fakes import FakeLog
 from tests.sandbox.base_image import push_layout, write_layout
 
-pytestmark = [pytest.mark.container, pytest.mark.registry, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.container, pytest.mark.registry, pytest.mark.timeout(1200)]
 
 SYNTAX = """a'b"c $(touch /pwned) `id` ; rm -rf / && $(params.url) ${HOME} {{ x }} --flag=1 \\ *"""
 
@@ -134,7 +134,7 @@ def test_build_reaches_neither_metadata_nor_private_addresses_nor_the_service(ya
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

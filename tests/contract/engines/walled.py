@@ -47,7 +47,7 @@ class Ear(BaseHTTPRequestHandler):
 
 def main(place: Path) -> None:
     for command in NETWORK:
-        subprocess.run(("ip", *command.split()), check=True, timeout=30)
+        subprocess.run(("ip", *command.split()), check=True, timeout=120)
     server = ThreadingHTTPServer(("0.0.0.0", 0), Ear)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as scratch, Registry.start(Path(scratch) / "registry") as registry:

@@ -11,8 +11,9 @@ from tests.sandbox.wheels import PLACEHOLDER_SOURCE
 
 SOURCE = IndexSource(name="index", url=PLACEHOLDER_SOURCE, verify_ssl=True)
 QUICK = IndexTiming(
-    connect_seconds=2, read_seconds=0.3, page_seconds=5, file_seconds=5, attempts=3, backoff_seconds=0.01
+    connect_seconds=120, read_seconds=120, page_seconds=240, file_seconds=240, attempts=3, backoff_seconds=0.01
 )
+"""Tries that follow each other at once. A busy machine takes its time for an answer, so that no limit is close."""
 
 MakeIndex = Callable[..., HTTPPackageIndex]
 

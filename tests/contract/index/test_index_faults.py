@@ -26,14 +26,14 @@ from tests.sandbox.wheels import PLACEHOLDER_HOST, make_wheel
         Fault(path_regex="", times=2, status=429),
         Fault(path_regex="", times=2, drop=True),
         Fault(path_regex="", times=2, truncate_at=10),
-        Fault(path_regex="", times=2, delay_seconds=0.5),
+        Fault(path_regex="", times=1, delay_seconds=5),
     ],
     ids=["500", "503-retry-after", "429", "dropped", "truncated", "slow"],
 )
 def test_failure_that_passes_is_outlived(sandbox: PackageIndexSandbox, make_index: MakeIndex, fault: Fault) -> None:
-    """Two failures of any kind and then the right answer: the caller sees only that, for pages and for files."""
+    """Failures of any kind and then the right answer: the caller sees only that, for pages and for files."""
     served = sandbox.add_wheel("demo", "1.0")
-    index = make_index()
+    index = make_index(timing=replace(QUICK, read_seconds=2.0) if fault.delay_seconds else QUICK)
     received: list[int] = []
     sandbox.add_fault(replace(fault, path_regex="^/simple/"))
     [file] = index.list_files(SOURCE, "demo")
@@ -58,7 +58,7 @@ def test_failure_that_passes_is_outlived(sandbox: PackageIndexSandbox, make_inde
             True,
         ),
         (
-            Fault(path_regex="", delay_seconds=0.5),
+            Fault(path_regex="", delay_seconds=5),
             "{host}/simple/demo/ did not answer in time",
             True,
         ),
@@ -79,7 +79,7 @@ def test_failure_that_stays_is_told(
     sandbox.add_wheel("demo", "1.0")
     sandbox.add_fault(replace(fault, times=99))
     with pytest.raises(IndexFailed) as caught:
-        make_index().list_files(SOURCE, "demo")
+        make_index(timing=replace(QUICK, read_seconds=0.3) if fault.delay_seconds else QUICK).list_files(SOURCE, "demo")
 
     assert caught.value.message.partition(": ")[0] == message.format(host=sandbox.host).partition(": ")[0]
     assert (caught.value.transient, len(sandbox.calls)) == (transient, 3 if transient else 1)
@@ -100,7 +100,7 @@ def test_deadline_ends_the_tries(sandbox: PackageIndexSandbox, make_index: MakeI
     """A server that asks for a longer pause than the call may last is not waited for."""
     sandbox.add_fault(Fault(path_regex="", status=503, times=9, headers={"Retry-After": "30"}))
     with pytest.raises(IndexFailed) as caught:
-        make_index().list_files(SOURCE, "demo")
+        make_index(timing=replace(QUICK, page_seconds=20)).list_files(SOURCE, "demo")
 
     assert (caught.value.transient, len(sandbox.calls)) == (True, 1)
 
@@ -108,9 +108,9 @@ def test_deadline_ends_the_tries(sandbox: PackageIndexSandbox, make_index: MakeI
 def test_slow_drip_ends_at_the_deadline(sandbox: PackageIndexSandbox, make_index: MakeIndex) -> None:
     """An answer that never stalls but never ends either is cut off by the deadline of the call."""
     sandbox.add_wheel("demo", "1.0")
-    sandbox.add_fault(Fault(path_regex="", drip_seconds=0.02))
+    sandbox.add_fault(Fault(path_regex="", drip_seconds=0.2))
     with pytest.raises(IndexFailed) as caught:
-        make_index(timing=replace(QUICK, page_seconds=0.2)).list_files(SOURCE, "demo")
+        make_index(timing=replace(QUICK, page_seconds=2)).list_files(SOURCE, "demo")
 
     assert caught.value.message == f"{sandbox.host}/simple/demo/ took too long"
 

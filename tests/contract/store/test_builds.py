@@ -62,6 +62,15 @@ def test_succeeded_build_is_joined_and_a_stopped_one_is_not(builds: BuildRecords
     assert (third.name, third.outcome, third.ended_at) == (second.name, SUCCEEDED, LATER)
 
 
+def test_latest_build_of_a_key_is_found_and_none_claimed(builds: BuildRecords) -> None:
+    """A look changes nothing."""
+    before = builds.find_latest_build("k")
+    claimed = builds.claim_build("k", at=AT)
+
+    assert before is None
+    assert builds.find_latest_build("k") == claimed
+
+
 def test_succeeded_build_is_not_joined_by_who_found_it_useless(builds: BuildRecords) -> None:
     """Where its image is gone from the registry another attempt begins; everybody else joins that one then."""
     first = builds.claim_build(KEY, at=AT)

@@ -90,7 +90,7 @@ def test_killed_holder_leaves_nothing(engine: sa.Engine, url: str) -> None:
             pass
         holder.kill()
         holder.wait()
-        with hold(engine, NAME, longest_wait_seconds=10):
+        with hold(engine, NAME, longest_wait_seconds=120):
             pass
 
 

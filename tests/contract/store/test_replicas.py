@@ -34,7 +34,7 @@ time.sleep(60)
 
 def wait_until_free(engine: sa.Engine, *, places: int) -> None:
     """Wait until PostgreSQL has noticed that a client was killed: no more than `places` are held then."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     held = sa.text(
         "select count(*) from pg_locks join pg_database on pg_database.oid = pg_locks.database"
         " where locktype = 'advisory' and datname = current_database()"
@@ -44,7 +44,7 @@ def wait_until_free(engine: sa.Engine, *, places: int) -> None:
             if connection.scalar(held) <= places:
                 return
         time.sleep(0.05)
-    raise TimeoutError("the session of a killed client was not ended in 10 s")
+    raise TimeoutError("the session of a killed client was not ended")
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +108,8 @@ def test_place_is_free_after_its_process_was_killed(engine: sa.Engine, url: str)
             store.join(ROOMS, at=AT)
         holder.kill()
         holder.wait()
+        if engine.dialect.name == "postgresql":
+            wait_until_free(engine, places=0)
         store.join(ROOMS, at=AT)
         store.release()
 
@@ -156,7 +158,7 @@ def test_duty_is_done_by_one_at_a_time(store: ReplicaStore, engine: sa.Engine) -
 def test_place_is_taken_back_after_the_session_was_cut(store: ReplicaStore, engine: sa.Engine) -> None:
     """A database that was restarted frees all locks; the owner comes back for its own."""
     with engine.connect() as connection:
-        cut = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
+        cut = "select pg_terminate_backend(pid, 120000) from pg_locks where locktype = 'advisory'"
         connection.execute(sa.text(cut))
 
     assert store.keep(at=LATER) is True

@@ -52,6 +52,15 @@ def test_run_comes_back_as_it_was_stored(runs: RunRecords) -> None:
     assert runs.find_latest_run("other") is None
 
 
+def test_runs_of_a_repository_come_newest_first(runs: RunRecords) -> None:
+    """By the repository's id, whatever it was called; another id that starts alike is another repository."""
+    for number, key in enumerate(("7:release:1", "7:push:2", "77:release:1", "7_:x", "7:comment:3")):
+        runs.ensure_run(dataclasses.replace(RUN, id=f"r{number}", key=key, repository=f"octo/name{number}"))
+
+    assert [run.id for run in runs.list_repository_runs(7, limit=2)] == ["r4", "r1"]
+    assert [run.id for run in runs.list_repository_runs(7, limit=9)] == ["r4", "r1", "r0"]
+
+
 def test_run_of_a_key_and_attempt_is_stored_once(runs: RunRecords) -> None:
     """The second caller gets the first one's run, whatever id it brought."""
     runs.ensure_run(RUN)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ import yaml
 from hublish.adapters.index.pip_configuration import read_pip_configuration
 from tests.sandbox.base_image import make_debian_base, push_layout
 from tests.sandbox.github import GitHubSandbox
+from tests.sandbox.ports import Port
 from tests.sandbox.registry import Registry
 
 TEAM = "harbour"
@@ -125,8 +125,8 @@ def make_settings(
 @contextmanager
 def run_service(github: GitHubSandbox, *, registry_host: str, base: str, folder: Path) -> Iterator[Service]:
     """Run `hublish serve` and tell GitHub where it listens; it is stopped at the end."""
-    port = _find_free_port()
-    url = f"http://127.0.0.1:{port}"
+    port = Port()
+    url = f"http://127.0.0.1:{port.number}"
     secret = folder / "webhook-secret"
     secret.write_text(github.webhook_secret)
     secret.chmod(0o600)
@@ -137,7 +137,7 @@ def run_service(github: GitHubSandbox, *, registry_host: str, base: str, folder:
     log = folder / "service.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("hublish")), "serve", "--port", str(port)],
+            [str(Path(sys.executable).with_name("hublish")), "serve", "--port", str(port.number)],
             env={**os.environ, "HUBLISH_SETTINGS": str(settings)},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -149,12 +149,6 @@ def run_service(github: GitHubSandbox, *, registry_host: str, base: str, folder:
         yield Service(url=url, settings=settings, log=log, pid=process.pid)
     finally:
         _stop(process)
-
-
-def _find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hublish import __version__
 from hublish.bootstrap.doctor import Check
 from hublish.cli.app import main
+from hublish.cli.commands_reference import render_commands_reference
 from hublish.cli.reference import render_reference
 from hublish.cli.settings_reference import render_settings_reference
 from hublish.errors import SettingsInvalid
@@ -143,6 +144,13 @@ def test_reference_page_is_up_to_date() -> None:
     expected = render_reference()
 
     assert expected == (PAGES / "cli.md").read_text(encoding="utf-8")
+
+
+def test_commands_page_is_up_to_date() -> None:
+    """docs/reference/commands.md is what the table of commands says; `make docs` writes it anew."""
+    expected = render_commands_reference()
+
+    assert expected == (PAGES / "commands.md").read_text(encoding="utf-8")
 
 
 def test_settings_page_is_up_to_date() -> None:

@@ -57,6 +57,14 @@ def test_equal_image_is_said_to_be(run: Run, house: FakeHouse, repository: Path)
     assert house.workbench.verified == [f"registry.example.org/team/ts@{DIGEST}"]
 
 
+def test_engine_is_chosen_as_for_a_build(run: Run, house: FakeHouse, repository: Path) -> None:
+    """A package without a wheel is built again by the engine that was named; without a name, by what works."""
+    results = [run("verify", IMAGE, repository, *words) for words in (("--engine", "docker"), ())]
+
+    assert [result.exit_code for result in results] == [0, 0]
+    assert [choice.engine for choice in house.choices] == ["docker", None]
+
+
 def test_same_content_in_another_manifest_is_equal(run: Run, house: FakeHouse, repository: Path) -> None:
     """The digest need not be the same for the content to be."""
     house.workbench.verification = Verification(

@@ -44,7 +44,7 @@ def test_repository_is_called_as_github_writes_it() -> None:
 def test_write_and_admin_may_build() -> None:
     """Read and none may not."""
 
-    assert {item for item in Permission if item.may_build} == {Permission.WRITE, Permission.ADMIN}
+    assert {item for item in Permission if item.covers(Permission.WRITE)} == {Permission.WRITE, Permission.ADMIN}
 
 
 @pytest.mark.parametrize(

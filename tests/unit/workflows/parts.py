@@ -25,8 +25,8 @@ from hublish.adapters.store import (
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.codec import render_value
 from hublish.core.github.consent import HubRule
-from hublish.core.github.events import Trigger, TriggerKind
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.plan import Strategy
 from hublish.core.ports import Engine
 from hublish.core.records import Run
@@ -34,7 +34,14 @@ from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 from hublish.core.status import RunState
 from hublish.workflows.services import Hub, Policy, Services
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
-from tests.github_fakes import FakeCheckouts, FakeConversation, FakeDeliveryLog, FakeHubRepository, FakeReader
+from tests.github_fakes import (
+    FakeChanges,
+    FakeCheckouts,
+    FakeConversation,
+    FakeDeliveryLog,
+    FakeHubRepository,
+    FakeReader,
+)
 from tests.sandbox.wheels import make_lock
 from tests.unit.builders.samples import BASE
 
@@ -115,6 +122,7 @@ class Stage:
             permissions={"octocat": Permission.WRITE},
             repositories={"octo/ts": REPOSITORY, "org/apps": HUB_REPOSITORY},
         )
+        self.changes = FakeChanges(self.reader)
         self.conversation = FakeConversation()
         self.delivery_log = FakeDeliveryLog()
         self.hub_repository = FakeHubRepository()
@@ -135,6 +143,7 @@ class Stage:
         )
         self.services = Services(
             reader=self.reader,
+            changes=self.changes,
             conversation=self.conversation,
             hub_repository=self.hub_repository,
             sources=self.checkouts,

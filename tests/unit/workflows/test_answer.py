@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hublish.core.answers.report import Answer, Failure, render_answer
-from hublish.core.github.events import Trigger
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger
 from hublish.core.repository import RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, SourceMissing

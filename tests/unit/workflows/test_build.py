@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from unittest.mock import Mock, call
 
 import pytest
 
-from hublish.adapters.store import BuildStore, ensure_schema, open_database
+from hublish.adapters.store import BuildStore, StepStore, ensure_schema, open_database
 from hublish.core.building import BuildStopped, BuildSucceeded, Step
 from hublish.core.reference import parse_reference
 from hublish.workflows.build import claim_image_build, find_siblings
@@ -36,7 +37,7 @@ def services(tmp_path: Path) -> SimpleNamespace:
     """The few ports that builds are claimed and settled with."""
     engine = open_database(f"sqlite:///{tmp_path / 'test.db'}")
     ensure_schema(engine)
-    yield SimpleNamespace(builds=BuildStore(engine), images=FakeImages(), now=lambda: AT)
+    yield SimpleNamespace(builds=BuildStore(engine), steps=StepStore(engine), images=FakeImages(), now=lambda: AT)
     engine.dispose()
 
 
@@ -45,7 +46,7 @@ def succeed(services: SimpleNamespace) -> str:
     digest = services.images.ensure_manifest(
         parse_reference(f"{IMAGE.name}:build-1"), body=b"{}", media_type="application/json"
     )
-    claim_image_build(services, IMAGE)
+    claim_image_build(services, IMAGE, run_id="r1")
     outcome = BuildSucceeded(digest=digest, size_bytes=1, layers=(), uploaded_bytes=1, packages=())
     services.builds.finish_build(NAME, outcome, at=AT)
     return digest
@@ -55,7 +56,7 @@ def test_succeeded_build_is_joined_while_its_image_stands(services):
     """Nothing is built twice."""
     succeed(services)
 
-    build = claim_image_build(services, IMAGE)
+    build = claim_image_build(services, IMAGE, run_id="r1")
 
     assert (build.name, build.attempt) == (NAME, 1)
 
@@ -65,11 +66,27 @@ def test_build_whose_image_is_gone_is_built_anew(services):
     succeed(services)
     services.images.manifests.clear()
 
-    build = claim_image_build(services, IMAGE)
-    repeated = claim_image_build(services, IMAGE)
+    build = claim_image_build(services, IMAGE, run_id="r1")
+    repeated = claim_image_build(services, IMAGE, run_id="r1")
 
     assert (build.attempt, build.outcome) == (2, None)
     assert repeated == build
+
+
+def test_build_that_is_wanted_anew_is_built_once(services):
+    """A succeeded build is left alone, a running one is joined, and the run that asked gets one new build."""
+    succeed(services)
+    forced = replace(IMAGE, force=True)
+
+    new = claim_image_build(services, forced, run_id="r1")
+    joined = claim_image_build(services, forced, run_id="r2")
+    services.steps.ensure_link("r1", new.name, IMAGE.title)
+    outcome = services.builds.read_build(NAME).outcome
+    services.builds.finish_build(new.name, outcome, at=AT)
+    repeated = claim_image_build(services, forced, run_id="r1")
+    other = claim_image_build(services, forced, run_id="r3")
+
+    assert (new.attempt, joined.name, repeated.name, other.attempt) == (2, new.name, new.name, 3)
 
 
 def test_build_without_an_outcome_is_lost_and_not_joined_again(services):
@@ -81,13 +98,13 @@ def test_build_without_an_outcome_is_lost_and_not_joined_again(services):
         step=Step.FETCH,
         transient=True,
     )
-    claim_image_build(services, IMAGE)
+    claim_image_build(services, IMAGE, run_id="r1")
 
     outcome = settle_build(services, NAME)
 
     assert outcome == expected
     assert services.builds.read_build(NAME).outcome == expected
-    assert claim_image_build(services, IMAGE).attempt == 2
+    assert claim_image_build(services, IMAGE, run_id="r1").attempt == 2
 
 
 def test_outcome_that_stands_is_kept(services):

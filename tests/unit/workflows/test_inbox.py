@@ -13,7 +13,7 @@ import pytest
 
 from hublish.adapters.store import DeliveryStore, RunStore, ensure_schema, open_database
 from hublish.core.status import RunState
-from hublish.errors import DatabaseFailed
+from hublish.errors import DatabaseFailed, GitHubFailed
 from hublish.workflows.inbox import TRIES, Inbox
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -44,6 +44,21 @@ def make_body(release_id: int) -> bytes:
     return json.dumps(payload).encode()
 
 
+def make_comment(text: str, *, login: str = "alice", kind: str = "User") -> bytes:
+    """The parts of an `issue_comment` event that are read."""
+    payload = json.loads(make_body(1))
+    issue = {
+        "id": 3,
+        "number": 3,
+        "title": "A question",
+        "updated_at": "2026-11-21T10:00:00Z",
+        "html_url": "https://github.com/org/ts/issues/3",
+    }
+    comment = {"id": 13, "body": text, "html_url": "https://github.com/org/ts/issues/3#issuecomment-13"}
+    sender = {"login": login, "type": kind}
+    return json.dumps({**payload, "action": "created", "issue": issue, "comment": comment, "sender": sender}).encode()
+
+
 class Town:
     """An inbox over a real store; runs are started into a list, or fail as a test says."""
 
@@ -55,9 +70,15 @@ class Town:
         self.runs = RunStore(engine)
         self.started: list[str] = []
         self.errors: dict[str, Exception] = {}
+        self.name_error: Exception | None = None
         numbers = itertools.count(1)
         services = SimpleNamespace(
-            deliveries=self.deliveries, runs=self.runs, now=lambda: AT, make_run_id=lambda: f"run-{next(numbers)}"
+            deliveries=self.deliveries,
+            runs=self.runs,
+            now=lambda: AT,
+            make_run_id=lambda: f"run-{next(numbers)}",
+            conversation=SimpleNamespace(fetch_name=self.fetch_name),
+            policy=SimpleNamespace(bots=frozenset({"renovate[bot]"})),
         )
         self.inbox = Inbox(services, start_run=self.start)
 
@@ -65,6 +86,11 @@ class Town:
         if run_id in self.errors:
             raise self.errors[run_id]
         self.started.append(run_id)
+
+    def fetch_name(self) -> str:
+        if self.name_error is not None:
+            raise self.name_error
+        return "hublish"
 
     def deliver(self, guid: str, body: bytes, event: str = "release") -> None:
         self.deliveries.insert_delivery(guid=guid, event=event, body=body, at=AT)
@@ -142,3 +168,37 @@ def test_delivery_stays_due_while_the_database_is_away(town):
         town.inbox.take_batch()
 
     assert town.deliveries.count_deliveries() == {"received": 1}
+
+
+@pytest.mark.parametrize(
+    ("login", "kind", "state"),
+    [("alice", "User", "accepted"), ("renovate[bot]", "Bot", "accepted"), ("hublish[bot]", "Bot", "ignored")],
+)
+def test_comment_is_heard_from_people_and_listed_bots(town, login, kind, state):
+    """The bot knows its own name: a mention is a command, and its own words are none."""
+    town.deliver("a", make_comment("@hublish help", login=login, kind=kind), event="issue_comment")
+
+    town.inbox.take_batch()
+
+    assert town.deliveries.count_deliveries() == {state: 1}
+
+
+def test_comment_waits_while_the_own_name_cannot_be_asked(town):
+    """GitHub's absence passes, and the command is still there."""
+    town.name_error = GitHubFailed("away", transient=True)
+    town.deliver("a", make_comment("/help"), event="issue_comment")
+
+    town.inbox.take_batch()
+
+    assert town.deliveries.count_deliveries() == {"received": 1}
+
+
+def test_bot_that_may_not_know_its_name_hears_people_only(town):
+    """Without the name a listed bot could be itself."""
+    town.name_error = GitHubFailed("bad credentials")
+    town.deliver("a", make_comment("/help"), event="issue_comment")
+    town.deliver("b", make_comment("/help", login="renovate[bot]", kind="Bot"), event="issue_comment")
+
+    town.inbox.take_batch()
+
+    assert town.deliveries.count_deliveries() == {"accepted": 1, "ignored": 1}

@@ -11,7 +11,7 @@ import pytest
 from hublish.core.answers.report import Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
-from hublish.core.github.events import Trigger
+from hublish.core.github.trigger import Trigger
 from hublish.core.plan import Strategy, Trust
 from hublish.core.ports import Engine
 from hublish.core.reference import parse_reference
@@ -147,10 +147,11 @@ def test_pull_request_from_a_fork_is_denied_before_its_code_is_read(stage: Stage
 def test_person_without_write_permission_is_told_only_that(stage: Stage, trigger: Trigger) -> None:
     """Whether the ref exists is not looked up for them."""
     stage.reader.permissions["octocat"] = Permission.READ
+    who = "/build needs" if trigger is COMMENT else "Builds need"
     expected = Failure(
         code="PermissionMissing",
-        message="Builds need write permission on octo/ts; the permission of octocat is read.",
-        hint="Ask somebody with write permission to start the build.",
+        message=f"{who} write permission on octo/ts; the permission of octocat is read.",
+        hint="Ask somebody with write permission to do it.",
     )
     prepared = prepare(stage, trigger)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hublish.catalogs.entry import Entry, Pin
-from hublish.core.github.events import Trigger, TriggerKind
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.reference import parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.workflows.prepared import Delivered, PreparedImage

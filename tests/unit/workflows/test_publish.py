@@ -210,7 +210,7 @@ def test_two_releases_at_once_leave_the_newer_one(stage: Stage) -> None:
     slow = dataclasses.replace(stage.services, image_records=Slow())
     with ThreadPoolExecutor(2) as pool:
         older = pool.submit(publish_image, slow, make_run(), dataclasses.replace(TAG, name="v1"), IMAGE, build=BUILD)
-        looked.wait(5)
+        looked.wait(240)
         newer = pool.submit(publish, stage, release="v2")
         newer.add_done_callback(lambda _: waited.set())
 

@@ -1,4 +1,4 @@
-"""Blobs read from a registry as a stream: resumed where a connection broke, verified at the end.
+"""Blobs read from a registry as a stream: resumed where a connection broke, given up when they drip, verified at the end.
 
 Source: OCI distribution-spec v1.1, "Pulling blobs"; RFC 9110, section 14 (ranges).
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import urllib3
 import urllib3.exceptions
 
-from hublish.adapters.registry.budget import Budget
+from hublish.adapters.registry.budget import Budget, Pace
 from hublish.adapters.registry.endpoint import Endpoint
 from hublish.adapters.registry.failure import Answer, make_breakdown, make_refusal, parse_retry_after
 from hublish.adapters.registry.transport import BODY_LIMIT_BYTES, Setback, Transport, find_length
@@ -41,6 +41,7 @@ class BlobStream(io.RawIOBase):
         self._size_bytes: int | None = None
         self._response: urllib3.BaseHTTPResponse | None = None
         self._request = endpoint.make_request("GET", f"blobs/{digest}", action=f"blob {digest}", elsewhere=True)
+        self._pace = Pace(transport.patience, self._request.purpose)
         self._done = False
 
     def connect(self) -> None:
@@ -60,22 +61,27 @@ class BlobStream(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         if self._done or not view:
             return 0
-        budget = Budget(self._transport.patience)
-        while True:
-            setback = self._connect() if self._response is None else None
-            if setback is None:
-                result = self._receive(len(view))
-                if isinstance(result, bytes):
-                    view[: len(result)] = result
-                    return len(result)
-                setback = result
-            self._drop()
-            budget.wait(setback.failure, retry_after_seconds=setback.retry_after_seconds)
+        with self._pace.waiting():
+            piece = self._wait_for_piece(len(view))
+        view[: len(piece)] = piece
+        return len(piece)
 
     def close(self) -> None:
         """Close the stream and its connection."""
         self._drop()
         super().close()
+
+    def _wait_for_piece(self, length: int) -> bytes:
+        budget = Budget(self._transport.patience)
+        while True:
+            setback = self._connect() if self._response is None else None
+            if setback is None:
+                result = self._receive(length)
+                if isinstance(result, bytes):
+                    return result
+                setback = result
+            self._drop()
+            budget.wait(setback.failure, retry_after_seconds=setback.retry_after_seconds)
 
     def _connect(self) -> Setback | None:
         headers = {} if self._offset == 0 else {"Range": f"bytes={self._offset}-"}
@@ -144,6 +150,8 @@ class BlobStream(io.RawIOBase):
         if not piece and self._size_bytes is not None and self._offset < self._size_bytes:
             got = f"expected {self._size_bytes} bytes, got the end after {self._offset}"
             return Setback(failure=RegistryFailed(f"{purpose.subject}: {got}.", transient=True))
+        if piece:
+            self._pace.note(len(piece))
         return piece
 
     def _verify(self) -> None:

@@ -52,7 +52,11 @@ class Patience:
         longest_delay_seconds: no pause is longer, a server's `Retry-After` excepted (see `total_seconds`).
         total_seconds: a call fails once it would still wait after this time; the time that the bytes of a blob take
             at `slowest_bytes_per_second` comes on top.
-        slowest_bytes_per_second: slowest transfer that is waited for.
+        slowest_bytes_per_second: slowest push of a blob that is waited for.
+        pace_seconds: while a blob is read, its speed is judged each time it was waited for that long; what its reader does
+            between two pieces does not count.
+        slowest_pace_bytes_per_second: slowest reading that is waited for. Far lower than of pushes, as many blobs share a
+            line, and high enough that a server which drips comes to an end.
         connect_seconds: time-out of a connection's start.
         read_seconds: longest silence of a server.
         sleep: waits.
@@ -65,6 +69,8 @@ class Patience:
     longest_delay_seconds: float = 20.0
     total_seconds: float = 300.0
     slowest_bytes_per_second: int = 128 * 1024
+    pace_seconds: float = 300.0
+    slowest_pace_bytes_per_second: int = 8 * 1024
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
     sleep: Callable[[float], None] = time.sleep

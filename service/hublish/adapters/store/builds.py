@@ -46,7 +46,7 @@ class BuildStore:
 
     def claim_build(self, key: str, *, at: datetime, instead_of: str | None = None) -> Build:
         """The build to join for a key: the running or succeeded one, else (or where that is `instead_of`) a new one."""
-        latest = sa.select(builds).where(builds.c.key == key).order_by(builds.c.attempt.desc()).limit(1)
+        latest = _select_latest(key)
         with self._engine.begin() as connection:
             row = connection.execute(latest).first()
             if row is None or row.state == _STOPPED or row.name == instead_of:
@@ -64,6 +64,12 @@ class BuildStore:
                 )
                 row = connection.execute(latest).one()
             return _make_build(row)
+
+    def find_latest_build(self, key: str) -> Build | None:
+        """The last attempt for a build key; None when it was never built."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_select_latest(key)).first()
+        return None if row is None else _make_build(row)
 
     def read_build(self, name: str) -> Build | None:
         """A build by its name."""
@@ -117,6 +123,10 @@ class BuildStore:
         update = builds.update().where(builds.c.name == name).values(progress=render_value(progress))
         with self._engine.begin() as connection:
             connection.execute(update)
+
+
+def _select_latest(key: str) -> sa.Select[tuple[object, ...]]:
+    return sa.select(builds).where(builds.c.key == key).order_by(builds.c.attempt.desc()).limit(1)
 
 
 def _make_build(row: sa.Row[tuple[object, ...]]) -> Build:

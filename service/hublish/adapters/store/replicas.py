@@ -183,6 +183,10 @@ class _SessionLock:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(DatabaseFailed):
+                if not connection.invalidated:
+                    # Given back by word, as PostgreSQL takes a moment to notice that a session has ended.
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(self._key)))
+            with suppress(DatabaseFailed):
                 # The lock ends with the session; back in the pool the session would go on, and the lock with it.
                 connection.invalidate()
             connection.close()

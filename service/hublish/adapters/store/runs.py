@@ -70,6 +70,11 @@ class RunStore:
         """The newest runs first."""
         return self._all(sa.select(runs).order_by(runs.c.seq.desc()).limit(limit))
 
+    def list_repository_runs(self, repo_id: int, *, limit: int) -> tuple[Run, ...]:
+        """The newest runs of a source repository first, under whatever name it had."""
+        own = runs.c.key.startswith(f"{repo_id}:", autoescape=True)
+        return self._all(sa.select(runs).where(own).order_by(runs.c.seq.desc()).limit(limit))
+
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
         ended = [state.value for state in ENDED]

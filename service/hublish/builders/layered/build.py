@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hublish.builders.base.facts import BaseFacts
-from hublish.builders.base.image import BaseImage
-from hublish.builders.base.record import load_base
+from hublish.builders.baseimage.facts import BaseFacts
+from hublish.builders.baseimage.image import BaseImage
+from hublish.builders.baseimage.record import load_base
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.layered.assembly import BuiltLayer, Image, make_image
 from hublish.builders.layered.entrypoint import write_environment_layer, write_home_layer
@@ -268,6 +268,11 @@ class _Build:
         if self.plan.environment is Environment.BASE and replaced:
             for known in replaced:
                 self.log(f"replacing {clip(known.name)} {clip(known.version)} of the base")
+                if not known.is_whole:
+                    self.log(
+                        f"warning: the base does not say which files {clip(known.name)} {clip(known.version)} brought; those "
+                        "that the locked version does not replace stay"
+                    )
             hidden = sorted({path for known in replaced for path in known.paths})
 
             def hide(tree: LayerTree) -> None:

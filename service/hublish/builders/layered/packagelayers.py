@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layered.assembly import BuiltLayer
 from hublish.builders.layered.environment import TargetEnvironment, describe_environment

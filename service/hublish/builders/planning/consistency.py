@@ -9,7 +9,7 @@ from posixpath import dirname
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.layerindex.contents import WheelContents
 from hublish.builders.wheels.wheelinstall import CONFLICT_HINT, make_conflict
 from hublish.core.locks.lock import LockedPackage

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.layerindex.entries import WheelFacts
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.planning.consistency import find_unmet, list_present

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.wheels.choice import ChosenWheel, choose_wheels, find_sources

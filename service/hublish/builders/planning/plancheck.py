@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.planning.targetcheck import find_fitting_base
 from hublish.core.config.file import Config
 from hublish.core.finding import Finding, Severity

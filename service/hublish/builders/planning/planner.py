@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import partial
 
-from hublish.builders.base.facts import BaseFacts
-from hublish.builders.base.record import load_base
+from hublish.builders.baseimage.facts import BaseFacts
+from hublish.builders.baseimage.record import load_base
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.planning.packagecheck import WheelSupply, check_packages
@@ -26,7 +26,6 @@ from hublish.builders.planning.plancheck import (
 )
 from hublish.builders.planning.targetcheck import check_selection, check_target, holds, make_marker_environment
 from hublish.builders.sourcefiles import read_source_file
-from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
 from hublish.builders.wheels.bytecode import can_compile_for
 from hublish.builders.wheels.packagesource import locate_folders
 from hublish.builders.wheels.repowheels import locate_wheels
@@ -38,6 +37,7 @@ from hublish.core.locks.lock import Lock, LockedPackage, LockKind
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source, SystemBases
 from hublish.core.reference import Reference
+from hublish.core.strategy import StrategyChoice, choose_strategy, find_dockerfile
 
 BUILDER = "layered-3"
 CONTAINER_BUILDERS: Mapping[Strategy, str] = {Strategy.SOURCE: "s2i-1", Strategy.DOCKERFILE: "dockerfile-1"}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from hublish.builders.base.image import BaseImage, read_base_image
+from hublish.builders.baseimage.image import BaseImage, read_base_image
 from hublish.builders.layered.build import build_layered
 from hublish.builders.verification.comparison import Comparison, Side
 from hublish.builders.verification.verdict import OpenedImage, Verdict, Verification, find_plan_doubt

@@ -15,7 +15,7 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.planning.targettags import make_tag_ranks
 from hublish.core.locks.lock import ANY_SOURCE, IndexSource, LockedPackage
 from hublish.core.ports import IndexFile, PackageIndex

@@ -19,7 +19,7 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.sweep import note_use

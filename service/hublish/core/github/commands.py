@@ -1,42 +1,56 @@
-r"""Commands in comments: which lines of a Markdown comment ask the bot for something, and for what.
+"""The table of commands: words, grammar, permission and help, and what becomes of the words that follow a command.
 
-A command is a line of a top-level paragraph that starts with `/` and a known word. Lines in code, quotes, lists,
-headings and HTML (comments included) are text that somebody shows, not asks; a backslash in front (`\/build`)
-shows it too. An unknown word is silence: other bots have their own commands. Decides nothing about who may ask.
-
-Source: CommonMark 0.31, as markdown-it-py reads it.
+`docs/reference/commands.md`, the answer to `/help` and every message about a wrong command come from this table. It
+decides nothing about Markdown (see `comment`) and nothing about who may ask (see `triggers`).
 """
 
 from __future__ import annotations
 
-import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-
 from hublish.core.gitref import is_ref_name
+from hublish.core.repository import Permission
+from hublish.core.suggestion import find_near
 from hublish.errors import clip
 
-BODY_LIMIT = 65_536
-"""GitHub's own limit for a comment, in characters; a longer text holds no command."""
+FORCE = "--force"
+OTHER_BOTS = frozenset({"ok-to-test", "retitle", "test"})
+"""Words near ours that other bots answer in the same threads; without our name before them they are not meant for us."""
 
-LINE_LIMIT = 1_000
-"""How many lines of a comment are read: hostile blocks further down would cost time."""
-
-CANDIDATE_LIMIT = 2_048
-"""How much Markdown is parsed in full, in characters over all paragraphs that may hold a command: nobody asks further
-down, and hostile nesting there would cost time."""
-
-_CANDIDATE = re.compile(r"^ {0,3}/[a-z]", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z_-]+")
+_IMAGE = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
+_NAME_LIMIT = 128
+_SHOWN_CHARACTERS = 100
 
 
 class CommandName(Enum):
     """The words the bot knows."""
 
     BUILD = "build"
+    PLAN = "plan"
+    STATUS = "status"
+    HELP = "help"
+
+
+class Word(Enum):
+    """What a word after a command may be; the value is its name in the grammar."""
+
+    REF = "ref"
+    IMAGE = "image"
+
+    def accepts(self, text: str) -> bool:
+        """Tell whether a text can be such a word; whether the thing exists is asked later."""
+        if self is Word.REF:
+            return is_ref_name(text)
+        return len(text) <= _NAME_LIMIT and _IMAGE.fullmatch(text) is not None
+
+    @property
+    def title(self) -> str:
+        """What it is, for people: "the name of a ref"."""
+        return f"the name of {'an image' if self is Word.IMAGE else 'a ref'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,29 +59,54 @@ class CommandRule:
 
     Attributes:
         name: the word after the slash.
-        usage: the grammar, as shown to people.
-        most_arguments: how many words may follow.
-        needs_write: True when the person needs write permission on the repository.
-        help: one sentence on what it does.
+        words: what may follow, in this order; all of it may be left out.
+        many: True when the last of `words` may stand several times.
+        force: True when `--force` may follow.
+        needs: the least permission on the repository.
+        help: what it does, for people.
     """
 
     name: CommandName
-    usage: str
-    most_arguments: int
-    needs_write: bool
+    words: tuple[Word, ...] = ()
+    many: bool = False
+    force: bool = False
+    needs: Permission = Permission.WRITE
     help: str
+
+    @property
+    def usage(self) -> str:
+        """The grammar as shown to people, e.g. `/build [ref] [image...] [--force]`."""
+        last = len(self.words) - 1
+        words = (f"[{word.value}{'...' if self.many and at == last else ''}]" for at, word in enumerate(self.words))
+        return " ".join([f"/{self.name.value}", *words, *([f"[{FORCE}]"] if self.force else [])])
 
 
 COMMAND_RULES: tuple[CommandRule, ...] = (
     CommandRule(
         name=CommandName.BUILD,
-        usage="/build [tag, branch or commit]",
-        most_arguments=1,
-        needs_write=True,
-        help="Build the image; without a ref: the pull request's head, the build issue's tag, or the default branch.",
+        words=(Word.REF, Word.IMAGE),
+        many=True,
+        force=True,
+        help=(
+            "Build a tag, branch or commit, and deliver it as far as it goes. Without a ref: the pull request's head, the "
+            "build issue's tag, or the default branch. Images limit it to those of the config; `--force` builds anew what "
+            "was built before."
+        ),
     ),
+    CommandRule(
+        name=CommandName.PLAN,
+        words=(Word.REF, Word.IMAGE),
+        many=True,
+        help="Say what `/build` would build, and from what, or what stands in the way. Nothing is built.",
+    ),
+    CommandRule(
+        name=CommandName.STATUS,
+        needs=Permission.READ,
+        help="Say what runs, waits and ended here, and whether the config of the default branch can be used.",
+    ),
+    CommandRule(name=CommandName.HELP, needs=Permission.READ, help="Show this table."),
 )
-_RULES = {f"/{rule.name.value}": rule for rule in COMMAND_RULES}
+_RULES = {rule.name.value: rule for rule in COMMAND_RULES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,104 +114,77 @@ class Command:
     """One command found in a comment.
 
     Attributes:
-        name: which command.
-        arguments: the words after it; a ref when the grammar allows one.
+        name: which command; None for a word that is none of ours.
+        words: what follows it, without options; of the kinds its rule allows unless there is a problem.
+        force: True when `--force` was given.
         line: 1-based line of the comment.
-        problem: what is wrong with the arguments, with the usage; None for a well-formed command.
+        problem: what is wrong with it, in one sentence; None for a well-formed command.
+        hint: what to write instead; "" without a problem.
     """
 
-    name: CommandName
-    arguments: tuple[str, ...]
+    name: CommandName | None
+    words: tuple[str, ...] = ()
+    force: bool = False
     line: int
     problem: str | None = None
+    hint: str = ""
+
+    def says_same(self, other: Command) -> bool:
+        """Tell whether two commands ask for the same."""
+        return (self.name, self.words, self.force) == (other.name, other.words, other.force)
 
 
-def parse_commands(comment_body: str) -> tuple[Command, ...]:
-    """Find the commands of a comment.
+def find_rule(name: CommandName) -> CommandRule:
+    """The row of a command."""
+    return _RULES[name.value]
+
+
+def make_command(text: str, *, line: int, addressed: bool) -> Command | None:
+    """Make a command of a line's text.
 
     Args:
-        comment_body: Markdown as GitHub stores it; line ends may be CRLF.
+        text: the command's word, without slash, and what follows; foreign text.
+        line: 1-based line of the comment.
+        addressed: True when the bot's name stood before it, so that nobody else can be meant.
 
     Returns:
-        The commands in the order they stand; empty when the comment asks for nothing.
+        The command, perhaps with its problem; None for a word that is more likely another bot's.
     """
-    if len(comment_body) > BODY_LIMIT:
-        return ()
-    text = "\n".join(comment_body.replace("\r\n", "\n").replace("\r", "\n").split("\n")[:LINE_LIMIT])
-    if _CANDIDATE.search(text) is None:
-        return ()
-    # `text_join` would turn an escaped slash into a plain one; without it the escape stays a token of its own.
-    markdown = MarkdownIt("commonmark").disable(["text_join"])
-    commands: list[Command] = []
-    budget = CANDIDATE_LIMIT
-    for paragraph in _find_paragraphs(text):
-        if _CANDIDATE.search(paragraph.content) is None:
-            continue
-        budget -= len(paragraph.content)
-        if budget < 0:
-            break
-        commands += _read_paragraph(paragraph, markdown)
-    return tuple(commands)
+    word, *rest = text.split() or [CommandName.HELP.value]
+    rule = _RULES.get(word)
+    if rule is None:
+        return _make_unknown(word, line=line, addressed=addressed)
+    force = rule.force and FORCE in rest
+    words = tuple(part for part in rest if not (rule.force and part == FORCE))
+    problem = _find_problem(rule, words)
+    return Command(
+        name=rule.name, words=words, force=force, line=line, problem=problem, hint="" if problem is None else _HELP_HINT
+    )
 
 
-def _find_paragraphs(body: str) -> list[Token]:
-    """The inline tokens of all top-level paragraphs, their inline content not yet parsed."""
-    # Only the block structure of the whole comment is needed: inline parsing is done for candidates alone, which
-    # keeps a comment of the largest size far below the time that a webhook may take.
-    blocks = MarkdownIt("commonmark").disable(["inline", "text_join"])
-    tokens = blocks.parse(body)
-    return [
-        token
-        for opening, token in itertools.pairwise(tokens)
-        if opening.type == "paragraph_open" and opening.level == 0
-    ]
+_HELP_HINT = "`/help` shows all commands. An edited comment is not read: comment anew."
 
 
-def _read_paragraph(paragraph: Token, markdown: MarkdownIt) -> list[Command]:
-    (inline,) = markdown.parseInline(paragraph.content)
-    source_lines = paragraph.content.split("\n")
-    first_line, _ = paragraph.map or (0, 0)
-    position = 0
-    commands: list[Command] = []
-    for children in _split_lines(inline.children or []):
-        rule = _find_rule(children)
-        if rule is None:
-            continue
-        # A code span may hide line ends, so tokens cannot be counted: the line is looked up in the source.
-        while not source_lines[position].lstrip().startswith(f"/{rule.name.value}"):
-            position += 1
-        position += 1
-        commands.append(_make_command(rule, children, line=first_line + position))
-    return commands
-
-
-def _split_lines(children: list[Token]) -> list[list[Token]]:
-    lines: list[list[Token]] = [[]]
-    for child in children:
-        if child.type in ("softbreak", "hardbreak"):
-            lines.append([])
-        else:
-            lines[-1].append(child)
-    return lines
-
-
-def _find_rule(children: list[Token]) -> CommandRule | None:
-    if not children or children[0].type != "text":
+def _make_unknown(word: str, *, line: int, addressed: bool) -> Command | None:
+    near = find_near(word, _RULES)
+    if not addressed and (near is None or word in OTHER_BOTS or _WORD.fullmatch(word) is None):
         return None
-    return _RULES.get((children[0].content.split(maxsplit=1) or [""])[0])
+    hint = _HELP_HINT if near is None else f"Did you mean `{_RULES[near].usage}`? {_HELP_HINT}"
+    problem = f'hublish knows no command "/{clip(word, limit=_SHOWN_CHARACTERS)}".'
+    return Command(name=None, words=(clip(word),), line=line, problem=problem, hint=hint)
 
 
-def _make_command(rule: CommandRule, children: list[Token], *, line: int) -> Command:
-    # A ref in a code span is what careful people write; any other markup stays in the word and makes it no ref.
-    text = "".join(child.content or child.markup for child in children)
-    arguments = tuple(text.split()[1:])
-    return Command(name=rule.name, arguments=arguments, line=line, problem=_find_problem(rule, arguments))
-
-
-def _find_problem(rule: CommandRule, arguments: tuple[str, ...]) -> str | None:
-    if len(arguments) > rule.most_arguments:
-        return f"Expected `{rule.usage}`, but {len(arguments)} words follow the command."
-    for argument in arguments:
-        if not is_ref_name(argument):
-            return f'Expected `{rule.usage}`, but "{clip(argument, limit=100)}" cannot be the name of a ref.'
+def _find_problem(rule: CommandRule, words: tuple[str, ...]) -> str | None:
+    if len(words) > len(rule.words) and not rule.many:
+        return f"Expected `{rule.usage}`, but {len(words)} words follow the command."
+    for kind, word in zip(_repeat_last(rule.words), words, strict=False):
+        if not kind.accepts(word):
+            shown = clip(word, limit=_SHOWN_CHARACTERS)
+            return f'Expected `{rule.usage}`, but "{shown}" cannot be {kind.title}.'
     return None
+
+
+def _repeat_last(kinds: tuple[Word, ...]) -> Iterator[Word]:
+    yield from kinds
+    while kinds:
+        yield kinds[-1]

@@ -9,70 +9,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from hublish.core.github.asking import make_comment_trigger
 from hublish.core.github.build_issue import BUILD_ISSUE_TITLE, USAGE, is_build_issue, parse_issue_tag
-from hublish.core.github.commands import Command, parse_commands
-from hublish.core.github.payloads import CommentDelivery, Delivery, Issue, IssueDelivery, PushDelivery, ReleaseDelivery
+from hublish.core.github.comment import parse_commands
+from hublish.core.github.payloads import (
+    CommentDelivery,
+    Delivery,
+    IssueDelivery,
+    PullRequestDelivery,
+    PushDelivery,
+    ReleaseDelivery,
+)
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.gitref import is_ref_name
-from hublish.core.repository import RefKind, Repository
+from hublish.core.repository import RefKind
 from hublish.errors import WebhookRefused, clip
-
-
-class TriggerKind(Enum):
-    """What started a run."""
-
-    RELEASE = "release"
-    PUSH = "push"
-    ISSUE = "issue"
-    COMMENT = "comment"
-
-    @property
-    def proves_permission(self) -> bool:
-        """True for what GitHub lets nobody do without write permission, people and bots alike."""
-        return self in (TriggerKind.RELEASE, TriggerKind.PUSH)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trigger:
-    """Somebody asked for a build.
-
-    Attributes:
-        kind: what they did.
-        repository: where.
-        actor: login of the person or bot that did it.
-        actor_is_bot: True for GitHub Apps; they may publish releases and push, nothing else.
-        semantic_key: equal for two deliveries that mean the same request.
-        ref: what to build, as `resolve_ref` takes it (a pull request's number with `ref_kind` PULL_REQUEST); None
-            exactly when `problem` is set.
-        ref_kind: what `ref` must turn out to be; None when a tag, branch or SHA is right.
-        prerelease: True for a release marked so.
-        sha: the commit, where the event itself names it; None where `ref` has to be resolved.
-        thread: where reactions go; comments on a release go to its commit instead, and a push gets no reaction.
-        pull_request_number: the pull request a comment was made on; None elsewhere.
-        url: page of the release, issue or comment, for links in answers; "" for a push.
-        problem: why the request cannot be understood, in one sentence; told to people who may build.
-        hint: what to write instead; "" without a problem.
-    """
-
-    kind: TriggerKind
-    repository: Repository
-    actor: str
-    actor_is_bot: bool
-    semantic_key: str
-    ref: str | None
-    ref_kind: RefKind | None
-    thread: Thread
-    url: str
-    prerelease: bool = False
-    pull_request_number: int | None = None
-    problem: str | None = None
-    hint: str = ""
-    sha: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +40,15 @@ class Ignored:
     action: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who reads comments: the bot's name as people mention it ("" when unknown), and logins of bots it hears, lower-case."""
+
+    app: str = ""
+    bots: frozenset[str] = frozenset()
+
+
+NOBODY = Listener()
 Event = Trigger | Ignored
 
 OWN_BRANCHES = "hublish/"
@@ -93,17 +58,19 @@ _BRANCH = "refs/heads/"
 _NOT_HANDLED = "hublish does not handle this event"
 _IGNORED_ACTIONS: Mapping[str, str] = {
     "release": "only a published release starts a build",
+    "pull_request": "only an opened or reopened pull request, or new commits in one, are looked at",
     "issues": "only an opened or reopened issue starts a build",
     "issue_comment": "only a new comment can hold a command; an edited or deleted one starts nothing",
 }
 
 
-def parse_event(*, event: str, body: bytes) -> Event:
+def parse_event(*, event: str, body: bytes, listener: Listener = NOBODY) -> Event:
     """Read a delivery whose signature was verified.
 
     Args:
         event: the header `X-GitHub-Event`.
         body: the payload as received, UTF-8 JSON.
+        listener: who the bot is, and whom it hears besides people.
 
     Returns:
         A Trigger, or Ignored with the reason; never an exception for any JSON object.
@@ -119,7 +86,7 @@ def parse_event(*, event: str, body: bytes) -> Event:
         reason = "a ping needs no answer" if name == "ping" else _IGNORED_ACTIONS.get(name, _NOT_HANDLED)
         return Ignored(reason=reason, event=name, action=act)
     try:
-        outcome = read(payload)
+        outcome = read(payload, listener)
     except ValidationError as invalid:
         outcome = _describe(invalid)
     return Ignored(reason=outcome, event=name, action=act) if isinstance(outcome, str) else outcome
@@ -150,7 +117,7 @@ def _describe(invalid: ValidationError) -> str:
     return f"the payload's {field} is not usable: {clip(error['msg'])}"
 
 
-def _read_release(payload: dict[str, object]) -> Trigger | str:
+def _read_release(payload: dict[str, object], _: Listener) -> Trigger | str:
     delivery = ReleaseDelivery.model_validate(payload)
     release = delivery.release
     if release.draft or release.published_at is None:
@@ -172,7 +139,7 @@ def _read_release(payload: dict[str, object]) -> Trigger | str:
     )
 
 
-def _read_push(payload: dict[str, object]) -> Trigger | str:
+def _read_push(payload: dict[str, object], _: Listener) -> Trigger | str:
     delivery = PushDelivery.model_validate(payload)
     branch = delivery.ref.removeprefix(_BRANCH)
     if branch == delivery.ref:
@@ -192,32 +159,68 @@ def _read_push(payload: dict[str, object]) -> Trigger | str:
         ref=branch,
         ref_kind=RefKind.BRANCH,
         sha=delivery.after,
+        base=_find_push_base(delivery, branch),
         thread=Thread(kind="commit", number=0, sha=delivery.after),
         url="",
     )
 
 
-def _refuse_bot(delivery: Delivery) -> str | None:
+def _find_push_base(delivery: PushDelivery, branch: str) -> str | None:
+    if delivery.before is not None and delivery.before != NO_SHA:
+        return delivery.before
+    # A new branch brings what the default branch has not; a new default branch brings everything.
+    default_branch = delivery.repository.default_branch
+    return None if branch == default_branch else default_branch
+
+
+def _read_pull_request(payload: dict[str, object], _: Listener) -> Trigger | str:
+    delivery = PullRequestDelivery.model_validate(payload)
+    pull = delivery.pull_request
+    own = pull.head.repo is not None and pull.head.repo.id == delivery.repository.id
+    if own and pull.head.ref.startswith(OWN_BRANCHES):
+        return "the branch is hublish's own"
+    return Trigger(
+        kind=TriggerKind.PULL_REQUEST,
+        repository=delivery.make_repository(),
+        actor=delivery.sender.login,
+        actor_is_bot=delivery.sender.type == "Bot",
+        semantic_key=f"pull-request:{pull.number}:{pull.head.sha}",
+        ref=str(pull.number),
+        ref_kind=RefKind.PULL_REQUEST,
+        sha=pull.head.sha,
+        base=pull.base.sha,
+        thread=Thread(kind="issue", number=pull.number),
+        url=pull.html_url,
+        pull_request_number=pull.number,
+    )
+
+
+def _refuse_bot(delivery: Delivery, listener: Listener) -> str | None:
     # An answer of a bot (ours or another's) that quotes a command must never start a build: bots would talk in circles.
-    if delivery.sender.type == "User":
+    sender = delivery.sender
+    if sender.type == "User":
         return None
-    return f"the sender's type is {clip(delivery.sender.type, limit=32)}; only people start builds here"
+    if listener.app and sender.login.lower() == f"{listener.app}[bot]".lower():
+        return "the bot does not listen to itself"
+    if sender.type == "Bot" and sender.login.lower() in listener.bots:
+        return None
+    return f"the sender's type is {clip(sender.type, limit=32)}; only people start builds here"
 
 
-def _read_opened_issue(payload: dict[str, object]) -> Trigger | str:
-    return _read_issue(payload, action="opened")
+def _read_opened_issue(payload: dict[str, object], listener: Listener) -> Trigger | str:
+    return _read_issue(payload, listener, action="opened")
 
 
-def _read_reopened_issue(payload: dict[str, object]) -> Trigger | str:
-    return _read_issue(payload, action="reopened")
+def _read_reopened_issue(payload: dict[str, object], listener: Listener) -> Trigger | str:
+    return _read_issue(payload, listener, action="reopened")
 
 
-def _read_issue(payload: dict[str, object], *, action: str) -> Trigger | str:
+def _read_issue(payload: dict[str, object], listener: Listener, *, action: str) -> Trigger | str:
     delivery = IssueDelivery.model_validate(payload)
     issue = delivery.issue
     if not is_build_issue(issue.title):
         return f'the issue\'s title is not "{BUILD_ISSUE_TITLE}"'
-    refusal = _refuse_bot(delivery)
+    refusal = _refuse_bot(delivery, listener)
     if refusal is not None:
         return refusal
     asked = parse_issue_tag(issue.body)
@@ -225,7 +228,7 @@ def _read_issue(payload: dict[str, object], *, action: str) -> Trigger | str:
         kind=TriggerKind.ISSUE,
         repository=delivery.make_repository(),
         actor=delivery.sender.login,
-        actor_is_bot=False,
+        actor_is_bot=delivery.sender.type == "Bot",
         semantic_key=f"issue:{issue.id}:{action}:{issue.updated_at}",
         ref=asked.tag,
         ref_kind=RefKind.TAG,
@@ -236,55 +239,22 @@ def _read_issue(payload: dict[str, object], *, action: str) -> Trigger | str:
     )
 
 
-def _read_comment(payload: dict[str, object]) -> Trigger | str:
+def _read_comment(payload: dict[str, object], listener: Listener) -> Trigger | str:
     delivery = CommentDelivery.model_validate(payload)
-    refusal = _refuse_bot(delivery)
+    refusal = _refuse_bot(delivery, listener)
     if refusal is not None:
         return refusal
-    commands = parse_commands(delivery.comment.body)
-    if not commands:
-        return "the comment holds no command"
-    trigger = Trigger(
-        kind=TriggerKind.COMMENT,
-        repository=delivery.make_repository(),
-        actor=delivery.sender.login,
-        actor_is_bot=False,
-        semantic_key=f"comment:{delivery.comment.id}",
-        ref=None,
-        ref_kind=None,
-        thread=Thread(kind="issue", number=delivery.issue.number, comment_id=delivery.comment.id),
-        url=delivery.comment.html_url,
-        pull_request_number=None if delivery.issue.pull_request is None else delivery.issue.number,
-    )
-    return _add_wanted_ref(trigger, commands=commands, issue=delivery.issue)
-
-
-def _add_wanted_ref(trigger: Trigger, *, commands: tuple[Command, ...], issue: Issue) -> Trigger:
-    """Fill in what a comment wants built: the command's ref, else what the thread stands for."""
-    first = commands[0]
-    if first.problem is not None:
-        return replace(trigger, problem=first.problem, hint="Comment again with one ref, or with none.")
-    if any(command.arguments != first.arguments for command in commands):
-        return replace(
-            trigger,
-            problem="The comment asks for several different builds; one comment starts one build.",
-            hint="Write one comment for each build.",
-        )
-    if first.arguments:
-        return replace(trigger, ref=first.arguments[0])
-    if trigger.pull_request_number is not None:
-        return replace(trigger, ref=str(trigger.pull_request_number), ref_kind=RefKind.PULL_REQUEST)
-    if is_build_issue(issue.title):
-        asked = parse_issue_tag(issue.body)
-        hint = "" if asked.problem is None else "Comment `/build` followed by the tag."
-        return replace(trigger, ref=asked.tag, ref_kind=RefKind.TAG, problem=asked.problem, hint=hint)
-    return replace(trigger, ref=trigger.repository.default_branch, ref_kind=RefKind.BRANCH)
+    commands = parse_commands(delivery.comment.body, app=listener.app)
+    return make_comment_trigger(delivery, commands) if commands else "the comment holds no command"
 
 
 # Each reader returns the trigger, or the reason why there is none.
-_READERS: Mapping[tuple[str, str], Callable[[dict[str, object]], Trigger | str]] = {
+_READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigger | str]] = {
     ("release", "published"): _read_release,
     ("push", ""): _read_push,
+    ("pull_request", "opened"): _read_pull_request,
+    ("pull_request", "synchronize"): _read_pull_request,
+    ("pull_request", "reopened"): _read_pull_request,
     ("issues", "opened"): _read_opened_issue,
     ("issues", "reopened"): _read_reopened_issue,
     ("issue_comment", "created"): _read_comment,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from hublish.core.config.file import CONFIG_PATHS, Config
 from hublish.core.finding import Finding, Severity
-from hublish.core.github.events import Trigger, TriggerKind
+from hublish.core.github.commands import find_rule
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import Permission, ResolvedRef
 
 
@@ -63,43 +64,71 @@ def decide(
         config: the config file as it is on the default branch, whose `triggers` count; None when there is none or it
             cannot be used.
         config_findings: all findings of that file; with `config` None and no error among them, no file was found.
-        permission: what the actor may do in the repository; None when it was not asked, which only a release and a
-            push allow.
+        permission: see `check_request`.
         ref: what `trigger.ref` was resolved to; None exactly when the trigger has a problem.
 
     Returns:
         Build, Skip or Deny. A person without permission is told only that; nothing else is said about the repository.
     """
-    refusal = _check_person(trigger, permission) or _check_request(trigger, ref)
+    refusal = check_request(trigger, permission) or _check_ref(ref)
     if refusal is not None:
         return refusal
     if config is None:
         return _explain_config(trigger, config_findings)
-    switched_off = _check_switches(trigger, config)
-    if switched_off is not None:
-        return switched_off
+    refusal = _check_switches(trigger, config) or _check_images(trigger, config)
+    if refusal is not None:
+        return refusal
     return Build(reason=f"{trigger.kind.value} by {trigger.actor}")
 
 
-def _check_person(trigger: Trigger, permission: Permission | None) -> Skip | Deny | None:
+def check_request(trigger: Trigger, permission: Permission | None) -> Skip | Deny | None:
+    """Check who asks, and that the request can be understood; None when both is well.
+
+    Args:
+        trigger: what was asked.
+        permission: what the actor may do in the repository; None when it was not asked, which only a release and a
+            push allow, and for a bot that the operator does not list.
+    """
+    refusal = _check_actor(trigger, permission)
+    if refusal is not None or trigger.problem is None:
+        return refusal
+    code = "CommandUnknown" if trigger.command is None else "RequestUnclear"
+    return Deny(code=code, reason=trigger.problem, hint=trigger.hint)
+
+
+def find_needed(trigger: Trigger) -> Permission:
+    """The least permission for a trigger; a word that is no command is told to everybody who may read."""
+    return Permission.READ if trigger.command is None else find_rule(trigger.command).needs
+
+
+def _check_actor(trigger: Trigger, permission: Permission | None) -> Skip | Deny | None:
     if trigger.kind.proves_permission:
         return None
-    if trigger.actor_is_bot:
+    if trigger.actor_is_bot and permission is None:
         return Skip(reason=f"bots do not start builds by an {trigger.kind.value}")
-    if permission is not None and permission.may_build:
+    needed = find_needed(trigger)
+    if permission is not None and permission.covers(needed):
         return None
     held = "unknown" if permission is None else permission.value
     return Deny(
         code="PermissionMissing",
-        reason=f"Builds need write permission on {trigger.repository.full_name}; the permission of {trigger.actor} is {held}.",
-        hint="Ask somebody with write permission to start the build.",
+        reason=f"{_name_request(trigger)} {needed.value} permission on {trigger.repository.full_name}; the permission of "
+        f"{trigger.actor} is {held}.",
+        hint=f"Ask somebody with {needed.value} permission to do it.",
     )
 
 
-def _check_request(trigger: Trigger, ref: ResolvedRef | None) -> Deny | None:
-    if trigger.problem is not None or ref is None:
-        reason = trigger.problem or "The ref to build is not known."
-        return Deny(code="RequestUnclear", reason=reason, hint=trigger.hint)
+def _name_request(trigger: Trigger) -> str:
+    if trigger.kind is TriggerKind.COMMENT and trigger.command is not None:
+        return f"/{trigger.command.value} needs"
+    return "Builds need"
+
+
+def _check_ref(ref: ResolvedRef | None) -> Deny | None:
+    if ref is None:
+        return Deny(
+            code="RequestUnclear", reason="The ref to build is not known.", hint="Name a tag, branch or commit."
+        )
     if ref.fork:
         return Deny(
             code="ForkRefused",
@@ -142,6 +171,18 @@ def _check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
         code="TriggerOff",
         reason=f"`{key}` is off in {config.path} on the default branch.",
         hint=f"Set `{key}: true` there, or publish a release.",
+    )
+
+
+def _check_images(trigger: Trigger, config: Config) -> Deny | None:
+    titles = tuple(image.title for image in config.images)
+    unknown = next((title for title in trigger.images if title not in titles), None)
+    if unknown is None:
+        return None
+    return Deny(
+        code="ImageUnknown",
+        reason=f"{config.path} on the default branch names no image {unknown}; it names {', '.join(titles)}.",
+        hint="Comment the command anew with one of them, or with none for all.",
     )
 
 

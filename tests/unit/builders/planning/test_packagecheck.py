@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.base.python import read_base_facts
+from hublish.builders.baseimage.python import read_base_facts
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import BUILD_HINT, WheelSupply, check_packages

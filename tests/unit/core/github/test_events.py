@@ -11,18 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hublish.core.github.build_issue import USAGE
-from hublish.core.github.events import Event, Ignored, Trigger, TriggerKind, parse_event
+from hublish.core.github.commands import CommandName
+from hublish.core.github.events import Event, Ignored, Listener, parse_event
 from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind, Repository
 from hublish.errors import WebhookRefused
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
-REPOSITORY = Repository(id=7, owner="org", name="ts", installation_id=99, default_branch="main", private=True)
+REPOSITORY = Repository(
+    id=7, owner="org", name="ts", installation_id=99, default_branch="main", private=True, owner_id=3
+)
 BASE: dict[str, Any] = {
     "repository": {
         "id": 7,
         "name": "ts",
-        "owner": {"login": "org", "type": "Organization"},
+        "owner": {"id": 3, "login": "org", "type": "Organization"},
         "default_branch": "main",
         "private": True,
     },
@@ -86,6 +90,12 @@ COMMENTED = Trigger(
 
 def parse(event: str, action: str, **parts: Any) -> Event:
     return parse_event(event=event, body=json.dumps({**BASE, "action": action, **parts}).encode())
+
+
+def hear(event: str, payload: dict[str, Any]) -> Event:
+    """What a bot called hublish makes of a delivery; it hears renovate, and somebody listed itself."""
+    listener = Listener(app="hublish", bots=frozenset({"renovate[bot]", "hublish[bot]"}))
+    return parse_event(event=event, body=json.dumps(payload).encode(), listener=listener)
 
 
 def push(**parts: Any) -> Event:
@@ -166,17 +176,17 @@ def test_a_build_issue_without_a_tag_carries_the_problem() -> None:
                 "ref": None,
                 "ref_kind": RefKind.TAG,
                 "problem": "The issue has no line that starts with `Tag:`.",
-                "hint": "Comment `/build` followed by the tag.",
+                "hint": "Comment the command anew, followed by the tag.",
             },
         ),
         (
             QUESTION,
-            "/build a b",
+            "/build a B",
             {
                 "ref": None,
                 "ref_kind": None,
-                "problem": "Expected `/build [tag, branch or commit]`, but 2 words follow the command.",
-                "hint": "Comment again with one ref, or with none.",
+                "problem": 'Expected `/build [ref] [image...] [--force]`, but "B" cannot be the name of an image.',
+                "hint": "`/help` shows all commands. An edited comment is not read: comment anew.",
             },
         ),
         (
@@ -185,8 +195,43 @@ def test_a_build_issue_without_a_tag_carries_the_problem() -> None:
             {
                 "ref": None,
                 "ref_kind": None,
-                "problem": "The comment asks for several different builds; one comment starts one build.",
-                "hint": "Write one comment for each build.",
+                "problem": "The comment holds several different commands; one comment asks for one thing.",
+                "hint": "Write one comment for each command.",
+            },
+        ),
+        (
+            QUESTION,
+            "/build a\n/help",
+            {
+                "ref": None,
+                "ref_kind": None,
+                "problem": "The comment holds several different commands; one comment asks for one thing.",
+                "hint": "Write one comment for each command.",
+            },
+        ),
+        (QUESTION, "/build v1 ts gpu --force", {"ref": "v1", "ref_kind": None, "images": ("ts", "gpu"), "force": True}),
+        (
+            PULL_REQUEST,
+            "/plan",
+            {
+                "command": CommandName.PLAN,
+                "ref": "3",
+                "ref_kind": RefKind.PULL_REQUEST,
+                "pull_request_number": 3,
+            },
+        ),
+        (QUESTION, "/status", {"command": CommandName.STATUS, "ref": None, "ref_kind": None}),
+        (QUESTION, "@hublish help", {"command": CommandName.HELP, "ref": None, "ref_kind": None}),
+        (
+            QUESTION,
+            "/biuld",
+            {
+                "command": None,
+                "ref": None,
+                "ref_kind": None,
+                "problem": 'hublish knows no command "/biuld".',
+                "hint": "Did you mean `/build [ref] [image...] [--force]`? `/help` shows all commands. "
+                "An edited comment is not read: comment anew.",
             },
         ),
     ],
@@ -196,8 +241,19 @@ def test_a_comment_asks_for_its_ref_or_for_what_the_thread_stands_for(
 ) -> None:
     """A ref in the command comes first, then the pull request, the build issue's tag, the default branch."""
     expected = replace(COMMENTED, **changes)
+    payload = {**BASE, "action": "created", "issue": issue, "comment": {**COMMENT, "body": body}}
 
-    assert parse("issue_comment", "created", issue=issue, comment={**COMMENT, "body": body}) == expected
+    assert hear("issue_comment", payload) == expected
+
+
+def test_a_listed_bot_is_heard_and_the_bot_itself_never() -> None:
+    """The operator lists bots by login, in any case; a list that names the bot itself changes nothing."""
+    payload = {**BASE, "action": "created", "issue": QUESTION, "comment": {**COMMENT, "body": "/build"}}
+    listed = hear("issue_comment", {**payload, "sender": {"login": "Renovate[bot]", "type": "Bot"}})
+    own = hear("issue_comment", {**payload, "sender": {"login": "Hublish[bot]", "type": "Bot"}})
+
+    assert listed == replace(COMMENTED, actor="Renovate[bot]", actor_is_bot=True)
+    assert own == Ignored(reason="the bot does not listen to itself", event="issue_comment", action="created")
 
 
 @pytest.mark.parametrize("kind", ["Bot", "Organization", "Mannequin"])
@@ -226,12 +282,78 @@ def test_a_pushed_branch_asks_for_its_commit(account: str, is_bot: bool) -> None
         ref="feature/x",
         ref_kind=RefKind.BRANCH,
         sha=SHA,
+        base="main",
         thread=Thread(kind="commit", number=0, sha=SHA),
         url="",
     )
     sender = {"login": "alice", "type": account}
 
     assert push(ref="refs/heads/feature/x", sender=sender) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "base"),
+    [
+        ({"before": "a" * 40}, "a" * 40),
+        ({"before": "0" * 40}, None),
+        ({"before": "0" * 40, "ref": "refs/heads/new"}, "main"),
+        ({"ref": "refs/heads/new"}, "main"),
+        ({}, None),
+    ],
+)
+def test_a_push_is_compared_with_where_the_branch_was(parts: dict[str, Any], base: str | None) -> None:
+    """A new branch is compared with the default branch; of a new default branch everything is new."""
+    trigger = push(**parts)
+
+    assert isinstance(trigger, Trigger)
+    assert trigger.base == base
+
+
+def make_pull(*, repo: dict[str, int] | None, ref: str = "change") -> dict[str, Any]:
+    return {
+        "number": 3,
+        "html_url": "https://github.com/org/ts/pull/3",
+        "head": {"ref": ref, "sha": SHA, "repo": repo},
+        "base": {"ref": "main", "sha": "b" * 40, "repo": {"id": 7}},
+    }
+
+
+@pytest.mark.parametrize("action", ["opened", "synchronize", "reopened"])
+@pytest.mark.parametrize(
+    "pull",
+    [
+        make_pull(repo={"id": 7}),
+        make_pull(repo={"id": 8}),
+        make_pull(repo=None),
+        make_pull(repo={"id": 8}, ref="hublish/octo-ts"),
+    ],
+)
+def test_a_pull_request_brings_its_head(action: str, pull: dict[str, Any]) -> None:
+    """Whoever opened it and wherever its head is, the commit is known and compared with the base."""
+    expected = Trigger(
+        kind=TriggerKind.PULL_REQUEST,
+        repository=REPOSITORY,
+        actor="alice",
+        actor_is_bot=False,
+        semantic_key=f"pull-request:3:{SHA}",
+        ref="3",
+        ref_kind=RefKind.PULL_REQUEST,
+        sha=SHA,
+        base="b" * 40,
+        thread=Thread(kind="issue", number=3),
+        url="https://github.com/org/ts/pull/3",
+        pull_request_number=3,
+    )
+
+    assert parse("pull_request", action, pull_request=pull) == expected
+
+
+def test_a_pull_request_of_hublish_itself_is_ignored() -> None:
+    """What it proposes to a hub needs no check."""
+    pull = make_pull(repo={"id": 7}, ref="hublish/octo-ts")
+    expected = Ignored(reason="the branch is hublish's own", event="pull_request", action="opened")
+
+    assert parse("pull_request", "opened", pull_request=pull) == expected
 
 
 @pytest.mark.parametrize(
@@ -259,6 +381,11 @@ def test_a_push_that_is_no_new_commit_of_a_branch_is_ignored(parts: dict[str, An
         ("ping", "", "a ping needs no answer"),
         ("release", "created", "only a published release starts a build"),
         ("release", "released", "only a published release starts a build"),
+        (
+            "pull_request",
+            "closed",
+            "only an opened or reopened pull request, or new commits in one, are looked at",
+        ),
         ("issues", "edited", "only an opened or reopened issue starts a build"),
         ("issues", "opened", 'the issue\'s title is not "Deliver Container Image"'),
         ("issue_comment", "created", "the comment holds no command"),

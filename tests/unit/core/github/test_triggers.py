@@ -9,9 +9,10 @@ import pytest
 
 from hublish.core.config.file import Config, ParsedConfig, parse_config
 from hublish.core.finding import Finding, Severity
-from hublish.core.github.events import Trigger, TriggerKind
+from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import Thread
-from hublish.core.github.triggers import Build, Decision, Deny, Skip, decide, matches_branch
+from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.github.triggers import Build, Decision, Deny, Skip, check_request, decide, matches_branch
 from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -75,21 +76,58 @@ def test_a_release_needs_no_permission_check() -> None:
 def test_a_person_without_write_permission_is_denied(trigger: Trigger, permission: Permission | None) -> None:
     """Read, none and unknown are not enough, and nothing else is told."""
     held = "unknown" if permission is None else permission.value
+    who = "/build needs" if trigger is COMMENT else "Builds need"
     expected = Deny(
         code="PermissionMissing",
-        reason=f"Builds need write permission on org/ts; the permission of alice is {held}.",
-        hint="Ask somebody with write permission to start the build.",
+        reason=f"{who} write permission on org/ts; the permission of alice is {held}.",
+        hint="Ask somebody with write permission to do it.",
     )
 
     assert decide_with(replace(trigger, problem="x"), permission=permission, ref=FORK, config=None) == expected
 
 
 @pytest.mark.parametrize("trigger", [ISSUE, COMMENT])
-def test_a_bot_starts_no_build_but_by_a_release(trigger: Trigger) -> None:
-    """Even with permission: bots that answer each other would never end."""
+def test_a_bot_that_nobody_listed_starts_no_build_but_by_a_release(trigger: Trigger) -> None:
+    """Its permission is not even asked: bots that answer each other would never end."""
     expected = Skip(reason=f"bots do not start builds by an {trigger.kind.value}")
 
-    assert decide_with(replace(trigger, actor_is_bot=True), permission=Permission.ADMIN) == expected
+    assert decide_with(replace(trigger, actor_is_bot=True), permission=None) == expected
+
+
+def test_a_listed_bot_counts_like_a_person() -> None:
+    """The operator's word stands in the place of GitHub's."""
+    trigger = replace(COMMENT, actor="renovate[bot]", actor_is_bot=True)
+
+    assert decide_with(trigger, permission=Permission.WRITE) == Build(reason="comment by renovate[bot]")
+
+
+@pytest.mark.parametrize("command", [CommandName.HELP, CommandName.STATUS, None])
+def test_whoever_may_read_may_ask(command: CommandName | None) -> None:
+    """Help and status are for everybody who sees the thread; so is what a misspelt word is answered with."""
+    trigger = replace(COMMENT, command=command)
+
+    assert check_request(trigger, Permission.READ) is None
+    assert isinstance(check_request(trigger, Permission.NONE), Deny)
+
+
+def test_an_unknown_command_is_answered_with_the_nearest() -> None:
+    """The rule has a code of its own, because nothing was asked that could be denied."""
+    trigger = replace(COMMENT, command=None, problem="no such command", hint="Did you mean `/build`?")
+    expected = Deny(code="CommandUnknown", reason="no such command", hint="Did you mean `/build`?")
+
+    assert check_request(trigger, Permission.READ) == expected
+
+
+def test_an_image_that_the_config_does_not_name_is_denied() -> None:
+    """Nothing is built in place of what was asked for; the answer lists what there is."""
+    expected = Deny(
+        code="ImageUnknown",
+        reason=".hublish.yaml on the default branch names no image gpu; it names ts.",
+        hint="Comment the command anew with one of them, or with none for all.",
+    )
+
+    assert decide_with(replace(COMMENT, images=("ts", "gpu"))) == expected
+    assert decide_with(replace(COMMENT, images=("ts",))) == Build(reason="comment by alice")
 
 
 def test_an_unclear_request_is_answered_with_its_problem() -> None:
@@ -103,7 +141,9 @@ def test_an_unclear_request_is_answered_with_its_problem() -> None:
 
 def test_a_request_without_a_resolved_ref_is_never_built() -> None:
     """A caller that could not resolve the ref gets no build by accident."""
-    expected = Deny(code="RequestUnclear", reason="The ref to build is not known.", hint="")
+    expected = Deny(
+        code="RequestUnclear", reason="The ref to build is not known.", hint="Name a tag, branch or commit."
+    )
 
     assert decide_with(COMMENT, ref=None) == expected
 

@@ -13,7 +13,7 @@ from tests.golden.tekton_runs import REQUEST
 
 NAME = REQUEST.name
 POD = f"{NAME}-build-pod"
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 120.0
 
 
 def wait_for(condition: Callable[[], bool], *, what: str) -> None:

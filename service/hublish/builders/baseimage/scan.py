@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any, BinaryIO, cast
 
-from hublish.builders.base.facts import Directory
-from hublish.builders.base.image import BaseImage, open_base_layer
+from hublish.builders.baseimage.facts import Directory
+from hublish.builders.baseimage.image import BaseImage, open_base_layer
 from hublish.core.ports import ImageReader
 from hublish.errors import BaseUnsupported, ImageInvalid, clip
 from hublish.oci.layers import STREAM_ERRORS, WHITEOUT_PREFIX
@@ -31,7 +31,8 @@ _READ_LIMIT_BYTES = 96 << 20
 _OPAQUE = ".wh..wh..opq"
 _KEPT = re.compile(
     r"(/pyvenv\.cfg|/bin/python3\.\d+|/libpython3\.\d+\.so[.\d]*|/libc\.so\.6|/libc-2\.\d+\.so|/ld-musl-[^/]+"
-    r"|-packages/[^/]+\.dist-info/RECORD|^/etc/passwd)$"
+    r"|-packages/[^/]+\.dist-info/RECORD"
+    r"|-packages/[^/]+\.egg-info/(installed-files|top_level|namespace_packages)\.txt|^/etc/passwd)$"
 )
 # Numbers of a few digits: longer ones are no versions, and Python refuses to read very long ones.
 _VERSION_TEXT = re.compile(rb"\0(3\.\d{1,3}\.\d{1,3})(?:(?:a|b|c|rc)\d{1,3})?\+?\0")

@@ -14,7 +14,7 @@ from typing import Any
 
 from hublish.errors import BaseUnsupported
 
-FACTS_FORMAT = 1
+FACTS_FORMAT = 2
 _LINK_LIMIT = 40
 
 
@@ -34,13 +34,15 @@ class InstalledDistribution:
 
     Attributes:
         name: normalised.
-        version: as its .dist-info folder says.
+        version: as its .dist-info or .egg-info says.
         paths: what to hide so that nothing of it is left: whole folders where it owns all files of them, else files.
+        is_whole: whether nothing is left; False where it lists no files, so that only what it says of itself can be hidden.
     """
 
     name: str
     version: str
     paths: tuple[str, ...]
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +156,7 @@ def parse_base_facts(text: str) -> BaseFacts | None:
             "directories": tuple(Directory(**entry) for entry in facts["directories"]),
             "links": tuple((path, target) for path, target in facts["links"]),
             "installed": tuple(
-                InstalledDistribution(name=entry["name"], version=entry["version"], paths=tuple(entry["paths"]))
-                for entry in facts["installed"]
+                InstalledDistribution(**{**entry, "paths": tuple(entry["paths"])}) for entry in facts["installed"]
             ),
             "environment": tuple((name, value) for name, value in facts["environment"]),
         }

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.base import scan as base_scan
-from hublish.builders.base.facts import (
+from hublish.builders.baseimage import scan as base_scan
+from hublish.builders.baseimage.facts import (
     BaseFacts,
     Directory,
-    InstalledDistribution,
     parse_base_facts,
     render_base_facts,
     resolve_links,
 )
-from hublish.builders.base.image import read_base_image
-from hublish.builders.base.python import read_base_facts
+from hublish.builders.baseimage.image import read_base_image
+from hublish.builders.baseimage.python import read_base_facts
 from hublish.core.reference import Reference
 from hublish.errors import BaseUnsupported, ImageInvalid
 from hublish.oci.manifest import OCI_INDEX, OCI_LAYER_GZIP, OCI_LAYER_PLAIN, OCI_LAYER_ZSTD, make_digest
@@ -180,29 +179,6 @@ def test_home_comes_from_the_users_passwd_entry():
     assert read(TINY_BASE, passwd, user="app").home == "/opt/app"
     assert read(TINY_BASE, passwd, user="1001:0").home == "/opt/app"
     assert read(TINY_BASE, passwd, user="1002").home is None
-
-
-def test_installed_distributions_list_what_hides_them():
-    """Folders that one distribution owns go as a whole, shared ones file by file."""
-    site = "/usr/local/lib/python3.11/dist-packages"
-    record = b"alpha/__init__.py,,\nalpha-1.0.dist-info/RECORD,,\nshared/a.py,,\ngone/x.py,,\n"
-    layer = {
-        f"{site}/alpha/__init__.py": b"",
-        f"{site}/alpha/__pycache__/__init__.cpython-311.opt-1.pyc": b"",
-        f"{site}/Alpha_Beta-1.0.dist-info/RECORD": record.replace(b"alpha-1", b"Alpha_Beta-1"),
-        f"{site}/shared/a.py": b"",
-        f"{site}/shared/b.py": b"",
-    }
-
-    installed = read(TINY_BASE, layer).installed
-
-    assert installed == (
-        InstalledDistribution(
-            name="alpha-beta",
-            version="1.0",
-            paths=(f"{site}/Alpha_Beta-1.0.dist-info", f"{site}/alpha", f"{site}/gone", f"{site}/shared/a.py"),
-        ),
-    )
 
 
 @pytest.mark.parametrize(

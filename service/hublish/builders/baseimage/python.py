@@ -1,23 +1,21 @@
 """From the scan of a base to its facts: which Python a user gets, where its packages lie, who owns what.
 
-Source: the `site` and `venv` documentation of Python; PEP 376 and the RECORD specification of PyPA.
+Source: the `site` and `venv` documentation of Python.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from posixpath import dirname, join, normpath
 
-from packaging.utils import canonicalize_name
-
-from hublish.builders.base.facts import BaseFacts, Directory, InstalledDistribution, resolve_links
-from hublish.builders.base.image import BaseImage, read_base_image
-from hublish.builders.base.scan import Scan, scan_base
+from hublish.builders.baseimage.facts import BaseFacts, Directory, resolve_links
+from hublish.builders.baseimage.image import BaseImage, read_base_image
+from hublish.builders.baseimage.installed import list_installed
+from hublish.builders.baseimage.scan import Scan, scan_base
 from hublish.core.ports import ImageReader
 from hublish.core.reference import Reference
-from hublish.errors import BaseUnsupported, ImageInvalid, clip
+from hublish.errors import BaseUnsupported, clip
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -64,7 +62,7 @@ def make_base_facts(base: BaseImage, images: ImageReader) -> BaseFacts:
         home=variables.get("HOME") or _find_home(text, base.spec.user),
         directories=_select_directories(scan, prefix=prefix, site_packages=site_packages),
         links=_select_links(scan, prefix=prefix),
-        installed=_list_installed(scan, site_packages=site_packages, prefix=prefix),
+        installed=list_installed(scan, site_packages=site_packages, prefix=prefix),
         passwd=text,
         shell="/bin/bash" if resolve_links("/bin/bash", scan.links) in scan.files else "/bin/sh",
         environment=base.spec.environment,
@@ -169,51 +167,3 @@ def _select_links(scan: Scan, *, prefix: str) -> tuple[tuple[str, str], ...]:
 def _parents(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[:end]) for end in range(2, len(parts))]
-
-
-def _list_installed(scan: Scan, *, site_packages: str, prefix: str) -> tuple[InstalledDistribution, ...]:
-    real_site = resolve_links(site_packages, scan.links)
-    installed: list[InstalledDistribution] = []
-    for path, body in sorted(scan.texts.items()):
-        folder = dirname(path)
-        if not path.endswith(".dist-info/RECORD") or dirname(folder) != real_site:
-            continue
-        name, _, version = folder.rpartition("/")[2].removesuffix(".dist-info").rpartition("-")
-        listed = _read_record(body, real_site, prefix=prefix)
-        installed.append(
-            InstalledDistribution(
-                name=canonicalize_name(name),
-                version=version,
-                paths=_make_hidden_paths(listed, scan.files, site_packages=real_site),
-            )
-        )
-    return tuple(sorted(installed, key=lambda distribution: distribution.name))
-
-
-def _read_record(body: bytes, site_packages: str, *, prefix: str) -> frozenset[str]:
-    rows = csv.reader(body.decode("utf-8", errors="replace").splitlines())
-    try:
-        paths = {normpath(join(site_packages, row[0])) for row in rows if row}
-    except csv.Error as exc:
-        raise ImageInvalid(f"the base lists the files of a distribution in a way that cannot be read ({exc})") from exc
-    return frozenset(path for path in paths if path.startswith((prefix.rstrip("/") + "/", site_packages + "/")))
-
-
-def _make_hidden_paths(listed: frozenset[str], files: set[str], *, site_packages: str) -> tuple[str, ...]:
-    """Hide whole folders where one distribution owns all that is in them.
-
-    Hiding file by file would leave empty folders, and an empty *.dist-info still counts as an installed distribution
-    without a version.
-    """
-
-    def is_listed(path: str) -> bool:
-        # Byte-code is often compiled after the installer wrote RECORD: it belongs to its source.
-        compiled = re.fullmatch(r"(.*)/__pycache__/([^/]+?)\.[^/.]+(\.opt-\d)?\.pyc", path)
-        return path in listed or (compiled is not None and f"{compiled[1]}/{compiled[2]}.py" in listed)
-
-    inside = site_packages + "/"
-    folders = {parent for path in listed for parent in _parents(path) if parent.startswith(inside)}
-    shared = {parent for path in files if path.startswith(inside) and not is_listed(path) for parent in _parents(path)}
-    owned = folders - shared
-    present = {path for path in listed if path in files} | owned
-    return tuple(sorted(path for path in present if not owned & set(_parents(path))))

@@ -1,0 +1,47 @@
+"""docs/reference/commands.md, written from the table of commands: `python -m hublish.cli.commands_reference`.
+
+Grammar, permission and help stand once, in `hublish.core.github.commands`; a test compares the page with the table.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from hublish.core.github.commands import COMMAND_RULES
+from hublish.core.github.comment import LINE_LIMIT
+
+INTRODUCTION = """# Commands in comments
+
+<!-- Written by `make docs` from the table of commands; edits here are lost. -->
+
+A command is a line of its own in a new comment on an issue or pull request. Words in brackets may be left out.
+
+| command | permission | what it does |
+| --- | --- | --- |
+"""
+RULES = f"""
+- The line starts with the command; at most three spaces may stand before it. A word may stand in a code span.
+- `@<app> build` is `/build`, where `<app>` is the name of the GitHub App. With the name a word that hublish does not know is
+  answered; without it only one that is near a command, as other bots have commands of their own.
+- Text in code, quotes, lists, headings and HTML (comments included) is never a command, nor is `\\/build`.
+- A command with other words than its grammar allows is answered with the grammar. One comment asks for one thing and
+  gets one answer.
+- Only new comments count: an edited comment starts nothing. Only the first {LINE_LIMIT:,} lines are read.
+- People only: bots are heard where the operator lists them under `github.bots`, and hublish never hears itself.
+- A tag goes the whole way to the hub, unless only some of its images were asked for. A branch, a commit or a pull request is
+  built, but changes no hub.
+- A pull request from a fork is not built.
+
+The issue titled "Deliver Container Image" is the other way to ask by hand: its text names the tag on one line,
+`Tag: v1.2.3`. Closing and reopening it asks again.
+"""
+
+
+def render_commands_reference() -> str:
+    """Render the whole page as Markdown."""
+    rows = (f"| `{rule.usage}` | {rule.needs.value} | {rule.help} |\n" for rule in COMMAND_RULES)
+    return INTRODUCTION + "".join(rows) + RULES
+
+
+if __name__ == "__main__":
+    typer.echo(render_commands_reference(), nl=False)

@@ -1,0 +1,64 @@
+"""What a comment asks for: its command and the thread it stands in, together, make the trigger. Decides nothing else.
+
+One comment is one request with one answer: several different commands are answered with that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hublish.core.github.build_issue import is_build_issue, parse_issue_tag
+from hublish.core.github.commands import Command, CommandName
+from hublish.core.github.payloads import CommentDelivery, Issue
+from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.repository import RefKind
+
+BUILDING = frozenset({CommandName.BUILD, CommandName.PLAN})
+"""Commands that begin with a ref."""
+
+
+def make_comment_trigger(delivery: CommentDelivery, commands: tuple[Command, ...]) -> Trigger:
+    """Make the trigger of a comment.
+
+    Args:
+        delivery: the comment and its thread.
+        commands: what was found in it, at least one.
+    """
+    first = commands[0]
+    trigger = Trigger(
+        kind=TriggerKind.COMMENT,
+        repository=delivery.make_repository(),
+        actor=delivery.sender.login,
+        actor_is_bot=delivery.sender.type == "Bot",
+        semantic_key=f"comment:{delivery.comment.id}",
+        ref=None,
+        ref_kind=None,
+        thread=Thread(kind="issue", number=delivery.issue.number, comment_id=delivery.comment.id),
+        url=delivery.comment.html_url,
+        pull_request_number=None if delivery.issue.pull_request is None else delivery.issue.number,
+        command=first.name,
+        force=first.force,
+    )
+    if any(not command.says_same(first) for command in commands):
+        return replace(
+            trigger,
+            problem="The comment holds several different commands; one comment asks for one thing.",
+            hint="Write one comment for each command.",
+        )
+    if first.problem is not None:
+        return replace(trigger, problem=first.problem, hint=first.hint)
+    return _add_wanted_ref(trigger, first, delivery.issue) if first.name in BUILDING else trigger
+
+
+def _add_wanted_ref(trigger: Trigger, command: Command, issue: Issue) -> Trigger:
+    """Fill in what is to be built: the command's ref, else what the thread stands for."""
+    if command.words:
+        return replace(trigger, ref=command.words[0], images=command.words[1:])
+    if trigger.pull_request_number is not None:
+        return replace(trigger, ref=str(trigger.pull_request_number), ref_kind=RefKind.PULL_REQUEST)
+    if is_build_issue(issue.title):
+        asked = parse_issue_tag(issue.body)
+        hint = "" if asked.problem is None else "Comment the command anew, followed by the tag."
+        return replace(trigger, ref=asked.tag, ref_kind=RefKind.TAG, problem=asked.problem, hint=hint)
+    return replace(trigger, ref=trigger.repository.default_branch, ref_kind=RefKind.BRANCH)

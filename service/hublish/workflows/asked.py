@@ -1,0 +1,53 @@
+"""What a trigger comes to: the permission of who asks, the commit that is meant, the images that are wanted, a refusal.
+
+Reads from GitHub only. The rules themselves are `hublish.core.github.triggers`.
+"""
+
+from __future__ import annotations
+
+from hublish.core.answers.report import Failure
+from hublish.core.config.file import Config, ImageConfig
+from hublish.core.github.trigger import Trigger
+from hublish.core.github.triggers import Deny, Skip
+from hublish.core.repository import Permission, RefKind, ResolvedRef
+from hublish.core.status import RunState
+from hublish.workflows.prepared import Prepared
+from hublish.workflows.services import Services
+
+
+def find_permission(services: Services, trigger: Trigger) -> Permission | None:
+    """Find what the actor may do; None where it need not be asked, and for a bot that the operator does not list."""
+    if trigger.kind.proves_permission:
+        return None
+    if trigger.actor_is_bot:
+        return Permission.WRITE if trigger.actor.lower() in services.policy.bots else None
+    return services.reader.fetch_permission(trigger.repository, trigger.actor)
+
+
+def resolve_trigger(services: Services, trigger: Trigger) -> ResolvedRef | None:
+    """Find the commit that is meant; None for a trigger without a ref.
+
+    Raises:
+        SourceMissing: there is no such ref.
+    """
+    if trigger.ref is None:
+        return None
+    if trigger.sha is not None:
+        # A push names its commit; the branch may have moved on since, and then has a run of its own.
+        return ResolvedRef(name=trigger.ref, kind=RefKind.BRANCH, sha=trigger.sha)
+    kind = None if trigger.ref_kind is None else trigger.ref_kind.value
+    return services.reader.resolve_ref(trigger.repository, trigger.ref, kind=kind)
+
+
+def choose_images(trigger: Trigger, config: Config) -> tuple[ImageConfig, ...]:
+    """The images that are wanted, in the config's order; all unless the trigger names some."""
+    return tuple(image for image in config.images if not trigger.images or image.title in trigger.images)
+
+
+def make_refusal(refusal: Skip | Deny, *, ref: ResolvedRef | None) -> Prepared:
+    """The end of a run that was not allowed to begin."""
+    if isinstance(refusal, Skip):
+        failure = Failure(code="Skipped", message=refusal.reason, hint="")
+        return Prepared(state=RunState.SKIPPED, failure=failure, ref=ref)
+    failure = Failure(code=refusal.code, message=refusal.reason, hint=refusal.hint)
+    return Prepared(state=RunState.DENIED, failure=failure, ref=ref, findings=refusal.findings)

@@ -1,0 +1,108 @@
+"""Commands that deliver nothing: what their answer says. Reads only; the answer itself is said once, as for every run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hublish.core.answers.markdown import code_span, escape_inline
+from hublish.core.answers.replies import PlannedImage, RunLine, render_help, render_plan, render_status
+from hublish.core.building import BuildSucceeded
+from hublish.core.config.file import CONFIG_PATHS, ParsedConfig
+from hublish.core.finding import Severity
+from hublish.core.github.commands import COMMAND_RULES, CommandName
+from hublish.core.github.trigger import Trigger
+from hublish.core.queue import render_place
+from hublish.core.records import Run
+from hublish.core.status import RunState
+from hublish.workflows.places import read_places
+from hublish.workflows.prepared import Prepared, PreparedImage
+from hublish.workflows.services import Services
+
+STATUS_RUNS = 8
+STATUS_LOOKS_AT = 100
+"""Runs that are looked at for the few that are shown: most pushes are skipped."""
+QUIET = frozenset({RunState.SKIPPED, RunState.ANSWERED})
+
+
+class Replies:
+    """Answers of one service."""
+
+    def __init__(self, services: Services, *, read_config: Callable[[Trigger], ParsedConfig]) -> None:
+        """Nothing is read here.
+
+        Args:
+            services: the ports.
+            read_config: the config of a trigger's default branch.
+        """
+        self._services = services
+        self._read_config = read_config
+
+    def make(self, run_id: str, trigger: Trigger) -> Prepared | None:
+        """Make the answer to a command that builds nothing; None for the commands that do."""
+        makers = {CommandName.HELP: self._help, CommandName.STATUS: self._status}
+        maker = None if trigger.command is None else makers.get(trigger.command)
+        return None if maker is None else maker(run_id, trigger)
+
+    def make_plan(self, trigger: Trigger, prepared: Prepared) -> Prepared:
+        """Turn what a build would be into the answer to `/plan`."""
+        reply = render_plan(
+            trigger.ref or "",
+            None if prepared.ref is None else prepared.ref.sha,
+            images=tuple(self._describe(image) for image in prepared.images),
+            hubs=prepared.hubs,
+            failure=prepared.failure,
+        )
+        return make_reply(reply, prepared)
+
+    def _describe(self, image: PreparedImage) -> PlannedImage:
+        latest = self._services.builds.find_latest_build(image.build_key)
+        return PlannedImage(
+            line=image.line,
+            name=image.name,
+            tags=(*image.fixed_tags, *image.floating_tags),
+            known=latest is not None and isinstance(latest.outcome, BuildSucceeded),
+        )
+
+    def _help(self, _run_id: str, _trigger: Trigger) -> Prepared:
+        return make_reply(render_help(COMMAND_RULES, app=self._services.conversation.fetch_name()))
+
+    def _status(self, run_id: str, trigger: Trigger) -> Prepared:
+        services = self._services
+        places = read_places(services.queue, services.replicas, limits=services.policy.queue, now=services.now())
+        listed = services.runs.list_repository_runs(trigger.repository.id, limit=STATUS_LOOKS_AT)
+        shown = [run for run in listed if run.id != run_id and run.state not in QUIET][:STATUS_RUNS]
+
+        def find_waits(run: Run) -> tuple[str, ...]:
+            links = services.steps.list_links(run.id) if places and not run.state.ended else ()
+            return tuple(f"{image} {render_place(places[name])}." for name, image in links if name in places)
+
+        lines = tuple(
+            RunLine(run=run, url=f"{services.policy.public_url}/runs/{run.id}", waits=find_waits(run)) for run in shown
+        )
+        parsed = self._read_config(trigger)
+        reply = render_status(trigger.repository.full_name, lines, config=_describe_config(trigger, parsed))
+        return make_reply(reply, Prepared(state=RunState.ANSWERED, failure=None, ref=None, findings=parsed.findings))
+
+
+def make_reply(lines: tuple[str, ...], prepared: Prepared | None = None) -> Prepared:
+    """The end of a run that delivers nothing: its answer, with the remarks of what was looked at for it."""
+    return Prepared(
+        state=RunState.ANSWERED,
+        failure=None,
+        ref=None if prepared is None else prepared.ref,
+        findings=() if prepared is None else prepared.findings,
+        notes=() if prepared is None else prepared.notes,
+        reply=lines,
+    )
+
+
+def _describe_config(trigger: Trigger, parsed: ParsedConfig) -> str:
+    branch = code_span(trigger.repository.default_branch)
+    if parsed.config is None:
+        errors = sum(finding.severity is Severity.ERROR for finding in parsed.findings)
+        if errors:
+            return f"The config file on {branch} cannot be used: {errors} error{'s' if errors > 1 else ''}, see below."
+        return f"There is neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]} on {branch}: nothing can be built."
+    titles = ", ".join(code_span(image.title) for image in parsed.config.images)
+    hubs = ", ".join(code_span(hub) for hub in parsed.config.hubs) or "none"
+    return f"{escape_inline(parsed.config.path)} on {branch} can be used. Images: {titles}. Hubs: {hubs}."
