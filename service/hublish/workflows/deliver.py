@@ -1,7 +1,7 @@
 """The deliver workflow: one per run, from its trigger to its answer. Thin; the stages are modules of their own.
 
 ```
-acknowledge -> prepare -> announce -> builds -> publish -> propose -> answer
+acknowledge -> check config -> prepare -> announce -> builds -> publish -> propose -> answer
 ```
 Red or failed takes the same road to its answer. The order of steps is part of the history: change it by `DBOS.patch`.
 """
@@ -28,6 +28,7 @@ from hublish.errors import HublishError, SourceMissing, clip
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
 from hublish.workflows.build import BuildWorkflow, claim_image_build, start_build
+from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.durable import (
     EFFECT_ATTEMPTS,
     Fault,
@@ -84,6 +85,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._services = services
         self._build = build
         self._answering = Answering(services)
+        self._config_check = ConfigCheck(services)
         self._preparation = Preparation(services)
         self._proposal = Proposal(services)
 
@@ -103,6 +105,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     async def _bring(self, run_id: str) -> str:
         call = partial(self._answering.acknowledge, run_id)
         await run_effect("acknowledge", type(None), call, attempts=COURTESY_ATTEMPTS)
+        if await DBOS.patch_async("the config is checked"):
+            # Said in a check run of its own; whatever becomes of it, a build that is wanted goes on.
+            await run_effect("check config", str, partial(self._config_check.run, run_id))
         prepared = await self._stage("plan", run_id, Prepared, partial(self._plan, run_id))
         if isinstance(prepared, Fault):
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
