@@ -118,9 +118,10 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         return await self._finish(run_id, prepared, answer)
 
     async def _finish(self, run_id: str, prepared: Prepared, answer: Answer) -> str:
+        untold = None
         if prepared.state is not RunState.SKIPPED:
-            await self._say(run_id, prepared, answer)
-        await run_effect("end", type(None), lambda: self._end(run_id, answer))
+            untold = await self._say(run_id, prepared, answer)
+        await run_effect("end", type(None), lambda: self._end(run_id, answer, untold))
         return answer.state.value
 
     async def _go(self, run_id: str, prepared: Prepared, answer: Answer) -> Answer:
@@ -191,12 +192,14 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             hubs.append(report)
         return with_hubs(answer, tuple(hubs))
 
-    async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> None:
+    async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> Fault | None:
+        """Give the answer; returns why it could not be given."""
         call = partial(self._answering.check, run_id, answer, prepared.titles)
         await run_effect("check ended", type(None), call)
         say = partial(self._answering.answer, run_id, answer)
-        await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
+        said = await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
         await run_effect("tidy", type(None), partial(self._answering.tidy, run_id, answer))
+        return said
 
     async def _stage(
         self, name: str, run_id: str, kind: type[Value], call: Callable[[], Value], *, attempts: int = EFFECT_ATTEMPTS
@@ -274,9 +277,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             reply=prepared.reply,
         )
 
-    def _end(self, run_id: str, answer: Answer) -> None:
+    def _end(self, run_id: str, answer: Answer, untold: Fault | None) -> None:
         _log.info("run ended", run=run_id, state=answer.state.value)
-        end_run(self._services, run_id, answer)
+        end_run(self._services, run_id, answer, untold=untold)
 
 
 def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:

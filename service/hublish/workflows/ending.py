@@ -16,10 +16,19 @@ ROAD = (RunState.RECEIVED, RunState.PLANNING, RunState.BUILDING, RunState.DELIVE
 """The states of a run that goes well, in order, before it is delivered."""
 
 
-def end_run(services: Services, run_id: str, answer: Answer) -> None:
-    """Move a run to the state its answer says; states that a fault left out are walked through first."""
+def end_run(services: Services, run_id: str, answer: Answer, *, untold: Fault | None = None) -> None:
+    """Move a run to the state its answer says; states that a fault left out are walked through first.
+
+    Args:
+        services: the ports.
+        run_id: the run.
+        answer: how it ended.
+        untold: why nobody could be told on GitHub; its page is then the only place that says it.
+    """
     run = services.runs.read_run(run_id)
     message = _make_message(answer)
+    if untold is not None:
+        message = f"{clip(message, limit=700)} The answer could not be given on GitHub: {untold.message}".strip()
     road = ROAD[ROAD.index(run.state) + 1 :] if run is not None and run.state in ROAD else ()
     for state in road if answer.state is RunState.DELIVERED else ():
         services.runs.move_run(run_id, state, at=services.now())
