@@ -25,10 +25,15 @@ def reader(scene: Scene) -> GitHubReader:
 
 def test_a_repository_is_read_as_it_is_now(scene: Scene, reader: GitHubReader) -> None:
     """Id, names, default branch and visibility come from GitHub."""
-    repository_id = scene.github.api("GET", "/repos/org/ts", login="alice").body["id"]
+    known = scene.github.api("GET", "/repos/org/ts", login="alice").body
     installation_id = scene.repository.installation_id
     expected = Repository(
-        id=repository_id, owner="org", name="ts", installation_id=installation_id, default_branch="main"
+        id=known["id"],
+        owner="org",
+        name="ts",
+        installation_id=installation_id,
+        default_branch="main",
+        owner_id=known["owner"]["id"],
     )
 
     assert reader.fetch_repository(installation_id, "org/ts") == expected

@@ -113,6 +113,8 @@ def test_build_is_cancelled_and_taken_up_again(gated_town: Town) -> None:
     stopped = sorted(answer.removesuffix(END) for answer in talk.read_answers()[3:])
     open_gate(town.folder)
     delivered = talk.ask("/retry")
+    # The answer is said first, the run ends a moment later.
+    wait_until(lambda: find_runs(town, "main")[0]["state"] == "delivered")
     again = talk.ask("/retry")
     sha = town.github.ref_sha(SOURCE_REPO, "heads/main")
     checks = town.github.check_runs(SOURCE_REPO, str(sha))

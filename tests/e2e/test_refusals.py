@@ -329,5 +329,5 @@ def test_non_json_and_unknown_webhooks_are_stored_and_ignored(town: Town) -> Non
     wait_until(lambda: all(row["state"] != "received" for row in read_deliveries(town)))
 
     assert statuses == [202, 202]
-    assert [row["state"] for row in read_deliveries(town)] == ["ignored", "ignored"]
+    assert [row["state"] for row in read_deliveries(town) if row["guid"] == "a-1"] == ["ignored", "ignored"]
     assert town.read_runs() == []

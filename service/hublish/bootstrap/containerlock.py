@@ -9,7 +9,7 @@ from pathlib import Path
 from hublish.adapters.index import read_pip_configuration
 from hublish.bootstrap.locking import find_mirrors
 from hublish.bootstrap.options import WorkbenchOptions
-from hublish.builders.base.record import load_base
+from hublish.builders.baseimage.record import load_base
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.locking.pipenvtask import LockTools, lock_in_container, read_sources
 from hublish.core.locks.renewal import redirect_sources, restore_lock

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from hublish.adapters.archive import DiskArchive
 from hublish.adapters.github import (
     GitHubApp,
+    GitHubChanges,
     GitHubConversation,
     GitHubDeliveries,
     GitHubHub,
@@ -126,6 +127,7 @@ def make_services(settings: Settings) -> Services:
     )
     return Services(
         reader=GitHubReader(github),
+        changes=GitHubChanges(github),
         conversation=GitHubConversation(github),
         hub_repository=GitHubHub(github),
         sources=sources,
@@ -140,7 +142,7 @@ def make_services(settings: Settings) -> Services:
             caches=caches,
             mint_token=github.token_for_clone,
         ),
-        archive=DiskArchive(settings.logs or data / "logs"),
+        archive=DiskArchive(settings.log_folder),
         deliveries=DeliveryStore(engine),
         delivery_log=GitHubDeliveries(github),
         runs=RunStore(engine),

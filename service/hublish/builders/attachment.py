@@ -3,6 +3,10 @@
 The image's own bytes and digest stay what they are. A registry that takes no artifacts costs a line in the log, nothing
 more.
 
+The list under the tag is read, extended and written. Registries have no conditional write, so that whoever writes last wins:
+the list is read back, and extended once more where another writer came in between. What is left is a writer that read before
+us and writes after our look; it drops our line, and the next build of the image puts it back.
+
 Source: OCI image-spec v1.1, "Guidelines for artifact usage"; OCI distribution-spec v1.1, "Pushing manifests with subject".
 """
 
@@ -13,10 +17,12 @@ from collections.abc import Callable
 
 from hublish.core.ports import ImageReader, ImageWriter
 from hublish.core.reference import Reference
-from hublish.errors import HublishError, ImageInvalid
+from hublish.errors import HublishError, ImageInvalid, RegistryFailed
 from hublish.oci.artifact import EMPTY, EMPTY_BODY, render_artifact
 from hublish.oci.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, make_descriptor
 from hublish.oci.referrers import add_referrer, make_referrers_tag
+
+LIST_ATTEMPTS = 5
 
 
 def attach_document(
@@ -59,8 +65,7 @@ def _attach(body: bytes, *, media_type: str, image: Reference, images: ImageRead
     manifest = render_artifact(media_type, [document], annotations={}, subject=subject)
     artifact = make_descriptor(manifest, media_type=OCI_MANIFEST)
     tag = image.with_tag(make_referrers_tag(found.digest))
-    listed = images.fetch_manifest(tag)
-    index = add_referrer(None if listed is None else listed.body, artifact, artifact_type=media_type)
+    index = _extend_list(tag, artifact, images=images, media_type=media_type)
     if index is None:
         return artifact.digest
     for blob, content in ((EMPTY, EMPTY_BODY), (document, body)):
@@ -71,5 +76,17 @@ def _attach(body: bytes, *, media_type: str, image: Reference, images: ImageRead
             open_body=lambda content=content: io.BytesIO(content),  # type: ignore[misc] # bound at once, mypy cannot tell
         )
     output.ensure_manifest(image.with_digest(artifact.digest), body=manifest, media_type=OCI_MANIFEST)
-    output.ensure_manifest(tag, body=index, media_type=OCI_INDEX)
-    return artifact.digest
+    for _ in range(LIST_ATTEMPTS):
+        output.ensure_manifest(tag, body=index, media_type=OCI_INDEX)
+        index = _extend_list(tag, artifact, images=images, media_type=media_type)
+        if index is None:
+            return artifact.digest
+    raise RegistryFailed(
+        f"the list {tag} is written by others all the time", hint="Build again when they are done.", transient=True
+    )
+
+
+def _extend_list(tag: Reference, artifact: Descriptor, *, images: ImageReader, media_type: str) -> bytes | None:
+    """The list as it should be; None when the artifact is on it."""
+    listed = images.fetch_manifest(tag)
+    return add_referrer(None if listed is None else listed.body, artifact, artifact_type=media_type)

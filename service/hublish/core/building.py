@@ -34,7 +34,7 @@ class BuildRequest:
         plan: what to build.
         repository: where the source comes from; None on the command line.
         ref: which commit of it; None on the command line.
-        target: where to push, with the tag `build-<key>`; None when the engine's own output is wanted.
+        target: where to push, with the tag `build-<key>`; None for nowhere, which no engine of the service builds.
         siblings: other repositories of the same owner, whose layers may be mounted.
     """
 

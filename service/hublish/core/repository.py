@@ -17,6 +17,8 @@ class Repository:
         installation_id: the App's installation that gives access.
         default_branch: branch that publish settings count from.
         private: True hides the repository's name from public pages.
+        owner_id: GitHub's id of the user or organisation, which a login that changes hands does not take along; None for a
+            repository that was stored before ids were.
     """
 
     id: int
@@ -25,6 +27,7 @@ class Repository:
     installation_id: int
     default_branch: str
     private: bool = False
+    owner_id: int | None = None
 
     @property
     def full_name(self) -> str:

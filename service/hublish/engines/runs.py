@@ -16,13 +16,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hublish.builders.layerindex.ownercache import OWN
+from hublish.builders.layerindex.ownercache import name_owner
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Progress, Step
-from hublish.core.plan import make_build_key
+from hublish.core.plan import Trust
 from hublish.core.ports import BuildLog, Source, SourceFetcher
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
-from hublish.errors import BuildCancelled, BuildFailed, HublishError, SourceInvalid, StrategyUnavailable, clip
+from hublish.errors import (
+    BuildCancelled,
+    BuildFailed,
+    HublishError,
+    NotAllowed,
+    SourceInvalid,
+    StrategyUnavailable,
+    clip,
+)
 
 LAST_LINES = 20
 MESSAGE_LIMIT = 4000
@@ -208,13 +216,18 @@ def fetch_run_source(run: BuildRun, sources: SourceFetcher) -> Source:
 
 
 def find_owner(request: BuildRequest) -> str:
-    """Whose builds share a cache: GitHub does not tell names by their case."""
-    return OWN if request.repository is None else request.repository.owner.lower()
+    """Whose builds share a cache."""
+    return name_owner(request.repository)
 
 
 def find_target(request: BuildRequest) -> Reference:
-    """Where the image goes: what was asked for, else a name for the engine's own output."""
-    if request.target is not None:
-        return request.target
-    key = make_build_key(request.plan)
-    return Reference(registry="localhost", repository=request.plan.source_name.lower(), tag=f"build-{key}")
+    """Where the image goes.
+
+    Raises:
+        NotAllowed: nowhere. A fork's image is pushed under no name, and these engines have no other place for one.
+    """
+    if request.plan.trust is Trust.FORK:
+        raise NotAllowed("the image of a fork is pushed nowhere, so it is not built here")
+    if request.target is None:
+        raise NotAllowed("a build in the service needs a place for its image")
+    return request.target

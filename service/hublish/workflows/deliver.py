@@ -1,7 +1,7 @@
 """The deliver workflow: one per run, from its trigger to its answer. Thin; the stages are modules of their own.
 
 ```
-acknowledge -> prepare -> announce -> builds -> publish -> propose -> answer
+acknowledge -> check config -> prepare -> announce -> builds -> publish -> propose -> answer
 ```
 Red or failed takes the same road to its answer. The order of steps is part of the history: change it by `DBOS.patch`.
 """
@@ -29,6 +29,7 @@ from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
 from hublish.workflows.build import BuildWorkflow, claim_image_build, start_build
 from hublish.workflows.cancelling import Cancelling
+from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.durable import (
     EFFECT_ATTEMPTS,
     Fault,
@@ -38,7 +39,7 @@ from hublish.workflows.durable import (
     run_effect,
     workflow,
 )
-from hublish.workflows.ending import end_run, end_with, explain_stop, make_failure, with_hubs, with_images
+from hublish.workflows.ending import end_run, end_with, explain_stop, make_answer, make_failure, with_hubs, with_images
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Built, Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -77,6 +78,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._services = services
         self._build = build
         self._answering = Answering(services)
+        self._config_check = ConfigCheck(services)
         self._preparation = Preparation(services)
         self._proposal = Proposal(services)
         self._cancelling = Cancelling(services)
@@ -92,24 +94,28 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             # Whatever nobody foresaw still ends in an answer; the log of the service says more.
             _log.exception("run failed unexpectedly", run=run_id)
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(make_fault(error)), ref=None)
-            return await self._finish(run_id, prepared, self._make_answer(run_id, prepared, ""))
+            return await self._finish(run_id, prepared, make_answer(self._services, run_id, prepared, ""))
 
     async def _bring(self, run_id: str) -> str:
         call = partial(self._answering.acknowledge, run_id)
         await run_effect("acknowledge", type(None), call, attempts=COURTESY_ATTEMPTS)
+        if await DBOS.patch_async("the config is checked"):
+            # Said in a check run of its own; whatever becomes of it, a build that is wanted goes on.
+            await run_effect("check config", str, partial(self._config_check.run, run_id))
         prepared = await self._stage("plan", run_id, Prepared, partial(self._plan, run_id))
         if isinstance(prepared, Fault):
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
         wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
-        answer = self._make_answer(run_id, prepared, wanted if isinstance(wanted, str) else "")
+        answer = make_answer(self._services, run_id, prepared, wanted if isinstance(wanted, str) else "")
         if prepared.state is RunState.BUILDING:
             answer = await self._go(run_id, prepared, answer)
         return await self._finish(run_id, prepared, answer)
 
     async def _finish(self, run_id: str, prepared: Prepared, answer: Answer) -> str:
+        untold = None
         if prepared.state is not RunState.SKIPPED:
-            await self._say(run_id, prepared, answer)
-        await run_effect("end", type(None), lambda: self._end(run_id, answer))
+            untold = await self._say(run_id, prepared, answer)
+        await run_effect("end", type(None), lambda: self._end(run_id, answer, untold))
         return answer.state.value
 
     async def _go(self, run_id: str, prepared: Prepared, answer: Answer) -> Answer:
@@ -135,7 +141,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _open_checks(self, run_id: str, ref: ResolvedRef, titles: tuple[str, ...]) -> None:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
         try:
-            self._answering.check(run_id, self._make_answer(run_id, queued, self._read_wanted(run_id)), titles)
+            self._answering.check(
+                run_id, make_answer(self._services, run_id, queued, self._read_wanted(run_id)), titles
+            )
         except HublishError as error:
             # The check is a courtesy here; it is made again when the build starts and when the run ends.
             _log.warning("check not opened", run=run_id, code=error.code, error=error.message)
@@ -182,12 +190,14 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             hubs.append(report)
         return with_hubs(answer, tuple(hubs))
 
-    async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> None:
+    async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> Fault | None:
+        """Give the answer; returns why it could not be given."""
         call = partial(self._answering.check, run_id, answer, prepared.titles)
         await run_effect("check ended", type(None), call)
         say = partial(self._answering.answer, run_id, answer)
-        await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
+        said = await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
         await run_effect("tidy", type(None), partial(self._answering.tidy, run_id, answer))
+        return said
 
     async def _stage(
         self, name: str, run_id: str, kind: type[Value], call: Callable[[], Value], *, attempts: int = EFFECT_ATTEMPTS
@@ -259,22 +269,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         run = self._services.runs.read_run(run_id)
         return "" if run is None else run.ref
 
-    def _make_answer(self, run_id: str, prepared: Prepared, wanted: str) -> Answer:
-        return Answer(
-            run_id=run_id,
-            run_url=f"{self._services.policy.public_url}/runs/{run_id}",
-            state=prepared.state,
-            wanted=wanted,
-            sha=None if prepared.ref is None else prepared.ref.sha,
-            failure=prepared.failure,
-            findings=prepared.findings,
-            notes=prepared.notes,
-            reply=prepared.reply,
-        )
-
-    def _end(self, run_id: str, answer: Answer) -> None:
+    def _end(self, run_id: str, answer: Answer, untold: Fault | None) -> None:
         _log.info("run ended", run=run_id, state=answer.state.value)
-        end_run(self._services, run_id, answer)
+        end_run(self._services, run_id, answer, untold=untold)
 
 
 def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:

@@ -24,7 +24,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from hublish.core.codec import parse_value, render_value
 from hublish.core.redact import redact
-from hublish.errors import HublishError, clip
+from hublish.errors import GitHubFailed, HublishError, clip
 from hublish.telemetry import get_logger
 
 WORKFLOW_VERSION = "1"
@@ -32,6 +32,9 @@ WORKFLOW_VERSION = "1"
 
 EFFECT_ATTEMPTS = 8
 """Tries of one effect, 1 s to 64 s apart: a little over two minutes of outage are waited out."""
+
+LONGEST_WAIT_SECONDS = 3700.0
+"""A little over the hour after which GitHub's count of requests begins anew; nobody is believed who asks for more."""
 
 HISTORY_SUFFIX = "-workflows"
 """What the name of the engine's SQLite file has more than ours."""
@@ -102,6 +105,7 @@ async def run_async_effect(
             return render_value(await call(), kind)
         except Exception as error:  # the boundary of a workflow: everything becomes data here
             if _may_try_again(error, attempts):
+                await wait_as_asked(error)
                 raise
             if not isinstance(error, HublishError):
                 _log.exception("effect failed unexpectedly", effect=name, workflow=DBOS.workflow_id)
@@ -124,6 +128,12 @@ async def run_async_effect(
     if "fault" in wrapped:
         return parse_value(Fault, wrapped["fault"])
     return parse_value(kind, text)
+
+
+async def wait_as_asked(error: Exception, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    """Wait for as long as GitHub asked to, so that an hour without requests costs one try and not all of them."""
+    if isinstance(error, GitHubFailed) and error.retry_after_seconds is not None:
+        await sleep(min(error.retry_after_seconds, LONGEST_WAIT_SECONDS))
 
 
 def _may_try_again(error: Exception, attempts: int) -> bool:

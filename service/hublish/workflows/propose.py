@@ -60,8 +60,9 @@ class Proposal:
         verify_pin(hub, images)
         repository = self._open_repository(hub)
         head = self._services.hub_repository.fetch_head(repository, hub.branch)
-        listing = self._read_list(hub, repository, head)
-        rules = self._read_rules(hub, repository)
+        source = self._fetch_source(hub, repository, head)
+        listing = _read_list(hub, source)
+        rules = self._read_rules(hub, repository, source)
         listed: list[ListedImage] = []
         changed: dict[str, str] = {}
         for image in images:
@@ -91,17 +92,19 @@ class Proposal:
             )
         return self._services.reader.fetch_repository(installation, hub.repo)
 
-    def _read_list(self, hub: Hub, repository: Repository, head: str) -> dict[str, str]:
+    def _fetch_source(self, hub: Hub, repository: Repository, head: str) -> Source:
         ref = ResolvedRef(name=hub.branch, kind=RefKind.BRANCH, sha=head)
-        source = self._services.sources.fetch_source(repository, ref)
-        return {
-            file.path: _read_text(source, file.path)
-            for file in source.tree.files
-            if file.link is None and is_list_file(file.path, folder=hub.folder)
-        }
+        return self._services.sources.fetch_source(repository, ref)
 
-    def _read_rules(self, hub: Hub, repository: Repository) -> tuple[HubRule, ...]:
-        body = self._services.reader.fetch_file(repository, CONSENT_PATH, repository.default_branch)
+    def _read_rules(self, hub: Hub, repository: Repository, source: Source) -> tuple[HubRule, ...]:
+        at_head = hub.branch == repository.default_branch
+        if at_head and CONSENT_PATH in source.tree.paths:
+            body: bytes | None = read_source_file(source, CONSENT_PATH)
+        elif at_head and hub.accept and not source.tree.findings:
+            body = None
+        else:
+            # A tarball may leave the file out (export-ignore); GitHub is asked where that would cost a consent.
+            body = self._services.reader.fetch_file(repository, CONSENT_PATH, repository.default_branch)
         consent = parse_hub_consent(body, path=CONSENT_PATH)
         if not hub.accept and consent.findings:
             finding = consent.findings[0]
@@ -182,6 +185,14 @@ class Proposal:
         )
         done = "; ".join(render_action(image) for image in report.images if image.action is not EntryAction.UNCHANGED)
         return HubReport(hub=hub.name, url=pull_request.url, number=pull_request.number, detail=done, ok=True)
+
+
+def _read_list(hub: Hub, source: Source) -> dict[str, str]:
+    return {
+        file.path: _read_text(source, file.path)
+        for file in source.tree.files
+        if file.link is None and is_list_file(file.path, folder=hub.folder)
+    }
 
 
 def make_entry(hub: Hub, trigger: Trigger, ref: ResolvedRef, image: Delivered, *, web_url: str) -> Entry:

@@ -12,7 +12,7 @@ from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
-from hublish.core.github.ports import Conversation, HubRepository, RepositoryReader
+from hublish.core.github.ports import ChangeReader, Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher
@@ -86,6 +86,7 @@ class Services:
     """The ports a workflow works with; `replica` is the name of this process among those that share the database."""
 
     reader: RepositoryReader
+    changes: ChangeReader
     conversation: Conversation
     hub_repository: HubRepository
     sources: SourceFetcher

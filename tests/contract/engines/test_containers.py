@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hublish.builders.base.local import LOCAL_HOST
+from hublish.builders.baseimage.local import LOCAL_HOST
 from hublish.builders.layered.assembly import BASE_DIGEST_LABEL, BUILDER_LABEL
 from hublish.core.building import Step
 from hublish.oci.manifest import make_digest

@@ -11,11 +11,14 @@ from hublish.builders.attachment import attach_document
 from hublish.core.reference import Reference
 from hublish.errors import RegistryFailed
 from hublish.oci.artifact import EMPTY
-from hublish.oci.manifest import make_digest
+from hublish.oci.manifest import OCI_INDEX, OCI_MANIFEST, make_digest
 from tests.fakes import FakeImages, make_tar
 
 IMAGE = Reference(registry="registry.example.org", repository="team/ts", tag="v1")
 TYPE = "application/vnd.cyclonedx+json"
+OTHER_DIGEST = "sha256:" + "1" * 64
+OTHER = {"mediaType": OCI_MANIFEST, "digest": OTHER_DIGEST, "size": 7}
+OTHER_LIST = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [OTHER]}).encode()
 
 
 class RefusingImages(FakeImages):
@@ -25,6 +28,23 @@ class RefusingImages(FakeImages):
         if b"artifactType" in body:
             raise RegistryFailed("the registry refused: manifest invalid", status=400)
         return super().ensure_manifest(reference, body=body, media_type=media_type)
+
+
+class SharedImages(FakeImages):
+    """A registry in which somebody else's list replaces ours, so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.lists_written = 0
+
+    def ensure_manifest(self, reference: Reference, *, body: bytes, media_type: str) -> str:
+        digest = super().ensure_manifest(reference, body=body, media_type=media_type)
+        if media_type == OCI_INDEX:
+            self.lists_written += 1
+            if self.lists_written <= self.times:
+                super().ensure_manifest(reference, body=OTHER_LIST, media_type=media_type)
+        return digest
 
 
 def attach(images: FakeImages, digest: str, log: Callable[[str], None], body: bytes = b"{}\n") -> str | None:
@@ -64,6 +84,26 @@ def test_second_time_sends_nothing(log):
     second = attach(images, digest, log.append)
 
     assert (second, images.pushed) == (first, pushed)
+
+
+def test_list_that_another_writer_replaced_is_extended_again(log):
+    """Both lines stand on it in the end."""
+    images = SharedImages(times=2)
+    digest = images.add_image(IMAGE, [make_tar({"/a": b"a"})])
+    artifact = attach(images, digest, log.append)
+    listed = json.loads(images.fetch_manifest(IMAGE.with_tag(digest.replace(":", "-"))).body)
+
+    assert [entry["digest"] for entry in listed["manifests"]] == [OTHER_DIGEST, artifact]
+    assert images.lists_written == 3
+
+
+def test_list_that_is_replaced_all_the_time_is_given_up(log):
+    """A line in the log, as for every other trouble with the document."""
+    images = SharedImages(times=99)
+    digest = images.add_image(IMAGE, [make_tar({"/a": b"a"})])
+
+    assert attach(images, digest, log.append) is None
+    assert log[0].endswith(f"{digest.replace(':', '-')} is written by others all the time")
 
 
 @pytest.mark.parametrize(

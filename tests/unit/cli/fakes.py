@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hublish.bootstrap.doctor import Check
-from hublish.builders.base.image import BaseImage
+from hublish.builders.baseimage.image import BaseImage
 from hublish.builders.planning.planner import Planned
 from hublish.builders.verification.verdict import Claims, OpenedImage, Verdict, Verification
 from hublish.cli.house import WorkbenchChoice

@@ -141,12 +141,35 @@ def test_hub_that_did_not_consent_is_not_touched(stage: Stage) -> None:
     assert stage.hub_repository.state is None
 
 
-def test_hub_consents_by_its_own_file(stage: Stage) -> None:
-    """On its default branch."""
-    fill_hub(stage)
-    stage.reader.files["org/apps", ".hublish-hub.yaml"] = b"accept: [{repo: octo/ts}]\n"
+CONSENT = b"accept: [{repo: octo/ts}]\n"
 
-    assert propose(stage, services=stage.with_hub(accept=())).ok is True
+
+@pytest.mark.parametrize("branch", ["main", "live"])
+def test_hub_consents_by_its_own_file(stage: Stage, branch: str) -> None:
+    """On its default branch, also when the tarball leaves the file out or the list is on another branch."""
+    fill_hub(stage)
+    stage.reader.files["org/apps", ".hublish-hub.yaml"] = CONSENT
+
+    assert propose(stage, services=stage.with_hub(accept=(), branch=branch)).ok is True
+
+
+def test_consent_in_the_tree_is_read_there(stage: Stage) -> None:
+    """The list was fetched with it: GitHub is not asked for the file."""
+    fill_hub(stage)
+    tree = stage.checkouts.sources["org/apps"]
+    stage.checkouts.sources["org/apps"] = FakeSource({**tree.bodies, ".hublish-hub.yaml": CONSENT})
+
+    assert propose(stage, services=stage.with_hub(accept=(HubRule(repo="octo/other"),))).ok is True
+    assert "fetch_file" not in stage.reader.calls
+
+
+def test_list_on_another_branch_has_no_say(stage: Stage) -> None:
+    """Consent counts on the default branch only."""
+    fill_hub(stage)
+    tree = stage.checkouts.sources["org/apps"]
+    stage.checkouts.sources["org/apps"] = FakeSource({**tree.bodies, ".hublish-hub.yaml": CONSENT})
+    with pytest.raises(NotAllowed):
+        propose(stage, services=stage.with_hub(accept=(), branch="live"))
 
 
 def test_consent_that_cannot_be_read_is_no_consent(stage: Stage) -> None:

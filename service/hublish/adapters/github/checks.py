@@ -9,7 +9,7 @@ Source: GitHub REST API, "Check runs".
 from __future__ import annotations
 
 from hublish.adapters.github.session import Reply, Session, make_path
-from hublish.core.github.ports import CheckRun
+from hublish.core.github.ports import Annotation, CheckRun
 from hublish.core.repository import Repository
 
 ANNOTATIONS_PER_CALL = 50
@@ -21,7 +21,9 @@ class _Output(Reply):
     annotations_count: int = 0
 
 
-class _CheckReply(Reply):
+class CheckReply(Reply):
+    """A check run as GitHub holds it."""
+
     id: int
     name: str
     external_id: str | None = None
@@ -31,7 +33,9 @@ class _CheckReply(Reply):
     output: _Output = _Output()
 
 
-def ensure_check_run(session: Session, repository: Repository, check: CheckRun, *, app_id: int) -> int:
+def ensure_check_run(
+    session: Session, repository: Repository, check: CheckRun, *, app_id: int, known: CheckReply | None = None
+) -> CheckReply:
     """Create or update a check run, with all its annotations.
 
     Args:
@@ -39,41 +43,53 @@ def ensure_check_run(session: Session, repository: Repository, check: CheckRun, 
         repository: where the commit is.
         check: as it should be.
         app_id: ours; check runs of other Apps with the same external id are not touched.
+        known: as it was when this process wrote it last; None looks for it.
 
     Returns:
-        GitHub's id of the check run.
+        The check run as it is now.
 
     Raises:
         GitHubFailed: GitHub refused or failed.
     """
-    base = ("repos", repository.owner, repository.name)
-    found = _find(session, repository, check, app_id=app_id)
-    if found is None:
-        body = {"name": check.name, "head_sha": check.sha, "external_id": check.external_id}
-        made = {**body, **_make_state(check), "output": _make_output(check, sent=0)}
-        found = session.write(_CheckReply, "POST", make_path(*base, "check-runs"), body=made)
-        sent = min(ANNOTATIONS_PER_CALL, len(check.annotations))
-    else:
-        sent = min(found.output.annotations_count, len(check.annotations))
-        if _is_same(found, check) and sent == len(check.annotations):
-            return found.id
-        sent = _update(session, repository, check, check_id=found.id, sent=sent)
-    while sent < len(check.annotations):
-        sent = _update(session, repository, check, check_id=found.id, sent=sent)
-    return found.id
+    held = known or _find(session, repository, check, app_id=app_id)
+    if held is None:
+        held = _create(session, repository, check)
+    elif not _is_same(held, check) or _count_sent(held, check) < len(check.annotations):
+        held = _update(session, repository, check, held=held)
+    while _count_sent(held, check) < len(check.annotations):
+        held = _update(session, repository, check, held=held)
+    return held
 
 
-def _find(session: Session, repository: Repository, check: CheckRun, *, app_id: int) -> _CheckReply | None:
+def _count_sent(held: CheckReply, check: CheckRun) -> int:
+    return min(held.output.annotations_count, len(check.annotations))
+
+
+def _create(session: Session, repository: Repository, check: CheckRun) -> CheckReply:
+    path = make_path("repos", repository.owner, repository.name, "check-runs")
+    body = {"name": check.name, "head_sha": check.sha, "external_id": check.external_id}
+    made = {**body, **_make_state(check), "output": _make_output(check, sent=0)}
+    return _note_sent(session.write(CheckReply, "POST", path, body=made), check, sent=0)
+
+
+def _find(session: Session, repository: Repository, check: CheckRun, *, app_id: int) -> CheckReply | None:
     path = make_path("repos", repository.owner, repository.name, "commits", check.sha, "check-runs")
     query = {"app_id": str(app_id), "check_name": check.name, "filter": "all"}
-    listed = session.pages(_CheckReply, path, query=query, key="check_runs")
+    listed = session.pages(CheckReply, path, query=query, key="check_runs")
     return next((run for run in listed if run.external_id == check.external_id), None)
 
 
-def _update(session: Session, repository: Repository, check: CheckRun, *, check_id: int, sent: int) -> int:
-    path = make_path("repos", repository.owner, repository.name, "check-runs", check_id)
-    session.write(_CheckReply, "PATCH", path, body={**_make_state(check), "output": _make_output(check, sent=sent)})
-    return min(sent + ANNOTATIONS_PER_CALL, len(check.annotations))
+def _update(session: Session, repository: Repository, check: CheckRun, *, held: CheckReply) -> CheckReply:
+    path = make_path("repos", repository.owner, repository.name, "check-runs", held.id)
+    sent = _count_sent(held, check)
+    body = {**_make_state(check), "output": _make_output(check, sent=sent)}
+    return _note_sent(session.write(CheckReply, "PATCH", path, body=body), check, sent=sent)
+
+
+def _note_sent(held: CheckReply, check: CheckRun, *, sent: int) -> CheckReply:
+    """The answer with our own count: GitHub counts what it took a moment later."""
+    count = min(sent + ANNOTATIONS_PER_CALL, len(check.annotations))
+    return held.model_copy(update={"output": held.output.model_copy(update={"annotations_count": count})})
 
 
 def _make_state(check: CheckRun) -> dict[str, str]:
@@ -85,13 +101,25 @@ def _make_output(check: CheckRun, *, sent: int) -> dict[str, object]:
     output: dict[str, object] = {"title": check.title, "summary": check.summary}
     chunk = check.annotations[sent : sent + ANNOTATIONS_PER_CALL]
     if chunk:
-        output["annotations"] = [
-            {"path": path, "start_line": line, "end_line": line, "annotation_level": level, "message": message}
-            for path, line, level, message in chunk
-        ]
+        output["annotations"] = [_make_annotation(annotation) for annotation in chunk]
     return output
 
 
-def _is_same(found: _CheckReply, check: CheckRun) -> bool:
+def _make_annotation(annotation: Annotation) -> dict[str, object]:
+    made: dict[str, object] = {
+        "path": annotation.path,
+        "start_line": annotation.line,
+        "end_line": annotation.line,
+        "annotation_level": annotation.level,
+        "message": annotation.message,
+    }
+    if annotation.column is not None:
+        made.update(start_column=annotation.column, end_column=annotation.column)
+    if annotation.title:
+        made["title"] = annotation.title
+    return made
+
+
+def _is_same(found: CheckReply, check: CheckRun) -> bool:
     held = (found.status, found.conclusion, found.details_url, found.output.title, found.output.summary)
     return held == (check.status, check.conclusion, check.details_url, check.title, check.summary)

@@ -8,10 +8,12 @@ Source: GitHub REST API, "Issue comments", "Commit comments", "Reactions", "Issu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from hublish.adapters.github.app import AppIdentity, GitHubApp
-from hublish.adapters.github.checks import ensure_check_run
+from hublish.adapters.github.checks import CheckReply, ensure_check_run
+from hublish.adapters.github.memory import Memory
 from hublish.adapters.github.permissions import Scope
 from hublish.adapters.github.session import Reply, Session, make_path
 from hublish.core.github.ports import CheckRun, Comment, Thread
@@ -42,11 +44,22 @@ class _IssueReply(Reply):
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A comment of ours and the body it was given."""
+
+    reply: _CommentReply
+    body: str
+
+
 class GitHubConversation:
     """Implements the port Conversation."""
 
     def __init__(self, app: GitHubApp) -> None:
         self._app = app
+        # By the thread's address and marker, and by commit and external id: what this process wrote last.
+        self._comments: Memory[tuple[str, str], _Kept] = Memory()
+        self._checks: Memory[tuple[int, str, str], CheckReply] = Memory()
 
     def ensure_reaction(self, repository: Repository, thread: Thread, content: str) -> None:
         """Add a reaction once; GitHub itself keeps one per person and content.
@@ -70,18 +83,17 @@ class GitHubConversation:
         paths = _CommentPaths(repository, thread)
         identity = self._app.fetch_identity()
 
+        key = (paths.listing, marker)
+
         def ensure(session: Session) -> _CommentReply:
-            ours = _find_ours(session, paths, marker=marker, identity=identity)
-            if not ours:
-                return session.write(_CommentReply, "POST", paths.listing, body={"body": body})
-            # A crash between two tries may have left a second one; the first is kept.
-            for extra in ours[1:]:
-                _delete(session, paths.one(extra.id))
-            if ours[0].body == body:
-                return ours[0]
-            return session.write(_CommentReply, "PATCH", paths.one(ours[0].id), body={"body": body})
+            known = self._comments.take(key)
+            if known is not None and known.body == body:
+                return known.reply
+            edited = None if known is None else _edit(session, paths.one(known.reply.id), body)
+            return edited or _ensure_comment(session, paths, marker=marker, body=body, identity=identity)
 
         comment = self._app.run(repository, _comment_scope(thread), ensure)
+        self._comments.keep(key, _Kept(comment, body))
         return Comment(id=comment.id, url=comment.html_url, body=comment.body or "")
 
     def delete_comment(self, repository: Repository, thread: Thread, *, marker: str) -> None:
@@ -90,6 +102,10 @@ class GitHubConversation:
         identity = self._app.fetch_identity()
 
         def delete(session: Session) -> None:
+            known = self._comments.take((paths.listing, marker))
+            if known is not None:
+                _delete(session, paths.one(known.reply.id))
+                return
             for comment in _find_ours(session, paths, marker=marker, identity=identity):
                 _delete(session, paths.one(comment.id))
 
@@ -98,11 +114,14 @@ class GitHubConversation:
     def ensure_check_run(self, repository: Repository, check: CheckRun) -> int:
         """Create or update the check run with `external_id` on the commit; returns GitHub's id."""
         app_id = self._app.fetch_identity().app_id
-        return self._app.run(
-            repository,
-            Scope.CHECKS_WRITE,
-            lambda session: ensure_check_run(session, repository, check, app_id=app_id),
-        )
+        key = (repository.id, check.sha, check.external_id)
+
+        def ensure(session: Session) -> CheckReply:
+            return ensure_check_run(session, repository, check, app_id=app_id, known=self._checks.take(key))
+
+        held = self._app.run(repository, Scope.CHECKS_WRITE, ensure)
+        self._checks.keep(key, held)
+        return held.id
 
     def close_issue(self, repository: Repository, number: int) -> None:
         """Close an issue as completed; no effect on a closed one."""
@@ -152,6 +171,30 @@ def _find_ours(
         if marker in (comment.body or "") and _is_ours(comment, identity)
     ]
     return tuple(sorted(found, key=lambda comment: comment.id))
+
+
+def _ensure_comment(
+    session: Session, paths: _CommentPaths, *, marker: str, body: str, identity: AppIdentity
+) -> _CommentReply:
+    ours = _find_ours(session, paths, marker=marker, identity=identity)
+    if not ours:
+        return session.write(_CommentReply, "POST", paths.listing, body={"body": body})
+    # A crash between two tries may have left a second one; the first is kept.
+    for extra in ours[1:]:
+        _delete(session, paths.one(extra.id))
+    if ours[0].body == body:
+        return ours[0]
+    return session.write(_CommentReply, "PATCH", paths.one(ours[0].id), body={"body": body})
+
+
+def _edit(session: Session, path: str, body: str) -> _CommentReply | None:
+    """Edit a comment; None when somebody deleted it."""
+    try:
+        return session.write(_CommentReply, "PATCH", path, body={"body": body})
+    except GitHubFailed as failed:
+        if failed.status != HTTPStatus.NOT_FOUND:
+            raise
+        return None
 
 
 def _is_ours(comment: _CommentReply, identity: AppIdentity) -> bool:

@@ -9,21 +9,20 @@ Source: GitHub REST API, "Git database", "Compare two commits", "Pull requests";
 
 from __future__ import annotations
 
-import base64
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from hublish.adapters.github.app import AppIdentity, GitHubApp
+from hublish.adapters.github.memory import Memory
 from hublish.adapters.github.permissions import Scope
 from hublish.adapters.github.session import Reply, Session, make_path
+from hublish.adapters.github.trees import FILE_MODES, find_tree, make_tree
 from hublish.core.github.ports import BranchState, PullRequest
 from hublish.core.repository import Repository
-from hublish.errors import CatalogInvalid, GitHubFailed, PullRequestTaken, SourceMissing, clip
+from hublish.errors import GitHubFailed, PullRequestTaken, SourceMissing, clip
 
 # GitHub commits for the App under this login when a change is made through its pages' machinery.
 _GITHUB_COMMITTER = "web-flow"
-_FILE_MODE = "100644"
-_FILE_MODES = (_FILE_MODE, "100755")
 
 
 class _Target(Reply):
@@ -55,16 +54,18 @@ class _ComparisonReply(Reply):
     commits: tuple[_ListedCommit, ...]
 
 
-class _TreeEntry(Reply):
-    path: str
-    mode: str
-    type: str
-    sha: str | None = None
+class _Committed(Reply):
+    tree: _Target
 
 
-class _TreeReply(Reply):
+class _BranchCommit(Reply):
     sha: str
-    tree: tuple[_TreeEntry, ...] = ()
+    commit: _Committed
+
+
+class _BranchReply(Reply):
+    name: str
+    commit: _BranchCommit
 
 
 class _UserReply(Reply):
@@ -89,21 +90,29 @@ class GitHubHub:
 
     def __init__(self, app: GitHubApp) -> None:
         self._app = app
+        # Commit to tree, by repository; both are names of their content.
+        self._roots: Memory[tuple[int, str], str] = Memory()
+        # Branches that this process made just now: nothing is open from them yet.
+        self._fresh: Memory[tuple[int, str], bool] = Memory()
+        self._sign_off: str | None = None
 
     def fetch_head(self, repository: Repository, branch: str) -> str:
         """Commit SHA a branch is at. Raises SourceMissing."""
-        sha = self._app.run(repository, Scope.CONTENTS_READ, lambda session: _find_branch(session, repository, branch))
-        if sha is None:
+        path = make_path(*_base(repository), "branches", branch)
+        found = self._app.run(repository, Scope.CONTENTS_READ, lambda session: session.find(_BranchReply, path))
+        # GitHub leads from the old name of a renamed branch to the new one.
+        if found is None or found.name != branch:
             raise SourceMissing(f'{repository.full_name} has no branch "{clip(branch, limit=100)}".')
-        return sha
+        self._roots.keep((repository.id, found.commit.sha), found.commit.commit.tree.sha)
+        return found.commit.sha
 
     def list_folder(self, repository: Repository, path: str, sha: str) -> tuple[str, ...]:
         """File names in a folder at a commit, sorted; empty when there is no such folder."""
 
         def read(session: Session) -> tuple[str, ...]:
             root = _read_commit(session, repository, sha).tree.sha
-            tree = _find_tree(session, repository, root=root, folder=path)
-            return tuple(sorted(entry.path for entry in tree.tree if entry.mode in _FILE_MODES)) if tree else ()
+            tree = find_tree(session, repository, root=root, folder=path)
+            return tuple(sorted(entry.path for entry in tree.tree if entry.mode in FILE_MODES)) if tree else ()
 
         return self._app.run(repository, Scope.CONTENTS_READ, read)
 
@@ -143,19 +152,24 @@ class GitHubHub:
         identity = self._app.fetch_identity()
 
         def ensure(session: Session) -> str:
-            tree = _make_tree(session, repository, base_sha=base_sha, files=files)
-            current = _find_branch(session, repository, branch)
-            if current is not None and _holds(session, repository, current, tree=tree, parent=base_sha):
-                return current
-            _require_place(branch, current=current, expected=expected_sha)
+            root = self._find_root(session, repository, base_sha)
+            tree = make_tree(session, repository, base_sha=base_sha, root=root, files=files)
+            if expected_sha is not None:
+                current = _find_branch(session, repository, branch)
+                if current is not None and _holds(session, repository, current, tree=tree, parent=base_sha):
+                    return current
+                _require_place(branch, current=current, expected=expected_sha)
             signed = f"{message.rstrip()}\n\n{self._make_sign_off(session, identity)}\n"
             path = make_path(*_base(repository), "git", "commits")
             body = {"message": signed, "tree": tree, "parents": [base_sha]}
-            commit = session.write(_CommitReply, "POST", path, body=body)
+            made = session.write(_CommitReply, "POST", path, body=body).sha
+            if expected_sha is None:
+                return self._create_branch(session, repository, branch, made=made, tree=tree, parent=base_sha)
             # GitHub moves a ref without comparing; asking again right before keeps the gap as small as it can be.
             _require_place(branch, current=_find_branch(session, repository, branch), expected=expected_sha)
-            _move_branch(session, repository, branch, sha=commit.sha, exists=expected_sha is not None)
-            return commit.sha
+            path = make_path(*_base(repository), "git", "refs", f"heads/{branch}", safe="/")
+            session.send("PATCH", path, body={"sha": made, "force": True})
+            return made
 
         return self._app.run(repository, Scope.HUB_WRITE, ensure)
 
@@ -167,7 +181,8 @@ class GitHubHub:
         query = {"state": "open", "head": f"{repository.owner}:{branch}", "base": base}
 
         def ensure(session: Session) -> _PullReply:
-            found = next(session.pages(_PullReply, listing, query=query), None)
+            fresh = self._fresh.take((repository.id, branch))
+            found = None if fresh else next(session.pages(_PullReply, listing, query=query), None)
             if found is None:
                 return _open_pull_request(
                     session, listing, {"title": title, "body": body, "head": branch, "base": base}
@@ -180,12 +195,38 @@ class GitHubHub:
         pull = self._app.run(repository, Scope.HUB_WRITE, ensure)
         return PullRequest(number=pull.number, url=pull.html_url, head_sha=pull.head.sha, open=pull.state == "open")
 
+    def _create_branch(
+        self, session: Session, repository: Repository, branch: str, *, made: str, tree: str, parent: str
+    ) -> str:
+        """Create the branch at a commit; GitHub refuses when there is one, which may be what an earlier try left."""
+        body = {"ref": f"refs/heads/{branch}", "sha": made}
+        try:
+            session.send("POST", make_path(*_base(repository), "git", "refs"), body=body)
+        except GitHubFailed as failed:
+            if failed.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+                raise
+            current = _find_branch(session, repository, branch)
+            if current is None:
+                raise
+            if _holds(session, repository, current, tree=tree, parent=parent):
+                return current
+            _require_place(branch, current=current, expected=None)
+        self._fresh.keep((repository.id, branch), True)  # noqa: FBT003  # a value, no switch
+        return made
+
+    def _find_root(self, session: Session, repository: Repository, sha: str) -> str:
+        root = self._roots.take((repository.id, sha)) or _read_commit(session, repository, sha).tree.sha
+        self._roots.keep((repository.id, sha), root)
+        return root
+
     def _make_sign_off(self, session: Session, identity: AppIdentity) -> str:
-        user = session.find(_UserReply, make_path("users", identity.bot_login))
-        mailbox = identity.bot_login if user is None else f"{user.id}+{identity.bot_login}"
-        host = urlsplit(self._app.api_url).hostname or ""
-        domain = "github.com" if host == "api.github.com" else host
-        return f"Signed-off-by: {identity.bot_login} <{mailbox}@users.noreply.{domain}>"
+        if self._sign_off is None:
+            user = session.find(_UserReply, make_path("users", identity.bot_login))
+            mailbox = identity.bot_login if user is None else f"{user.id}+{identity.bot_login}"
+            host = urlsplit(self._app.api_url).hostname or ""
+            domain = "github.com" if host == "api.github.com" else host
+            self._sign_off = f"Signed-off-by: {identity.bot_login} <{mailbox}@users.noreply.{domain}>"
+        return self._sign_off
 
 
 def _base(repository: Repository) -> tuple[str, str, str]:
@@ -207,43 +248,6 @@ def _read_commit(session: Session, repository: Repository, sha: str) -> _CommitR
     return session.read(_CommitReply, make_path(*_base(repository), "git", "commits", sha))
 
 
-def _find_tree(session: Session, repository: Repository, *, root: str, folder: str) -> _TreeReply | None:
-    """The tree of a folder below the tree `root`, found by walking down: a recursive listing may be cut short."""
-    tree = session.read(_TreeReply, make_path(*_base(repository), "git", "trees", root))
-    for part in (part for part in folder.split("/") if part):
-        sha = next((entry.sha for entry in tree.tree if entry.path == part and entry.type == "tree"), None)
-        if sha is None:
-            return None
-        tree = session.read(_TreeReply, make_path(*_base(repository), "git", "trees", sha))
-    return tree
-
-
-def _make_tree(session: Session, repository: Repository, *, base_sha: str, files: dict[str, bytes]) -> str:
-    """Store blobs and a tree with `files` changed; git names both by content, so this can be repeated."""
-    root = _read_commit(session, repository, base_sha).tree.sha
-    parents = {path.rpartition("/")[0] for path in files}
-    folders = {parent: _find_tree(session, repository, root=root, folder=parent) for parent in sorted(parents)}
-    entries = []
-    for path, content in sorted(files.items()):
-        mode = _choose_mode(path, folders[path.rpartition("/")[0]])
-        encoded = {"content": base64.b64encode(content).decode("ascii"), "encoding": "base64"}
-        blob = session.write(_Target, "POST", make_path(*_base(repository), "git", "blobs"), body=encoded)
-        entries.append({"path": path, "mode": mode, "type": "blob", "sha": blob.sha})
-    body = {"base_tree": root, "tree": entries}
-    return session.write(_Target, "POST", make_path(*_base(repository), "git", "trees"), body=body).sha
-
-
-def _choose_mode(path: str, folder: _TreeReply | None) -> str:
-    """The mode a file has now, so that an edit never changes it; an ordinary file's for a new one."""
-    name = path.rpartition("/")[2]
-    entry = next((entry for entry in folder.tree if entry.path == name), None) if folder is not None else None
-    if entry is None:
-        return _FILE_MODE
-    if entry.mode not in _FILE_MODES:
-        raise CatalogInvalid(f"{clip(path)} is a link or a folder in the hub's repository; only files are edited.")
-    return entry.mode
-
-
 def _holds(session: Session, repository: Repository, sha: str, *, tree: str, parent: str) -> bool:
     commit = _read_commit(session, repository, sha)
     return commit.tree.sha == tree and [held.sha for held in commit.parents] == [parent]
@@ -255,21 +259,6 @@ def _require_place(branch: str, *, current: str | None, expected: str | None) ->
             f'Expected the branch "{branch}" at {expected or "no commit"}, but it is at {current or "no commit"}.',
             hint="Somebody else moved the branch. Merge or close its pull request and delete the branch, then try again.",
         )
-
-
-def _move_branch(session: Session, repository: Repository, branch: str, *, sha: str, exists: bool) -> None:
-    if exists:
-        path = make_path(*_base(repository), "git", "refs", f"heads/{branch}", safe="/")
-        session.send("PATCH", path, body={"sha": sha, "force": True})
-        return
-    try:
-        body = {"ref": f"refs/heads/{branch}", "sha": sha}
-        session.send("POST", make_path(*_base(repository), "git", "refs"), body=body)
-    except GitHubFailed as failed:
-        if failed.status == HTTPStatus.UNPROCESSABLE_ENTITY and _find_branch(session, repository, branch) is not None:
-            # Somebody was faster; the next look decides whose branch it is.
-            raise GitHubFailed(failed.message, status=422, transient=True) from failed
-        raise
 
 
 def _open_pull_request(session: Session, listing: str, wanted: dict[str, str]) -> _PullReply:

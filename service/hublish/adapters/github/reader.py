@@ -26,6 +26,7 @@ _TAG_DEPTH = 5
 
 
 class _Owner(Reply):
+    id: int
     login: str
 
 
@@ -111,6 +112,7 @@ class GitHubReader:
             installation_id=installation_id,
             default_branch=reply.default_branch,
             private=reply.private,
+            owner_id=reply.owner.id,
         )
 
     def find_installation(self, full_name: str) -> int | None:

@@ -28,6 +28,7 @@ from hublish.core.podaccess import (
 )
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository
+from hublish.engines.runs import find_target
 from hublish.errors import BuildFailed, SettingsInvalid
 
 if TYPE_CHECKING:
@@ -55,17 +56,19 @@ class StepFileMaker:
         """Make what the Steps of a build are given: Step -> file -> bytes.
 
         Raises:
-            BuildFailed: the request names no repository or no target.
-            NotAllowed, GitHubFailed: no token.
+            BuildFailed: the request names no repository.
+            NotAllowed: no place for its image, as for a fork's, or no token.
+            GitHubFailed: no token.
             SettingsInvalid: a file that the settings name cannot be read.
         """
-        if request.repository is None or request.target is None:
-            raise BuildFailed("a build in a pod needs a repository and a place for its image")
+        if request.repository is None:
+            raise BuildFailed("a build in a pod needs a repository")
+        target = find_target(request)
         text = render_value(request).encode()
         bases = list_bases(request.plan)
         fetch = {REQUEST_FILE: text, TOKEN_FILE: self.mint_token(request.repository).encode()}
         push = {REQUEST_FILE: text}
-        places = (request.target, *request.siblings)
+        places = (target, *request.siblings)
         layered = request.plan.strategy is Strategy.LAYERED
         fetch |= self._make_access(
             request, _Reach(images=bases, seen=places if layered and self.index_keys else (), fetches=True)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from hublish.adapters.layout import OCILayout
 from hublish.bootstrap.steps.handover import Handover, store_outcome
 from hublish.bootstrap.steps.places import StepPlaces
-from hublish.builders.base.local import LocalBase, open_bases
+from hublish.builders.baseimage.local import LocalBase, open_bases
 from hublish.builders.containers.containerrun import ContainerTools, build_container
 from hublish.builders.containers.plan import make_container_build
 from hublish.builders.push import open_until_closed

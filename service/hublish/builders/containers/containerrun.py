@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from hublish.builders.base.local import LOCAL_HOST, LocalBase, open_bases, render_local
+from hublish.builders.baseimage.local import LOCAL_HOST, LocalBase, open_bases, render_local
 from hublish.builders.containers.exported import ExportInputs, read_exported
 from hublish.builders.containers.plan import make_container_build
 from hublish.builders.disk import name_disk_errors

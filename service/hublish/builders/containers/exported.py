@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hublish.builders.base.image import BaseImage
-from hublish.builders.base.local import LocalBase
+from hublish.builders.baseimage.image import BaseImage
+from hublish.builders.baseimage.local import LocalBase
 from hublish.builders.layered.assembly import (
     BASE_DIGEST_LABEL,
     BASE_NAME_LABEL,

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from hublish.builders.base.local import LOCAL_HOST, open_bases, render_local
+from hublish.builders.baseimage.local import LOCAL_HOST, open_bases, render_local
 from hublish.builders.containers.containerrun import ContainerBackend, ContainerJob
 from hublish.builders.containers.exported import open_member, read_index
 from hublish.builders.disk import name_disk_errors

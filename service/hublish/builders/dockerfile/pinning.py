@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from hublish.builders.base.image import read_base_image
+from hublish.builders.baseimage.image import read_base_image
 from hublish.builders.dockerfile.stages import ImageUse
 from hublish.core.container import BasePin
 from hublish.core.finding import Finding, Severity

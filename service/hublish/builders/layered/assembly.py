@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hublish.builders.base.facts import BaseFacts
-from hublish.builders.base.image import BaseImage
+from hublish.builders.baseimage.facts import BaseFacts
+from hublish.builders.baseimage.image import BaseImage
 from hublish.builders.layered.entrypoint import COMMAND, find_home, find_user, make_entrypoint
 from hublish.builders.layered.environment import VENV_FOLDER
 from hublish.builders.wheels.bytecode import name_compiler

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from posixpath import dirname
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.layered.environment import HOME_FOLDER, VENV_FOLDER, TargetEnvironment
 from hublish.builders.layered.layertree import LayerTree
 from hublish.core.plan import Environment

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hublish.builders.base.facts import BaseFacts, resolve_links
+from hublish.builders.baseimage.facts import BaseFacts, resolve_links
 from hublish.core.plan import Environment
 from hublish.oci.layers import ROOT, Owner, list_parents
 

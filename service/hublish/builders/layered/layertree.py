@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hublish.builders.base.facts import resolve_links
+from hublish.builders.baseimage.facts import resolve_links
 from hublish.builders.layered.environment import TargetEnvironment
 from hublish.errors import ImageInvalid
 from hublish.oci.layers import ROOT, LayerBlob, LayerWriter, Owner, list_parents

@@ -18,12 +18,24 @@ from hublish.builders.wheels.bytecodecache import BytecodeCache
 from hublish.core.plan import Trust
 from hublish.core.ports import ImageWriter
 from hublish.core.reference import Reference
+from hublish.core.repository import Repository
 
 OWN = "own"
 """The owner of what the command line builds: whoever's machine it is."""
 DEFAULT_LIMIT_BYTES = 20 << 30
 """Room for the layers of some fifty notebook images."""
 _NAME_DIGITS = 16
+
+
+def name_owner(repository: Repository | None) -> str:
+    """Name whose builds share a cache.
+
+    The id on GitHub goes before the login: who takes over a login must not find what its earlier owner left. A login never
+    holds a colon, so that no name is taken for another kind. GitHub does not tell logins by their case.
+    """
+    if repository is None:
+        return OWN
+    return repository.owner.lower() if repository.owner_id is None else f"github:{repository.owner_id}"
 
 
 class RemoteIndexes(Protocol):
@@ -114,7 +126,7 @@ class OwnerCaches:
         """Open what is kept for an owner; nothing is read yet.
 
         Args:
-            owner: whose builds share it, e.g. a name on GitHub in lower case.
+            owner: whose builds share it, see `name_owner`.
             trust: whose code is built.
             repositories: whose indexes are asked where this machine knows nothing, in this order.
             reported: what a build elsewhere found out, asked before those.

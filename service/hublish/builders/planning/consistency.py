@@ -9,7 +9,7 @@ from posixpath import dirname
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.layerindex.contents import WheelContents
 from hublish.builders.wheels.wheelinstall import CONFLICT_HINT, make_conflict
 from hublish.core.locks.lock import LockedPackage
@@ -81,6 +81,9 @@ def _find_fault(text: str, *, environment: dict[str, str], present: Mapping[str,
         version = present.get(canonicalize_name(requirement.name))
         if version is None:
             return f"{clip(requirement.name)} is not among them for Python {environment['python_full_version']}"
+        if not version:
+            # Of a wheel that is still to be built; the build looks again.
+            return None
         return None if requirement.specifier.contains(version, prereleases=True) else f"{clip(version)} is locked"
     except (ValueError, KeyError, RecursionError):
         # pip skips metadata it cannot read; the package is no worse off here. ValueError is what packaging raises, and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.planning.targetcheck import find_fitting_base
 from hublish.core.config.file import Config
 from hublish.core.finding import Finding, Severity
@@ -163,7 +163,8 @@ def check_hub_majors(
         An error for every hub of another major: its server and the image's would not understand each other.
     """
     locked = next((package.version for package in packages if package.name == "jupyterhub"), None)
-    if locked is None:
+    if not locked:
+        # It is missing, or its version is only known once its wheel is built.
         return ()
     found = locked.split(".", 1)[0]
     return tuple(

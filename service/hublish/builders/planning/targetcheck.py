@@ -12,7 +12,7 @@ from itertools import pairwise
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.core.finding import Finding, Severity
 from hublish.core.locks.lock import DEFAULT_SOURCE, Lock, LockedPackage
 from hublish.core.reference import Reference

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 
 _LEGACY_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 # CentOS 5's glibc: manylinux starts there.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
-from hublish.builders.base.image import BaseImage
+from hublish.builders.baseimage.image import BaseImage
 from hublish.builders.layered.assembly import BASE_NAME_LABEL
 from hublish.builders.verification.layerdiff import LayerEntries, compare_entries, read_diff_id, read_layer_entries
 from hublish.builders.verification.verdict import ConfigDifference, LayerDifference

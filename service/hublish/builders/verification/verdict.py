@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from hublish.builders.base.image import BaseImage, read_base_image
+from hublish.builders.baseimage.image import BaseImage, read_base_image
 from hublish.builders.layered.assembly import (
     BASE_DIGEST_LABEL,
     BASE_NAME_LABEL,

@@ -16,7 +16,7 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from hublish.builders.base.facts import BaseFacts
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.planning.targettags import make_tag_ranks
 from hublish.builders.wheels.choice import allows_python
 from hublish.builders.wheels.wheelfile import read_requirements

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hublish.builders.base.record import load_base
+from hublish.builders.baseimage.record import load_base
 from hublish.builders.layered.environment import make_environment
 from hublish.builders.layered.layering import LayerGroup, group_wheels
 from hublish.builders.layered.packagelayers import make_conflicts_key, make_layer_key, make_recipe_key

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hublish.builders.base.local import LOCAL_HOST, LocalBase, copy_base
+from hublish.builders.baseimage.local import LOCAL_HOST, LocalBase, copy_base
 from hublish.builders.containers.buildcontext import write_context
 from hublish.builders.containers.containerrun import ContainerJob
 from hublish.builders.disk import write_file

@@ -21,7 +21,7 @@ import docker
 import docker.errors
 import requests
 
-from hublish.builders.base.local import LOCAL_HOST, LocalBase, copy_base
+from hublish.builders.baseimage.local import LOCAL_HOST, LocalBase, copy_base
 from hublish.builders.containers.containerrun import ContainerJob
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference

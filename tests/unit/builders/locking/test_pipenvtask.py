@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.base.python import read_base_facts
+from hublish.builders.baseimage.python import read_base_facts
 from hublish.builders.locking.pipenvtask import LockTools, lock_in_container, read_sources
 from hublish.core.locks.lock import IndexSource
 from hublish.core.locks.lockfile import LOCK_LIMIT_BYTES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.base.python import read_base_facts
+from hublish.builders.baseimage.python import read_base_facts
 from hublish.builders.wheels.buildrequirements import BuildRequirements
 from hublish.errors import WheelMissing
 from tests.sandbox.wheels import make_wheel, wheel_filename

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.base.facts import BaseFacts
-from hublish.builders.base.python import read_base_facts
+from hublish.builders.baseimage.facts import BaseFacts
+from hublish.builders.baseimage.python import read_base_facts
 from hublish.builders.planning.targettags import make_tag_ranks
 from hublish.builders.wheels.choice import choose_file, choose_wheels, map_in_threads
 from hublish.core.locks.lock import ANY_SOURCE, IndexSource, LockedPackage

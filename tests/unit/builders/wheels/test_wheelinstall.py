@@ -28,7 +28,7 @@ from hublish.errors import WheelInvalid
 from hublish.oci.manifest import make_digest
 from tests.fakes import TINY_BASE
 from tests.sandbox.wheels import make_wheel, wheel_filename
-from tests.unit.builders.base.test_facts import read
+from tests.unit.builders.baseimage.test_facts import read
 
 RANDOM = os.urandom(40_000)
 DATA = "alpha-1.0.data"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hublish.builders.base import scan as base_scan
+from hublish.builders.baseimage import scan as base_scan
 from hublish.errors import BaseUnsupported, ImageInvalid
-from tests.unit.builders.base.test_facts import TINY_BASE, read
+from tests.unit.builders.baseimage.test_facts import TINY_BASE, read
 
 SITE = "/usr/local/lib/python3.11/dist-packages"
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any, BinaryIO, cast
 
-from hublish.builders.base.facts import Directory
-from hublish.builders.base.image import BaseImage, open_base_layer
+from hublish.builders.baseimage.facts import Directory
+from hublish.builders.baseimage.image import BaseImage, open_base_layer
 from hublish.core.ports import ImageReader
 from hublish.errors import BaseUnsupported, ImageInvalid, clip
 from hublish.oci.layers import STREAM_ERRORS, WHITEOUT_PREFIX

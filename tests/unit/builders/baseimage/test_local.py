@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hublish.builders.base.local import LOCAL_HOST, open_bases, render_local
+from hublish.builders.baseimage.local import LOCAL_HOST, open_bases, render_local
 from hublish.core.container import BasePin, ContainerBuild
 from hublish.core.reference import Reference
 from hublish.errors import BaseUnsupported, BuildFailed

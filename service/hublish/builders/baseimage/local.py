@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from hublish.builders.base.image import BaseImage, read_base_image
+from hublish.builders.baseimage.image import BaseImage, read_base_image
 from hublish.builders.dockerfile.pinning import render_pinned
 from hublish.builders.dockerfile.stages import DockerfileInputs, ImageUse, read_dockerfile
 from hublish.builders.layered.assembly import Image

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.base import scan as base_scan
-from hublish.builders.base.facts import (
+from hublish.builders.baseimage import scan as base_scan
+from hublish.builders.baseimage.facts import (
     BaseFacts,
     Directory,
     parse_base_facts,
     render_base_facts,
     resolve_links,
 )
-from hublish.builders.base.image import read_base_image
-from hublish.builders.base.python import read_base_facts
+from hublish.builders.baseimage.image import read_base_image
+from hublish.builders.baseimage.python import read_base_facts
 from hublish.core.reference import Reference
 from hublish.errors import BaseUnsupported, ImageInvalid
 from hublish.oci.manifest import OCI_INDEX, OCI_LAYER_GZIP, OCI_LAYER_PLAIN, OCI_LAYER_ZSTD, make_digest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hublish.builders.base.facts import InstalledDistribution
-from hublish.builders.base.python import read_base_facts
+from hublish.builders.baseimage.facts import InstalledDistribution
+from hublish.builders.baseimage.python import read_base_facts
 from hublish.errors import ImageInvalid
 from tests.fakes import TINY_BASE, FakeImages, make_tar
 from tests.unit.builders.samples import BASE

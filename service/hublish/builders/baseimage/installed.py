@@ -16,8 +16,8 @@ from posixpath import dirname, join, normpath
 
 from packaging.utils import canonicalize_name
 
-from hublish.builders.base.facts import InstalledDistribution, resolve_links
-from hublish.builders.base.scan import Scan
+from hublish.builders.baseimage.facts import InstalledDistribution, resolve_links
+from hublish.builders.baseimage.scan import Scan
 from hublish.errors import ImageInvalid
 
 _EGG_INFO = re.compile(r"(?P<name>[^/-]+)-(?P<version>[^/-]+)(?:-[^/]*)?\.egg-info")

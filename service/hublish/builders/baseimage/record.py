@@ -9,9 +9,9 @@ import gzip
 import json
 from dataclasses import replace
 
-from hublish.builders.base.facts import FACTS_FORMAT, BaseFacts, parse_base_facts, render_base_facts
-from hublish.builders.base.image import BaseImage, fetch_named, read_base_image
-from hublish.builders.base.python import make_base_facts
+from hublish.builders.baseimage.facts import FACTS_FORMAT, BaseFacts, parse_base_facts, render_base_facts
+from hublish.builders.baseimage.image import BaseImage, fetch_named, read_base_image
+from hublish.builders.baseimage.python import make_base_facts
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.contents import unpack_bounded

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from posixpath import dirname, join, normpath
 
-from hublish.builders.base.facts import BaseFacts, Directory, resolve_links
-from hublish.builders.base.image import BaseImage, read_base_image
-from hublish.builders.base.installed import list_installed
-from hublish.builders.base.scan import Scan, scan_base
+from hublish.builders.baseimage.facts import BaseFacts, Directory, resolve_links
+from hublish.builders.baseimage.image import BaseImage, read_base_image
+from hublish.builders.baseimage.installed import list_installed
+from hublish.builders.baseimage.scan import Scan, scan_base
 from hublish.core.ports import ImageReader
 from hublish.core.reference import Reference
 from hublish.errors import BaseUnsupported, clip
