@@ -176,6 +176,11 @@ class Settings(Section):
         "which a pod has to itself.",
     )
 
+    @property
+    def log_folder(self) -> Path:
+        """Where the logs of builds lie; all replicas see it."""
+        return self.logs or self.data / "logs"
+
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Load the settings file that `HUBLISH_SETTINGS` names.
@@ -250,7 +255,7 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "github": github,
             "data": folder / settings.data,
             "database": _resolve_database(settings.database, folder),
-            "logs": at(settings.logs) or folder / settings.data / "logs",
+            "logs": folder / settings.log_folder,
             "ca_file": at(settings.ca_file),
             "cache": settings.cache.model_copy(update={"signing_key_file": at(settings.cache.signing_key_file)}),
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.e2e.answers import commit_and_release, find_runs, read_answers, wait_until
@@ -28,24 +29,40 @@ class Takeover:
     log: str
 
 
-def play_takeover(town: Town, dying: Replica, living: Replica, *, releases: int) -> Takeover:
+def play_takeover(
+    town: Town,
+    dying: Replica,
+    living: Replica,
+    *,
+    releases: int,
+    is_amid: Callable[[], bool] = lambda: True,
+    go_on: Callable[[], None] = lambda: None,
+    patience_seconds: float = SECONDS,
+) -> Takeover:
     """Publish releases at both replicas, which run; kill one amid its builds, and wait until all runs have ended.
 
     Args:
         town: settled, on PostgreSQL.
         dying: gets one half of the webhooks, and kill -9.
         living: gets the other.
-        releases: their number, even.
+        releases: their number.
+        is_amid: what must be so besides before one is killed.
+        go_on: called once the other one has taken over.
+        patience_seconds: how long each of these is waited for.
     """
     tags = make_tags(releases)
     publish_at(town, dying, tags[::2])
     publish_at(town, living, tags[1::2])
-    wait_until(lambda: bool(find_at_work(town, dying)) and bool(find_at_work(town, living)), seconds=SECONDS)
+    wait_until(
+        lambda: bool(find_at_work(town, dying)) and bool(find_at_work(town, living)) and is_amid(),
+        seconds=patience_seconds,
+    )
     dying.kill()
     killed_at = time.time()
     interrupted = find_at_work(town, dying)  # as the dead one left it
-    wait_until(lambda: list_replicas(town) == [living.name], seconds=SECONDS)
-    wait_for_all(town, tags)
+    wait_until(lambda: list_replicas(town) == [living.name], seconds=patience_seconds)
+    go_on()
+    wait_for_all(town, tags, seconds=patience_seconds)
     wait_until(lambda: read_rows(town.database, "select name from build_queue") == [])
     return Takeover(interrupted=interrupted, killed_at=killed_at, log=living.read_log())
 
@@ -74,11 +91,11 @@ def publish_at(town: Town, replica: Replica, tags: list[str]) -> None:
     town.github.await_deliveries()
 
 
-def wait_for_all(town: Town, tags: list[str]) -> None:
+def wait_for_all(town: Town, tags: list[str], *, seconds: float = SECONDS) -> None:
     """Wait until every release's run has ended."""
     try:
         wait_until(
-            lambda: all(any(run["state"] in ENDED for run in find_runs(town, tag)) for tag in tags), seconds=SECONDS
+            lambda: all(any(run["state"] in ENDED for run in find_runs(town, tag)) for tag in tags), seconds=seconds
         )
     except TimeoutError as error:
         logs = "\n".join(path.read_text()[-6000:] for path in sorted(town.folder.glob("*/service.log")))

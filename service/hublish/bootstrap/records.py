@@ -65,6 +65,6 @@ def open_records(settings: Settings) -> Records:
     return Records(
         runs=RunStore(engine),
         steps=StepStore(engine),
-        archive=DiskArchive(settings.logs or settings.data / "logs"),
+        archive=DiskArchive(settings.log_folder),
         find_places=lambda: read_places(queue, replicas, limits=limits, now=datetime.now(UTC)),
     )

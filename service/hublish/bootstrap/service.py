@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from hublish.adapters.archive import DiskArchive
 from hublish.adapters.github import (
     GitHubApp,
+    GitHubChanges,
     GitHubConversation,
     GitHubDeliveries,
     GitHubHub,
@@ -27,6 +28,7 @@ from hublish.adapters.github import (
 from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
 from hublish.adapters.store import (
     BuildStore,
+    CancelStore,
     DeliveryStore,
     ImageStore,
     QueueStore,
@@ -125,6 +127,7 @@ def make_services(settings: Settings) -> Services:
     )
     return Services(
         reader=GitHubReader(github),
+        changes=GitHubChanges(github),
         conversation=GitHubConversation(github),
         hub_repository=GitHubHub(github),
         sources=sources,
@@ -139,13 +142,14 @@ def make_services(settings: Settings) -> Services:
             caches=caches,
             mint_token=github.token_for_clone,
         ),
-        archive=DiskArchive(settings.logs or data / "logs"),
+        archive=DiskArchive(settings.log_folder),
         deliveries=DeliveryStore(engine),
         delivery_log=GitHubDeliveries(github),
         runs=RunStore(engine),
         steps=StepStore(engine),
         builds=BuildStore(engine),
         image_records=ImageStore(engine),
+        cancels=CancelStore(engine),
         queue=QueueStore(engine),
         replicas=replicas,
         replica=make_replica_name(settings),

@@ -26,16 +26,16 @@ class Answering:
         self._services = services
 
     def acknowledge(self, run_id: str) -> None:
-        """React at once, so that people see they were heard; nobody asked anything by a push."""
+        """React at once, so that people see they were heard; nobody asked anything by bringing commits."""
         trigger = self._read_trigger(run_id)
-        if trigger.kind is TriggerKind.PUSH:
+        if trigger.kind.may_change_config:
             return
         self._services.conversation.ensure_reaction(trigger.repository, trigger.thread, LOOKING)
 
     def announce(self, run_id: str, answer: Answer, prepared: Prepared, *, queue_lines: tuple[str, ...] = ()) -> None:
         """Create or edit the progress comment; a push has its check run only. `queue_lines` say where builds wait."""
         trigger = self._read_trigger(run_id)
-        if trigger.kind is TriggerKind.PUSH:
+        if trigger.kind.may_change_config:
             return
         thread = self._find_thread(trigger, answer.sha)
         plan_lines = tuple(image.line for image in prepared.images)
@@ -46,18 +46,26 @@ class Answering:
     def check(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> None:
         """Create or update the check run of every image (of the repository, while no image is known).
 
-        Without a commit there is nothing a check could stand on; a question about one is no check of it.
+        Without a commit there is nothing a check could stand on; a question about one is no check of it, and a pull
+        request nobody wants built has no check of a build.
         """
         if answer.sha is None or answer.state is RunState.ANSWERED:
             return
         trigger = self._read_trigger(run_id)
+        if trigger.kind is TriggerKind.PULL_REQUEST:
+            return
         for title in titles or (trigger.repository.name,):
             check = make_check_run(answer, image=title, sha=answer.sha)
             self._services.conversation.ensure_check_run(trigger.repository, check)
 
     def answer(self, run_id: str, answer: Answer) -> None:
-        """Say the one answer. A push is no question: what became of it stands in its check run, and a failure here too."""
+        """Say the one answer. A push is no question: what became of it stands in its check run, and a failure here too.
+
+        A pull request asks for nothing, so that nothing is ever said in it of its own accord.
+        """
         trigger = self._read_trigger(run_id)
+        if trigger.kind is TriggerKind.PULL_REQUEST:
+            return
         if trigger.kind is TriggerKind.PUSH and answer.state is not RunState.FAILED:
             return
         thread = self._find_thread(trigger, answer.sha)
@@ -69,7 +77,7 @@ class Answering:
     def tidy(self, run_id: str, answer: Answer) -> None:
         """Take the progress comment away, and close the issue that asked when its image is delivered."""
         trigger = self._read_trigger(run_id)
-        if trigger.kind is TriggerKind.PUSH:
+        if trigger.kind.may_change_config:
             return
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "progress")

@@ -18,10 +18,11 @@ from hublish.core.answers.report import SHORT_SHA, Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
+from hublish.core.config.values import merge_configs
 from hublish.core.finding import Finding
 from hublish.core.github.commands import CommandName
-from hublish.core.github.trigger import Trigger
-from hublish.core.github.triggers import Build, check_request, decide
+from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.github.triggers import Build, Skip, check_request, decide
 from hublish.core.namespaces import check_base, check_namespace
 from hublish.core.plan import Plan, Strategy, Trust, make_build_key
 from hublish.core.ports import Source
@@ -68,6 +69,9 @@ class Preparation:
             raise NotAllowed(f"there is no run {run_id}")
         services.runs.move_run(run_id, RunState.PLANNING, at=services.now())
         trigger = parse_value(Trigger, run.trigger)
+        if trigger.kind is TriggerKind.PULL_REQUEST:
+            # Decided before anything is asked of GitHub: whoever opens it, a pull request alone builds nothing.
+            return make_refusal(Skip(reason="a pull request is built when somebody asks for it"), ref=None)
         try:
             return self._prepare(run_id, trigger, decided)
         except FindingsError as error:
@@ -132,7 +136,7 @@ class Preparation:
         services = self._services
         source = services.sources.fetch_source(trigger.repository, ref)
         at_commit = read_config(source, repository_name=trigger.repository.name)
-        config = _merge(publish, at_commit.config)
+        config = merge_configs(publish, at_commit.config)
         findings = (*at_commit.findings, *check_config_names(source.tree.paths))
         if at_commit.config is None and at_commit.findings:
             failure = Failure(
@@ -255,16 +259,6 @@ class _PlanRefused(FindingsError):
     @property
     def code(self) -> str:
         return "PlanInvalid"
-
-
-def _merge(publish: Config, at_commit: Config | None) -> Config:
-    """The config that counts: names, hubs and triggers of the default branch, the rest as it is at the commit."""
-    if at_commit is None:
-        return publish
-    images = publish.images
-    if len(images) == len(at_commit.images):
-        images = tuple(replace(image, tags=other.tags) for image, other in zip(images, at_commit.images, strict=True))
-    return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers)
 
 
 def _join(findings: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[Finding, ...]:

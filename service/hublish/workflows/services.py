@@ -9,9 +9,10 @@ from datetime import datetime
 
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
+from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
-from hublish.core.github.ports import Conversation, HubRepository, RepositoryReader
+from hublish.core.github.ports import ChangeReader, Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher
@@ -85,6 +86,7 @@ class Services:
     """The ports a workflow works with; `replica` is the name of this process among those that share the database."""
 
     reader: RepositoryReader
+    changes: ChangeReader
     conversation: Conversation
     hub_repository: HubRepository
     sources: SourceFetcher
@@ -98,6 +100,7 @@ class Services:
     steps: StepRecords
     builds: BuildRecords
     image_records: ImageRecords
+    cancels: CancelRecords
     queue: QueueRecords
     replicas: ReplicaRecords
     replica: str

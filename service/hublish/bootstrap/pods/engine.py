@@ -105,7 +105,8 @@ def make_tekton(
             slots=chosen.slots,
             keep_runs=chosen.keep_runs,
             keep_seconds=chosen.keep_hours * 3600,
-            folder=settings.data / "pods",
+            # Beside the logs: the replica that takes a build over goes on where the dead one had stopped.
+            folder=settings.log_folder / ".pods",
         ),
         cluster=cluster,
         images=images,

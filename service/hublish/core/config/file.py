@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONFIG_PATHS",
+    "NEAR_NAMES",
     "Config",
     "DockerfileConfig",
     "ImageConfig",
@@ -63,7 +64,7 @@ __all__ = [
 
 CONFIG_PATH = ".hublish.yaml"
 CONFIG_PATHS = (CONFIG_PATH, LEGACY_PATH)
-_NEAR_NAMES = {
+NEAR_NAMES = {
     ".hublish.yml": CONFIG_PATH,
     "hublish.yaml": CONFIG_PATH,
     "hublish.yml": CONFIG_PATH,
@@ -88,7 +89,7 @@ def check_config_names(paths: frozenset[str]) -> tuple[Finding, ...]:
             hint=f"run `git mv {path} {right}`",
             path=path,
         )
-        for path, right in sorted(_NEAR_NAMES.items())
+        for path, right in sorted(NEAR_NAMES.items())
         if path in paths and right not in paths
     )
 

@@ -5,7 +5,7 @@ Nothing here knows YAML. Units are in the names; paths in the repository are rel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hublish.core.finding import Finding
 from hublish.core.plan import Environment, Strategy
@@ -189,3 +189,13 @@ class ParsedConfig:
 
     config: Config | None
     findings: tuple[Finding, ...]
+
+
+def merge_configs(publish: Config, at_commit: Config | None) -> Config:
+    """The config that counts: names, hubs and triggers of the default branch, the rest as it is at the commit."""
+    if at_commit is None:
+        return publish
+    images = publish.images
+    if len(images) == len(at_commit.images):
+        images = tuple(replace(image, tags=other.tags) for image, other in zip(images, at_commit.images, strict=True))
+    return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers)

@@ -30,6 +30,7 @@ class Attendance:
         watcher: says what changed.
         grace_seconds: how long something is waited for that hardly passes.
         clock: seconds that only go up.
+        keep: called at each look, to note how far the build came.
         obstacle: what keeps the pod from running now.
     """
 
@@ -39,6 +40,7 @@ class Attendance:
     watcher: RunWatcher
     grace_seconds: float
     clock: Callable[[], float]
+    keep: Callable[[], None]
     obstacle: Obstacle | None = None
     blocked_at: float = 0.0
 
@@ -52,6 +54,7 @@ class Attendance:
         looked_at = started_at = self.clock()
         while True:
             self.watcher.wait(lambda runs: name in runs and find_end(runs[name]) is not None, seconds=POLL_SECONDS)
+            self.keep()
             found = self.watcher.find(name)
             end = None if found is None else find_end(found)
             if end is not None:

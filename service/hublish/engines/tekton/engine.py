@@ -57,7 +57,7 @@ class TektonChoices:
         slots: builds at the same time.
         keep_runs: ended runs that stay in a namespace at most.
         keep_seconds: how long they stay.
-        folder: for small files of builds at work.
+        folder: for small files of builds at work; whoever may adopt a build sees them.
         grace_seconds: how long an image that cannot be pulled is waited for.
         late_seconds: how much longer than its time-out a run is waited for that the cluster does not end.
     """
@@ -167,6 +167,7 @@ class TektonEngine:
             watcher=watcher,
             grace_seconds=self._choices.grace_seconds,
             clock=self._clock,
+            keep=reader.keep,
         )
         try:
             end = attendance.await_end()

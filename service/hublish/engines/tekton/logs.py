@@ -1,14 +1,13 @@
 """The logs of a pod's Steps as one stream of lines: in order, each once, also when the connection breaks.
 
 Every line comes with the time the node wrote it down. How far a build was read is kept in a small file, so that another
-process goes on where this one stopped.
+process goes on where this one stopped; what a killed one had read since the file was written is read again.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,17 +20,15 @@ import urllib3
 from hublish.builders.disk import write_file
 from hublish.engines.tekton.cluster import TektonCluster
 from hublish.engines.tekton_run import STEPS
-from hublish.errors import EngineFailed
+from hublish.errors import DiskFull, EngineFailed
 
 _PAUSE_SECONDS = 0.3
 _MARGIN_SECONDS = 60
-# What was read since the cursor was stored is read again by a process that takes over from a killed one.
-_STORE_SECONDS = 0.2
 _PIECE_BYTES = 1 << 16
 _LINE_BYTES = 4 << 20
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LogCursor:
     """How far the logs of a run were read: the Step, the time of the last line, how many lines had that time."""
 
@@ -75,7 +72,8 @@ class LogReader:
         self._cursor = LogCursor.load(cursor)
         self._stop = threading.Event()
         self._ended = threading.Event()
-        self._stored_at = 0.0
+        self._stored: LogCursor | None = None
+        self._storing = threading.Lock()
         self._response: urllib3.BaseHTTPResponse | None = None
         self._thread = threading.Thread(target=self._read, name=f"log-{run}", daemon=True)
         self.failure: Exception | None = None
@@ -89,6 +87,17 @@ class LogReader:
         self._ended.set()
         self._thread.join(seconds)
         self.stop()
+
+    def keep(self) -> None:
+        """Store how far it came, for a process that takes over from this one if it is killed.
+
+        Whoever waits for the run's end calls this now and then: a Step may say something and then nothing for an hour.
+        """
+        with self._storing, suppress(DiskFull, OSError):  # where nothing can be stored the log itself ends with that
+            cursor = self._cursor
+            if cursor != self._stored:
+                cursor.store(self._path)
+                self._stored = cursor
 
     def stop(self) -> None:
         """Stop at once."""
@@ -105,7 +114,7 @@ class LogReader:
             while self._cursor.step < len(STEPS) and not self._stop.is_set():
                 if self._read_step(STEPS[self._cursor.step]):
                     self._cursor = LogCursor(step=self._cursor.step + 1)
-                    self._cursor.store(self._path)
+                    self.keep()
                 elif self._ended.is_set() and not self._find_container(STEPS[self._cursor.step]):
                     return
                 else:
@@ -124,7 +133,7 @@ class LogReader:
             try:
                 self._follow(pod, f"step-{step}", step)
             finally:
-                self._cursor.store(self._path)
+                self.keep()
         except (EngineFailed, urllib3.exceptions.HTTPError, OSError):
             return False
         again = self._find_container(step)
@@ -148,12 +157,8 @@ class LogReader:
                 self._note(at)
 
     def _note(self, at: str) -> None:
-        self._cursor.lines = self._cursor.lines + 1 if at == self._cursor.at else 1
-        self._cursor.at = at
-        now = time.monotonic()
-        if now - self._stored_at > _STORE_SECONDS:
-            self._stored_at = now
-            self._cursor.store(self._path)
+        known = self._cursor
+        self._cursor = LogCursor(step=known.step, at=at, lines=known.lines + 1 if at == known.at else 1)
 
     def _find_container(self, step: str) -> tuple[str, str] | None:
         """`(pod, state)` of a Step's container; None when there is none."""

@@ -18,7 +18,7 @@ from hublish.core.answers.report import (
     render_progress,
 )
 from hublish.core.finding import Finding, Severity
-from hublish.core.github.ports import CheckRun
+from hublish.core.github.ports import Annotation, CheckRun
 from hublish.core.status import RunState
 
 SHA = "0123456789" * 4
@@ -331,10 +331,18 @@ def test_check_run_annotates_the_lines_of_findings() -> None:
         dataclasses.replace(FINDING, severity=Severity.NOTE, line=5),
         dataclasses.replace(FINDING, line=None, column=None),
     )
+    first = Annotation(
+        path=".hublish.yaml",
+        line=3,
+        column=1,
+        level="failure",
+        title="UnknownKey",
+        message='unknown key "strategi"\ndid you mean `strategy`?',
+    )
     expected = (
-        (".hublish.yaml", 3, "failure", 'unknown key "strategi"'),
-        (".hublish.yaml", 4, "warning", 'unknown key "strategi"'),
-        (".hublish.yaml", 5, "notice", 'unknown key "strategi"'),
+        first,
+        dataclasses.replace(first, line=4, level="warning"),
+        dataclasses.replace(first, line=5, level="notice"),
     )
 
     assert make_check_run(dataclasses.replace(FAILED, findings=findings), image="ts", sha=SHA).annotations == expected

@@ -73,6 +73,34 @@ def test_another_process_goes_on_where_one_stopped(cluster, tmp_path) -> None:
     assert json.loads((tmp_path / "cursor").read_text()) == [3, "", 0]
 
 
+def test_killed_process_repeats_no_line_that_was_kept(cluster, tmp_path) -> None:
+    """While a Step is silent the line before is kept; a reader that was never stopped leaves the file as it is now."""
+    cluster.set_pods("r", make_pod("p", fetch="running"))
+    cluster.write_log("p", "fetch", (make_time(1), "one"))
+    told: Told = []
+    killed = make_reader(cluster, tmp_path, told)
+    killed.start()
+    wait_for(lambda: told == [("fetch", "one")], what="the first line")
+
+    def is_kept() -> bool:
+        killed.keep()
+        return (tmp_path / "cursor").exists() and json.loads((tmp_path / "cursor").read_text())[2] == 1
+
+    wait_for(is_kept, what="the first line in the file")
+    kept = (tmp_path / "cursor").read_text()
+    killed.stop()
+
+    assert json.loads(kept) == [0, make_time(1), 1]
+
+
+def test_log_is_read_where_nothing_can_be_kept(cluster, tmp_path) -> None:
+    """A file that cannot be written costs a process that takes over some lines twice, and no more."""
+    expected = write_steps(cluster)
+    (tmp_path / "cursor").mkdir()
+
+    assert read_all(cluster, tmp_path) == expected
+
+
 def test_damaged_cursor_means_the_beginning(cluster, tmp_path) -> None:
     """Better twice than never."""
     (tmp_path / "cursor").write_text("[1]")

@@ -53,10 +53,15 @@ def find_dockerfile(config: Config, paths: frozenset[str]) -> str:
     return block.path or (*_list_dockerfiles(config, paths), usual)[0]
 
 
-def _list_dockerfiles(config: Config, paths: frozenset[str]) -> tuple[str, ...]:
+def list_dockerfile_paths(config: Config) -> tuple[str, ...]:
+    """The paths at which a Dockerfile would be found: the one that is named, then the usual ones."""
     block = config.dockerfile or DockerfileConfig()
     usual = (_make_prefix(block) + name for name in DOCKERFILE_NAMES)
-    return tuple(dict.fromkeys(path for path in (block.path, *usual) if path is not None and path in paths))
+    return tuple(dict.fromkeys(path for path in (block.path, *usual) if path is not None))
+
+
+def _list_dockerfiles(config: Config, paths: frozenset[str]) -> tuple[str, ...]:
+    return tuple(path for path in list_dockerfile_paths(config) if path in paths)
 
 
 def _make_prefix(block: DockerfileConfig) -> str:
