@@ -91,6 +91,7 @@ def make_engine(
                         workers=chosen.local.workers or os.cpu_count() or 1,
                         slots=chosen.local.slots,
                         find_runner=lambda request: choose_runner(request, runners),
+                        web_url=settings.github.web,
                     )
                 )
     return EngineDispatcher(engines)

@@ -28,6 +28,7 @@ from hublish.adapters.github import (
 from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
 from hublish.adapters.store import (
     BuildStore,
+    CancelStore,
     DeliveryStore,
     ImageStore,
     QueueStore,
@@ -148,6 +149,7 @@ def make_services(settings: Settings) -> Services:
         steps=StepStore(engine),
         builds=BuildStore(engine),
         image_records=ImageStore(engine),
+        cancels=CancelStore(engine),
         queue=QueueStore(engine),
         replicas=replicas,
         replica=make_replica_name(settings),

@@ -141,6 +141,16 @@ class Source(Protocol):
         """Open a REGULAR or EXECUTABLE file of the tree."""
 
 
+class CommitFetcher(Protocol):
+    """Brings the tree of a commit of some other git repository here, as far as that may be asked."""
+
+    def fetch_commit(self, url: str, commit: str) -> Source:
+        """The tree of a whole commit id at an URL (https or ssh).
+
+        Raises NotAllowed: the place may not be asked. SourceMissing, SourceInvalid, GitHubFailed: it has no such commit.
+        """
+
+
 class SourceFetcher(Protocol):
     """Brings the tree of a commit here, once per commit."""
 

@@ -163,7 +163,8 @@ def check_hub_majors(
         An error for every hub of another major: its server and the image's would not understand each other.
     """
     locked = next((package.version for package in packages if package.name == "jupyterhub"), None)
-    if locked is None:
+    if not locked:
+        # It is missing, or its version is only known once its wheel is built.
         return ()
     found = locked.split(".", 1)[0]
     return tuple(

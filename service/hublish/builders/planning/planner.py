@@ -27,6 +27,7 @@ from hublish.builders.planning.plancheck import (
 from hublish.builders.planning.targetcheck import check_selection, check_target, holds, make_marker_environment
 from hublish.builders.sourcefiles import read_source_file
 from hublish.builders.wheels.bytecode import can_compile_for
+from hublish.builders.wheels.packagesource import locate_folders
 from hublish.builders.wheels.repowheels import locate_wheels
 from hublish.core.config.file import Config, ImageConfig
 from hublish.core.container import ContainerPlan
@@ -144,7 +145,8 @@ def _plan_layered(
     base, facts = load_base(images, reference, platform=inputs.platform, layers=layers)
     packages = select_packages(lock, dev=inputs.config.python.dev, facts=facts)
     packages, more = locate_wheels(packages, inputs.source.tree, lock_path=lock.path)
-    findings += more + check_target(lock, facts) + check_selection(packages, lock)
+    packages, absent = locate_folders(packages, inputs.source.tree, lock_path=lock.path)
+    findings += more + absent + check_target(lock, facts) + check_selection(packages, lock)
     findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config, lock)
     findings += check_hub_majors(packages, inputs.config, inputs.hub_majors, lock=lock)
     pinned = replace(reference, digest=base.named_digest)
@@ -213,12 +215,10 @@ def _read_file(source: Source, path: str) -> bytes | None:
 
 
 def select_packages(lock: Lock, *, dev: bool, facts: BaseFacts) -> tuple[LockedPackage, ...]:
-    """Select what is installed on a base: packages with a wheel whose markers hold for the base's Python, by name."""
+    """Select what is installed on a base: packages whose markers hold for the base's Python, by name."""
     environment = make_marker_environment(lock, facts)
     return tuple(
-        package
-        for package in lock.packages(dev=dev)
-        if package.installable and (package.markers is None or holds(package.markers, environment))
+        package for package in lock.packages(dev=dev) if package.markers is None or holds(package.markers, environment)
     )
 
 
