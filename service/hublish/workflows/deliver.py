@@ -39,7 +39,16 @@ from hublish.workflows.durable import (
     run_effect,
     workflow,
 )
-from hublish.workflows.ending import end_run, end_with, explain_stop, make_answer, make_failure, with_hubs, with_images
+from hublish.workflows.ending import (
+    end_run,
+    end_with,
+    explain_stop,
+    make_answer,
+    make_failure,
+    name_stopped,
+    with_hubs,
+    with_images,
+)
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Built, Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -245,13 +254,17 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _collect(self, run_id: str, prepared: Prepared, names: tuple[str, ...]) -> Built:
         self._cancelling.verify_wanted(run_id)
         failure: Failure | None = None
+        stopped: list[str] = []
         for image, name in zip(prepared.images, names, strict=True):
             outcome = settle_build(self._services, name)
             if isinstance(outcome, BuildSucceeded):
                 self._note(run_id, f"build {image.title}", "done", "")
                 continue
             self._note(run_id, f"build {image.title}", "failed", outcome.message)
+            stopped.append(image.title)
             failure = failure or self._explain(name, outcome)
+        if failure is not None:
+            failure = name_stopped(failure, tuple(stopped), total=len(names))
         return Built(names=names, failure=failure)
 
     def _explain(self, name: str, outcome: BuildStopped) -> Failure:
