@@ -40,9 +40,10 @@ from hublish.adapters.store import (
 )
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
-from hublish.bootstrap.engines import can_build_wheels, make_engine
+from hublish.bootstrap.engines import can_build_wheels, make_backends, make_engine
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name, make_rooms
+from hublish.bootstrap.systembuilds import SystemBuilders
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -124,6 +125,7 @@ def make_services(settings: Settings) -> Services:
         key_file=key_file if settings.cache.registry else None,
         limit_bytes=settings.limits.cache_bytes,
     )
+    backends = make_backends(settings)
     return Services(
         reader=GitHubReader(github),
         changes=GitHubChanges(github),
@@ -140,6 +142,7 @@ def make_services(settings: Settings) -> Services:
             index=index,
             caches=caches,
             mint_token=github.token_for_clone,
+            backends=backends,
         ),
         archive=DiskArchive(settings.log_folder),
         deliveries=DeliveryStore(engine),
@@ -156,6 +159,9 @@ def make_services(settings: Settings) -> Services:
         supply=WheelSupply(
             index=index, folder=data / "layers" / "wheels", can_build=lambda: can_build_wheels(settings.engines.use)
         ),
+        find_system_builder=SystemBuilders(
+            backends, registry=registry, folder=data / "tasks", build_seconds=settings.limits.build_seconds
+        ).find,
         caches=caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),
