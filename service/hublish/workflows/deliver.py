@@ -38,7 +38,7 @@ from hublish.workflows.durable import (
     run_effect,
     workflow,
 )
-from hublish.workflows.ending import end_run, end_with, explain_stop, make_failure, with_hubs, with_images
+from hublish.workflows.ending import end_run, end_with, explain_stop, make_answer, make_failure, with_hubs, with_images
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -100,7 +100,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             # Whatever nobody foresaw still ends in an answer; the log of the service says more.
             _log.exception("run failed unexpectedly", run=run_id)
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(make_fault(error)), ref=None)
-            return await self._finish(run_id, prepared, self._make_answer(run_id, prepared, ""))
+            return await self._finish(run_id, prepared, make_answer(self._services.policy, run_id, prepared, ""))
 
     async def _bring(self, run_id: str) -> str:
         call = partial(self._answering.acknowledge, run_id)
@@ -112,7 +112,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         if isinstance(prepared, Fault):
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
         wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
-        answer = self._make_answer(run_id, prepared, wanted if isinstance(wanted, str) else "")
+        answer = make_answer(self._services.policy, run_id, prepared, wanted if isinstance(wanted, str) else "")
         if prepared.state is RunState.BUILDING:
             answer = await self._go(run_id, prepared, answer)
         return await self._finish(run_id, prepared, answer)
@@ -145,7 +145,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _open_checks(self, run_id: str, ref: ResolvedRef, titles: tuple[str, ...]) -> None:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
         try:
-            self._answering.check(run_id, self._make_answer(run_id, queued, self._read_wanted(run_id)), titles)
+            self._answering.check(
+                run_id, make_answer(self._services.policy, run_id, queued, self._read_wanted(run_id)), titles
+            )
         except HublishError as error:
             # The check is a courtesy here; it is made again when the build starts and when the run ends.
             _log.warning("check not opened", run=run_id, code=error.code, error=error.message)
@@ -263,19 +265,6 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _read_wanted(self, run_id: str) -> str:
         run = self._services.runs.read_run(run_id)
         return "" if run is None else run.ref
-
-    def _make_answer(self, run_id: str, prepared: Prepared, wanted: str) -> Answer:
-        return Answer(
-            run_id=run_id,
-            run_url=f"{self._services.policy.public_url}/runs/{run_id}",
-            state=prepared.state,
-            wanted=wanted,
-            sha=None if prepared.ref is None else prepared.ref.sha,
-            failure=prepared.failure,
-            findings=prepared.findings,
-            notes=prepared.notes,
-            reply=prepared.reply,
-        )
 
     def _end(self, run_id: str, answer: Answer, untold: Fault | None) -> None:
         _log.info("run ended", run=run_id, state=answer.state.value)

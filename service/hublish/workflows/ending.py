@@ -9,8 +9,8 @@ from hublish.core.building import BuildStopped
 from hublish.core.status import RunState
 from hublish.errors import clip
 from hublish.workflows.durable import Fault
-from hublish.workflows.prepared import Delivered
-from hublish.workflows.services import Services
+from hublish.workflows.prepared import Delivered, Prepared
+from hublish.workflows.services import Policy, Services
 
 ROAD = (RunState.RECEIVED, RunState.PLANNING, RunState.BUILDING, RunState.DELIVERING)
 """The states of a run that goes well, in order, before it is delivered."""
@@ -33,6 +33,21 @@ def end_run(services: Services, run_id: str, answer: Answer, *, untold: Fault | 
     for state in road if answer.state is RunState.DELIVERED else ():
         services.runs.move_run(run_id, state, at=services.now())
     services.runs.move_run(run_id, answer.state, at=services.now(), sha=answer.sha, message=clip(message, limit=1024))
+
+
+def make_answer(policy: Policy, run_id: str, prepared: Prepared, wanted: str) -> Answer:
+    """Make a run's answer as far as its first stage knows it."""
+    return Answer(
+        run_id=run_id,
+        run_url=f"{policy.public_url}/runs/{run_id}",
+        state=prepared.state,
+        wanted=wanted,
+        sha=None if prepared.ref is None else prepared.ref.sha,
+        failure=prepared.failure,
+        findings=prepared.findings,
+        notes=prepared.notes,
+        reply=prepared.reply,
+    )
 
 
 def _make_message(answer: Answer) -> str:
