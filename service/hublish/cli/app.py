@@ -59,6 +59,7 @@ class CommandRow:
 
 ROWS = (
     CommandRow(name="validate", short_help="Check config and lock."),
+    CommandRow(name="migrate", short_help="Write .hublish.yaml from .aicoe-ci.yaml."),
     CommandRow(name="plan", short_help="Show what a build would do, and why."),
     CommandRow(name="build", short_help="Build the image of a folder, with no daemon and no root."),
     CommandRow(name="verify", short_help="Rebuild an image from its lock and compare it."),

@@ -224,6 +224,9 @@ class StepRecords(Protocol):
     def ensure_link(self, run_id: str, build_name: str, image: str) -> None:
         """Record that a run waits for a build; a later build of the same image takes the earlier one's place."""
 
+    def list_waiting_runs(self, build_name: str) -> tuple[str, ...]:
+        """Ids of the runs that wait, or waited, for a build, in order."""
+
     def list_links(self, run_id: str) -> tuple[tuple[str, str], ...]:
         """`(build name, image)` of a run, in order."""
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from hublish.core.answers.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.building import BuildStopped
 from hublish.core.status import RunState
-from hublish.errors import clip
+from hublish.errors import RunCancelled, clip
 from hublish.workflows.durable import Fault
 from hublish.workflows.prepared import Delivered, Prepared
-from hublish.workflows.services import Policy, Services
+from hublish.workflows.services import Services
 
 ROAD = (RunState.RECEIVED, RunState.PLANNING, RunState.BUILDING, RunState.DELIVERING)
 """The states of a run that goes well, in order, before it is delivered."""
@@ -35,11 +35,11 @@ def end_run(services: Services, run_id: str, answer: Answer, *, untold: Fault | 
     services.runs.move_run(run_id, answer.state, at=services.now(), sha=answer.sha, message=clip(message, limit=1024))
 
 
-def make_answer(policy: Policy, run_id: str, prepared: Prepared, wanted: str) -> Answer:
-    """Make a run's answer as far as its first stage knows it."""
+def make_answer(services: Services, run_id: str, prepared: Prepared, wanted: str) -> Answer:
+    """The answer of a run as far as it is decided; `wanted` is what was asked for."""
     return Answer(
         run_id=run_id,
-        run_url=f"{policy.public_url}/runs/{run_id}",
+        run_url=f"{services.policy.public_url}/runs/{run_id}",
         state=prepared.state,
         wanted=wanted,
         sha=None if prepared.ref is None else prepared.ref.sha,
@@ -72,8 +72,9 @@ def explain_stop(outcome: BuildStopped, *, last_lines: tuple[str, ...]) -> Failu
 
 
 def end_with(answer: Answer, failure: Failure) -> Answer:
-    """The answer of a run that failed after it began."""
-    return replace(answer, state=RunState.FAILED, failure=failure)
+    """The answer of a run that failed, or was stopped, after it began."""
+    state = RunState.CANCELLED if failure.code == RunCancelled.__name__ else RunState.FAILED
+    return replace(answer, state=state, failure=failure)
 
 
 def with_images(answer: Answer, images: tuple[Delivered, ...]) -> Answer:

@@ -16,6 +16,7 @@ from hublish.core.status import RunState
 from hublish.errors import HublishError, WebhookRefused
 from hublish.telemetry import get_logger
 from hublish.workflows.durable import make_fault
+from hublish.workflows.repeating import complete_trigger
 from hublish.workflows.rounds import Rounds
 from hublish.workflows.services import Services
 
@@ -121,6 +122,7 @@ class Inbox:
         if isinstance(event, Ignored):
             reason = event.reason
         else:
+            event = complete_trigger(self._services.runs, event)
             run_id = self._ensure_run(event, again=delivery.times > 1).id
             self._start_run(run_id)
             state = DeliveryState.ACCEPTED

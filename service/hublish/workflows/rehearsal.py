@@ -88,10 +88,10 @@ def _play(services: Services, trigger: Trigger, run: Run) -> Rehearsal:
 
     def open_checks(ref: ResolvedRef, titles: tuple[str, ...]) -> None:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
-        answering.check(run.id, make_answer(services.policy, run.id, queued, run.ref), titles)
+        answering.check(run.id, make_answer(services, run.id, queued, run.ref), titles)
 
     prepared = Preparation(ports).run(run.id, decided=open_checks)
-    answer = make_answer(services.policy, run.id, prepared, run.ref)
+    answer = make_answer(services, run.id, prepared, run.ref)
     if prepared.state is RunState.BUILDING:
         answering.announce(run.id, answer, prepared)
     elif prepared.state is not RunState.SKIPPED:

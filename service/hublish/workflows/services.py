@@ -9,6 +9,7 @@ from datetime import datetime
 
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
+from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
 from hublish.core.github.ports import ChangeReader, Conversation, HubRepository, RepositoryReader
@@ -99,6 +100,7 @@ class Services:
     steps: StepRecords
     builds: BuildRecords
     image_records: ImageRecords
+    cancels: CancelRecords
     queue: QueueRecords
     replicas: ReplicaRecords
     replica: str

@@ -12,6 +12,7 @@ from typing import cast
 from hublish.adapters.archive import DiskArchive
 from hublish.adapters.store import (
     BuildStore,
+    CancelStore,
     DeliveryStore,
     ImageStore,
     QueueStore,
@@ -157,6 +158,7 @@ class Stage:
             steps=StepStore(self.database),
             builds=self.builds,
             image_records=self.image_records,
+            cancels=CancelStore(self.database),
             queue=self.queue,
             replicas=self.replicas,
             replica=REPLICA,

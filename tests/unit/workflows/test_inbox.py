@@ -202,3 +202,15 @@ def test_bot_that_may_not_know_its_name_hears_people_only(town):
     town.inbox.take_batch()
 
     assert town.deliveries.count_deliveries() == {"accepted": 1, "ignored": 1}
+
+
+def test_retry_keeps_what_it_is_about_with_its_run(town):
+    """The earlier run is looked for once, when the command comes in; its page and its answer name the ref."""
+    town.deliver("a", make_body(1))
+    town.inbox.take_batch()
+    town.runs.move_run("run-1", RunState.FAILED, at=AT)
+    town.deliver("b", make_comment("/retry"), event="issue_comment")
+
+    town.inbox.take_batch()
+
+    assert town.runs.read_run("run-2").ref == "v1"

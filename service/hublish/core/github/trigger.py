@@ -9,6 +9,8 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import Thread
 from hublish.core.repository import RefKind, Repository
 
+BUILDS = frozenset({CommandName.BUILD, CommandName.RETRY, CommandName.RETEST})
+
 
 class TriggerKind(Enum):
     """What started a run."""
@@ -41,7 +43,7 @@ class Trigger:
         actor_is_bot: True for GitHub Apps; they may publish releases and push, and comment where the operator lists them.
         semantic_key: equal for two deliveries that mean the same request.
         ref: what to build, as `resolve_ref` takes it (a pull request's number with `ref_kind` PULL_REQUEST); None when
-            `problem` is set, and for a command that builds nothing.
+            `problem` is set. A command that builds nothing may name what it is about.
         ref_kind: what `ref` must turn out to be; None when a tag, branch or SHA is right.
         prerelease: True for a release marked so.
         thread: where reactions go; comments on a release go to its commit instead, and a push gets no reaction.
@@ -55,6 +57,7 @@ class Trigger:
         command: what is wanted of the bot; None for a word it does not know, which is a problem.
         images: titles of the images that are wanted; empty for all.
         force: True to build anew what was built before.
+        target: id of the run that is meant, where a button of its check run was pressed; None elsewhere.
     """
 
     kind: TriggerKind
@@ -75,3 +78,9 @@ class Trigger:
     command: CommandName | None = CommandName.BUILD
     images: tuple[str, ...] = ()
     force: bool = False
+    target: str | None = None
+
+    @property
+    def builds(self) -> bool:
+        """True when an image is wanted, or may be by what the config says of pushes."""
+        return self.command in BUILDS and self.kind is not TriggerKind.PULL_REQUEST

@@ -220,6 +220,20 @@ def test_a_build_issue_without_a_tag_carries_the_problem() -> None:
                 "pull_request_number": 3,
             },
         ),
+        (QUESTION, "/retry", {"command": CommandName.RETRY, "ref": None, "ref_kind": None}),
+        (QUESTION, "/retest", {"command": CommandName.RETEST, "ref": None, "ref_kind": None}),
+        (QUESTION, "/cancel", {"command": CommandName.CANCEL, "ref": None, "ref_kind": None}),
+        (QUESTION, "/cancel v1", {"command": CommandName.CANCEL, "ref": "v1", "ref_kind": None}),
+        (
+            PULL_REQUEST,
+            "/retest",
+            {
+                "command": CommandName.RETEST,
+                "ref": "3",
+                "ref_kind": RefKind.PULL_REQUEST,
+                "pull_request_number": 3,
+            },
+        ),
         (QUESTION, "/status", {"command": CommandName.STATUS, "ref": None, "ref_kind": None}),
         (QUESTION, "@hublish help", {"command": CommandName.HELP, "ref": None, "ref_kind": None}),
         (

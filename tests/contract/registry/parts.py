@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hublish.adapters.registry import Patience, RegistryClient, RegistryRule, TransferSizes
+from hublish.core.ports import BlobPush
 from hublish.core.reference import Reference
 
 SIZES = TransferSizes(monolithic_bytes=100_000, chunk_bytes=400_000, read_bytes=50_000)
@@ -75,3 +76,10 @@ def write_auth(path: Path, host: str, user: str, password: str) -> Path:
     """A docker-style config.json."""
     path.write_text(json.dumps({"auths": {host: {"username": user, "password": password}}}))
     return path
+
+
+BIG = make_blob(1_000_001)
+"""Goes up in several pieces with SIZES."""
+SMALL = make_blob(70_000, seed=1)
+TINY = make_blob(1000, seed=5)
+TINY_UPLOADED = BlobPush(transfer="uploaded", uploaded_bytes=1000)

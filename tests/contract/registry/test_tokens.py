@@ -1,36 +1,24 @@
-"""Who may talk to which registry, with which credentials, over which connection."""
+"""Registries whose token service says who may do what."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from hublish.adapters.registry import Patience, RegistryRule
-from hublish.core.ports import BlobPush
-from hublish.errors import NotAllowed, RegistryFailed, SettingsInvalid
-from hublish.network import Network
-from tests.contract.registry_setting import make_blob, make_client, make_reference, write_auth
-from tests.sandbox.registry import HTPASSWD, PASSWORD, USER, Registry
+from hublish.errors import NotAllowed, RegistryFailed
+from tests.contract.registry.parts import TINY, TINY_UPLOADED, make_blob, make_client, make_reference, write_auth
+from tests.sandbox.registry import PASSWORD, USER, Registry
 from tests.sandbox.registry_faults import Fault, FaultProxy
-from tests.sandbox.registry_token import REFRESH_TOKEN, TokenServer, make_certificate
+from tests.sandbox.registry_token import REFRESH_TOKEN, TokenServer
 
 pytestmark = [
     pytest.mark.registry,
     pytest.mark.skipif(shutil.which("docker-registry") is None, reason="docker-registry is not installed"),
 ]
-BLOB = make_blob(1000, seed=5)
-UPLOADED = BlobPush(transfer="uploaded", uploaded_bytes=1000)
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
-    """A registry that asks for user and password."""
-    with Registry.start(tmp_path_factory.mktemp("basic"), htpasswd=HTPASSWD) as started:
-        yield started
 
 
 @pytest.fixture
@@ -53,52 +41,13 @@ def make_bearer_rules(registry, tokens, auth_file, *, trusted):
     return {registry.host: own, tokens.host: RegistryRule(plain_http=True)}
 
 
-def test_basic_credentials_open_the_registry(guarded, tmp_path):
-    """The rule's file is used, from the first refused request on."""
-    client = make_client(guarded.host, auth_file=write_auth(tmp_path / "c.json", guarded.host, USER, PASSWORD))
-
-    assert client.ensure_blob(make_reference(guarded.host), **BLOB.push) == UPLOADED
-    assert client.ping(guarded.host) == "basic"
-    client.close()
-
-
-@pytest.mark.parametrize("password", [None, "wrong"])
-def test_missing_or_wrong_credentials_are_refused_with_a_hint(guarded, tmp_path, password):
-    """The message names host, repository, status and code; the hint names the operator's map; no secret is in it."""
-    files = () if password is None else (write_auth(tmp_path / "c.json", guarded.host, USER, password),)
-    client = make_client(guarded.host, default_auth_files=files)
-    with pytest.raises(RegistryFailed) as caught:
-        client.fetch_manifest(make_reference(guarded.host))
-    client.close()
-
-    expected = (
-        f"look-up of the manifest v1 in {guarded.host}/team/ts: expected 200 or 404, got 401 Unauthorized - "
-        "UNAUTHORIZED: authentication required"
-    )
-    assert caught.value.message.startswith(expected)
-    assert caught.value.hint == (
-        f"Check the credentials of {guarded.host}: in the operator's `registries` map (auth_file), or by `docker login "
-        f"{guarded.host}` on the command line; the account must be allowed to do this in team/ts."
-    )
-    assert (caught.value.transient, caught.value.status) == (False, 401)
-
-
-def test_named_auth_file_that_is_missing_is_refused(guarded, tmp_path):
-    """An operator's typing error is not taken for "no credentials"."""
-    client = make_client(guarded.host, auth_file=tmp_path / "nowhere.json")
-
-    with pytest.raises(SettingsInvalid, match="got no such file"):
-        client.ping(guarded.host)
-    client.close()
-
-
 def test_token_is_fetched_once_per_scope(bearer, tokens, tmp_path):
     """A trusted token service gets the credentials; its token serves all requests of a push."""
     auth = write_auth(tmp_path / "c.json", bearer.host, USER, PASSWORD)
     client = make_client(rules=make_bearer_rules(bearer, tokens, auth, trusted=True))
 
-    assert client.ensure_blob(make_reference(bearer.host), **BLOB.push) == UPLOADED
-    assert client.ensure_blob(make_reference(bearer.host), **BLOB.push).transfer == "present"
+    assert client.ensure_blob(make_reference(bearer.host), **TINY.push) == TINY_UPLOADED
+    assert client.ensure_blob(make_reference(bearer.host), **TINY.push).transfer == "present"
     assert [call.scopes for call in tokens.calls] == [("repository:team/ts:pull,push",)]
     assert client.ping(bearer.host) == "bearer"
     client.close()
@@ -109,9 +58,9 @@ def test_mount_asks_for_both_repositories(bearer, tokens, tmp_path):
     auth = write_auth(tmp_path / "c.json", bearer.host, USER, PASSWORD)
     client = make_client(rules=make_bearer_rules(bearer, tokens, auth, trusted=True))
     source, target = make_reference(bearer.host, "team/base"), make_reference(bearer.host, "team/new")
-    client.ensure_blob(source, **BLOB.push)
+    client.ensure_blob(source, **TINY.push)
 
-    assert client.ensure_blob(target, **BLOB.push, mount_from=(source,)).transfer == "mounted"
+    assert client.ensure_blob(target, **TINY.push, mount_from=(source,)).transfer == "mounted"
     assert tokens.calls[-1].scopes == ("repository:team/new:pull,push", "repository:team/base:pull")
     client.close()
 
@@ -165,9 +114,9 @@ def test_expired_token_is_replaced(tmp_path):
             rules=make_bearer_rules(registry, tokens, auth, trusted=True),
             patience=Patience(clock=lambda: now[0], sleep=lambda _: None),
         )
-        client.ensure_blob(make_reference(registry.host), **BLOB.push)
+        client.ensure_blob(make_reference(registry.host), **TINY.push)
         now[0] = 1000.0
-        client.ensure_blob(make_reference(registry.host), **BLOB.push)
+        client.ensure_blob(make_reference(registry.host), **TINY.push)
         client.close()
 
     assert len(tokens.calls) == 2
@@ -178,7 +127,7 @@ def test_token_service_on_another_host_gets_no_credentials(bearer, tokens, tmp_p
     auth = write_auth(tmp_path / "c.json", bearer.host, USER, PASSWORD)
     client = make_client(rules=make_bearer_rules(bearer, tokens, auth, trusted=False))
     with pytest.raises(RegistryFailed) as caught:
-        client.ensure_blob(make_reference(bearer.host), **BLOB.push)
+        client.ensure_blob(make_reference(bearer.host), **TINY.push)
     client.close()
 
     assert [call.authorization for call in tokens.calls] == [None]
@@ -194,7 +143,7 @@ def test_identity_token_is_exchanged(bearer, tokens, tmp_path):
     path.write_text(json.dumps({"auths": {bearer.host: {"identitytoken": REFRESH_TOKEN}}}))
     client = make_client(rules=make_bearer_rules(bearer, tokens, path, trusted=True))
 
-    assert client.ensure_blob(make_reference(bearer.host), **BLOB.push) == UPLOADED
+    assert client.ensure_blob(make_reference(bearer.host), **TINY.push) == TINY_UPLOADED
     assert [(call.method, call.parameters["grant_type"]) for call in tokens.calls] == [("POST", "refresh_token")]
     client.close()
 
@@ -252,89 +201,3 @@ def test_realm_where_requests_may_not_go_is_refused(guarded, realm, reason):
         with pytest.raises(NotAllowed, match=reason):
             client.ping(front.host)
         client.close()
-
-
-def test_unlisted_registry_is_refused(guarded):
-    """With an allow-list, a reference to another registry makes no request."""
-    with FaultProxy(guarded.host) as front:
-        client = make_client(front.host, allowed_hosts=frozenset({"registry.example.org"}))
-        reference = make_reference(front.host)
-        calls = [
-            lambda: client.fetch_manifest(reference),
-            lambda: client.fetch_digest(reference),
-            lambda: client.open_blob(reference, BLOB.digest),
-            lambda: client.ensure_blob(reference, **BLOB.push),
-            lambda: client.ensure_manifest(reference, body=b"{}", media_type="x"),
-            lambda: client.ping(front.host),
-        ]
-        for call in calls:
-            with pytest.raises(NotAllowed, match="Expected a registry that the operator lists"):
-                call()
-        client.close()
-
-        assert front.calls == []
-
-
-def test_private_address_of_an_unlisted_host_is_refused(guarded):
-    """A host without a rule must be public: by number, by name, and before a connection is made."""
-    port = guarded.host.rsplit(":", 1)[1]
-    client = make_client()
-    for host in (guarded.host, f"localhost:{port}"):
-        with pytest.raises(NotAllowed, match="has a private address"):
-            client.ping(host)
-    client.close()
-
-
-def test_plain_http_is_spoken_only_to_listed_hosts(guarded):
-    """A listed host without `plain_http` is spoken to by TLS, which a plain registry cannot answer."""
-    client = make_client(rules={guarded.host: RegistryRule()}, patience=Patience(attempts=1))
-    with pytest.raises(RegistryFailed) as caught:
-        client.ping(guarded.host)
-    client.close()
-
-    assert caught.value.message.startswith(f"check of {guarded.host}: expected a trusted TLS connection, got:")
-
-
-def test_tls_is_verified_with_the_named_ca(tmp_path):
-    """A registry's own CA is trusted when its file is named, and refused with a hint when not."""
-    certificate, key = make_certificate(tmp_path / "tls")
-    with Registry.start(tmp_path / "registry", tls=(certificate, key)) as registry:
-        rules = {registry.host: RegistryRule()}
-        trusting = make_client(rules=rules, network=Network(ca_file=certificate))
-        private = make_client(network=Network(ca_file=certificate), allow_private=True)
-        doubting = make_client(rules=rules)
-        with pytest.raises(RegistryFailed) as caught:
-            doubting.ping(registry.host)
-
-        assert trusting.ping(registry.host) == "anonymous"
-        assert private.ping(registry.host) == "anonymous"
-    for client in (trusting, private, doubting):
-        client.close()
-    assert caught.value.hint.startswith(f"The certificate of {registry.host} is not trusted here.")
-    assert caught.value.transient is False
-
-
-def test_host_without_a_listener_is_told():
-    """No connection is a transient failure with host and hint."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{taken.getsockname()[1]}"
-        client = make_client(host)
-        with pytest.raises(RegistryFailed) as caught:
-            client.ping(host)
-        client.close()
-
-    expected = f"check of {host}: expected an answer, got no connection."
-    assert (caught.value.message, caught.value.transient, caught.value.status) == (expected, True, None)
-
-
-def test_host_that_cannot_resolve_is_told():
-    """A label of more than 63 letters is in no name service, which therefore is not asked."""
-    host = "a" * 64 + ".example"
-    client = make_client(patience=Patience(attempts=1))
-    with pytest.raises(RegistryFailed) as caught:
-        client.ping(host)
-    client.close()
-
-    expected = f"check of {host}: expected a host that can be resolved, got none."
-    assert caught.value.message == expected

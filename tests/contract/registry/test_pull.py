@@ -10,14 +10,15 @@ import pytest
 from hublish.adapters.registry import Patience
 from hublish.core.ports import Manifest
 from hublish.core.reference import Reference
-from hublish.errors import NotAllowed, ReferenceInvalid, RegistryFailed
-from tests.contract.registry_setting import (
+from hublish.errors import ReferenceInvalid, RegistryFailed
+from tests.contract.registry.parts import (
     MANIFEST_TYPE,
     Blob,
     make_blob,
     make_client,
     make_manifest,
     make_reference,
+    write_auth,
 )
 from tests.sandbox.registry import Registry
 from tests.sandbox.registry_faults import Fault, FaultProxy
@@ -249,8 +250,6 @@ def test_silent_server_is_given_up(proxy):
 
 def test_blob_is_followed_to_a_listed_host_without_credentials(registry, proxy, tmp_path):
     """Blob stores answer for registries; the registry's password is not for them."""
-    from tests.contract.registry_setting import write_auth
-
     auth = write_auth(tmp_path / "config.json", proxy.host, "u", "p")
     with FaultProxy(registry.host) as store:
         proxy.add(Fault(method="GET", path="blobs", status=401, headers={"WWW-Authenticate": 'Basic realm="x"'}))
@@ -263,41 +262,3 @@ def test_blob_is_followed_to_a_listed_host_without_credentials(registry, proxy, 
     assert content == BLOB.content
     assert [("authorization" in call.headers) for call in proxy.calls] == [False, True]
     assert ["authorization" in call.headers for call in store.calls] == [False]
-
-
-@pytest.mark.parametrize(
-    ("target", "reason"),
-    [
-        ("http://127.0.0.1:1/x", "Expected https for '127.0.0.1:1', got 'http'."),
-        ("https://127.0.0.1:1/x", "127.0.0.1 has a private address, "),
-        ("https://[::ffff:169.254.169.254]/x", "::ffff:169.254.169.254 has a private address, "),
-        ("ftp://files.example/x", "Expected https for 'files.example', got 'ftp'."),
-        ("https://u:p@files.example/x", "Expected a URL with a host and without credentials"),
-        ("https://files.example:99999/x", "Expected a URL with a host and without credentials"),
-        ("https://[bad/x?signature=secret", "expected a URL to go on to, got 'https://[bad/x'"),
-    ],
-)
-def test_redirect_to_where_requests_may_not_go_is_refused(proxy, client, target, reason):
-    """Plain HTTP, private addresses and odd URLs of a redirect are refused before a byte is sent."""
-    proxy.add(Fault(method="GET", path="blobs", status=307, headers={"Location": target}))
-
-    with pytest.raises(NotAllowed) as caught:
-        read(client, make_reference(proxy.host), BLOB.digest)
-
-    assert reason in caught.value.message
-
-
-def test_redirect_of_a_manifest_to_another_host_is_refused(proxy, client):
-    """Only blobs may come from elsewhere."""
-    proxy.add(Fault(method="GET", path="manifests", status=307, headers={"Location": "https://files.example/x"}))
-
-    with pytest.raises(NotAllowed, match=r"got a redirect to files\.example"):
-        client.fetch_manifest(make_reference(proxy.host))
-
-
-def test_endless_redirects_are_refused(proxy, client):
-    """Five redirects are enough."""
-    proxy.add(Fault(method="GET", path="manifests", status=307, headers={"Location": "/v2/a/manifests/b"}, times=9))
-
-    with pytest.raises(RegistryFailed, match="expected at most 5 redirects, got more"):
-        client.fetch_manifest(make_reference(proxy.host))
