@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from hublish.adapters.store import DeliveryStore, ensure_schema, open_database
-from hublish.bootstrap.service import make_services
+from hublish.bootstrap.ports import make_services
 from hublish.core.github.deliveries import EVENT_PATTERN
 from hublish.core.github.events import parse_event
 from hublish.core.records import DeliveryEntry
