@@ -67,6 +67,8 @@ ROWS = (
     CommandRow(name="serve", short_help="Run the service."),
     CommandRow(name="doctor", short_help="Check this machine and the settings."),
     CommandRow(name="runs", short_help="Look at the runs of the service on this machine."),
+    CommandRow(name="deliveries", short_help="Look at the webhooks the service stored; play one again."),
+    CommandRow(name="trigger", short_help="Give the service a webhook's payload from a file."),
     CommandRow(name="step", short_help="Run one Step of a build in a pod; nobody types it."),
 )
 TABLE: Mapping[str, CommandRow] = {row.name: row for row in ROWS}
