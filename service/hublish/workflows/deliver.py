@@ -18,7 +18,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from dbos import error as dbos_error
 
 from hublish.core.answers.report import Answer, Failure, HubReport
-from hublish.core.building import BuildStopped, BuildSucceeded
+from hublish.core.building import BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
 from hublish.core.redact import redact
@@ -262,13 +262,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
                 continue
             self._note(run_id, f"build {image.title}", "failed", outcome.message)
             stopped.append(image.title)
-            failure = failure or self._explain(name, outcome)
-        if failure is not None:
-            failure = name_stopped(failure, tuple(stopped), total=len(names))
-        return Built(names=names, failure=failure)
-
-    def _explain(self, name: str, outcome: BuildStopped) -> Failure:
-        return explain_stop(outcome, last_lines=outcome.last_lines or self._services.archive.read_tail(name))
+            tail = outcome.last_lines or self._services.archive.read_tail(name)
+            failure = failure or explain_stop(outcome, last_lines=tail)
+        return Built(names=names, failure=name_stopped(failure, tuple(stopped), total=len(names)))
 
     def _publish(self, run_id: str, prepared: Prepared, image: PreparedImage, name: str) -> Delivered:
         run = self._services.runs.read_run(run_id)

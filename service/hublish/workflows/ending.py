@@ -71,9 +71,9 @@ def explain_stop(outcome: BuildStopped, *, last_lines: tuple[str, ...]) -> Failu
     )
 
 
-def name_stopped(failure: Failure, stopped: tuple[str, ...], *, total: int) -> Failure:
+def name_stopped(failure: Failure | None, stopped: tuple[str, ...], *, total: int) -> Failure | None:
     """The failure of a run of several images: which of them have none, and that therefore none is published."""
-    if total == 1:
+    if failure is None or total == 1:
         return failure
     message = f"{len(stopped)} of {total} images could not be built ({', '.join(stopped)}), so none is published."
     return replace(failure, message=f"{message} {stopped[0]}: {failure.message}")

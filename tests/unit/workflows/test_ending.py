@@ -37,3 +37,4 @@ def test_failure_of_several_images_names_those_without_one() -> None:
         code="BuildFailed", message=expected, hint="free some"
     )
     assert name_stopped(failure, ("ts",), total=1) == failure
+    assert name_stopped(None, (), total=3) is None
