@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -38,9 +39,10 @@ from hublish.adapters.store import (
 )
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
-from hublish.bootstrap.engines import can_build_wheels, make_engine
+from hublish.bootstrap.engines import can_build_wheels, make_backends, make_engine
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name
+from hublish.bootstrap.systembuilds import ServedBackend, SystemBuilders
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.ports import Engine, PackageIndex
@@ -73,6 +75,7 @@ def make_services(settings: Settings) -> Services:
     clients = _make_clients(settings)
     github, database = clients.github, clients.database
     replicas = ReplicaStore(database, make_replica_name(settings))
+    backends = make_backends(settings)
     return Services(
         reader=GitHubReader(github),
         changes=GitHubChanges(github),
@@ -81,7 +84,7 @@ def make_services(settings: Settings) -> Services:
         sources=clients.sources,
         images=clients.registry,
         output=clients.registry,
-        engine=_make_engine(settings, clients),
+        engine=_make_engine(settings, clients, backends),
         archive=DiskArchive(settings.log_folder),
         deliveries=DeliveryStore(database),
         delivery_log=GitHubDeliveries(github),
@@ -96,6 +99,7 @@ def make_services(settings: Settings) -> Services:
         hold_duty=replicas.hold_duty,
         hold=partial(hold, database),
         supply=_make_supply(settings, clients.index),
+        find_system_builder=_make_system_builders(settings, clients, backends).find,
         caches=clients.caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),
@@ -148,7 +152,7 @@ def _make_caches(settings: Settings, registry: RegistryClient) -> OwnerCaches:
     )
 
 
-def _make_engine(settings: Settings, clients: _Clients) -> Engine:
+def _make_engine(settings: Settings, clients: _Clients, backends: Sequence[ServedBackend]) -> Engine:
     return make_engine(
         settings,
         sources=clients.sources,
@@ -157,7 +161,13 @@ def _make_engine(settings: Settings, clients: _Clients) -> Engine:
         index=clients.index,
         caches=clients.caches,
         mint_token=clients.github.token_for_clone,
+        backends=backends,
     )
+
+
+def _make_system_builders(settings: Settings, clients: _Clients, backends: Sequence[ServedBackend]) -> SystemBuilders:
+    seconds = settings.limits.build_seconds
+    return SystemBuilders(backends, registry=clients.registry, folder=settings.data / "tasks", build_seconds=seconds)
 
 
 def _make_supply(settings: Settings, index: PackageIndex) -> WheelSupply:
