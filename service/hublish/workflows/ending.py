@@ -72,6 +72,14 @@ def explain_stop(outcome: BuildStopped, *, last_lines: tuple[str, ...]) -> Failu
     )
 
 
+def name_stopped(failure: Failure | None, stopped: tuple[str, ...], *, total: int) -> Failure | None:
+    """The failure of a run of several images: which of them have none, and that therefore none is published."""
+    if failure is None or total == 1:
+        return failure
+    message = f"{len(stopped)} of {total} images could not be built ({', '.join(stopped)}), so none is published."
+    return replace(failure, message=f"{message} {stopped[0]}: {failure.message}")
+
+
 def end_with(answer: Answer, failure: Failure) -> Answer:
     """The answer of a run that failed, or was stopped, after it began."""
     state = RunState.CANCELLED if failure.code == RunCancelled.__name__ else RunState.FAILED
