@@ -54,6 +54,22 @@ class FakeReader:
 
 
 @dataclass
+class FakeChanges:
+    """A ChangeReader: every commit holds the files of a FakeReader, and changed `changed`."""
+
+    reader: FakeReader
+    changed: frozenset[str] | None = frozenset()
+    listed: bool = True
+
+    def list_changes(self, repository: Repository, *, base: str, sha: str) -> frozenset[str] | None:
+        return self.changed
+
+    def list_files(self, repository: Repository, sha: str) -> frozenset[str] | None:
+        names = {path for name, path in self.reader.files if name == repository.full_name}
+        return frozenset(names) if self.listed else None
+
+
+@dataclass
 class FakeConversation:
     """A Conversation that keeps what stands: comments by thread and marker, check runs by their id, reactions once."""
 

@@ -237,6 +237,13 @@ class PullRequestTaken(HublishError):
     """A person pushed to the branch of hublish's pull request; hublish stops there."""
 
 
+# -- runs -------------------------------------------------------------------------------------------------------------
+
+
+class RunCancelled(HublishError):
+    """A person stopped the run; its answer says so."""
+
+
 # -- webhooks ---------------------------------------------------------------------------------------------------------
 
 

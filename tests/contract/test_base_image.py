@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from hublish.builders.baseimage.python import read_base_facts
-from tests.contract.registry_setting import make_client, make_reference
+from tests.contract.registry.parts import make_client, make_reference
 from tests.sandbox.base_image import TinyFile, make_debian_base, make_tiny_base, push_layout
 from tests.sandbox.registry import Registry
 

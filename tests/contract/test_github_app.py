@@ -231,16 +231,42 @@ def test_an_answer_that_breaks_the_protocol_is_no_crash(scene: Scene) -> None:
     scene.github.clear_calls()
 
 
-def test_a_write_to_a_renamed_repository_is_no_success(scene: Scene) -> None:
+def test_a_write_to_a_renamed_repository_reaches_it(scene: Scene) -> None:
     """GitHub redirects it; taken for a success, an answer would be lost without a word."""
+    number = scene.github.open_issue(scene.name, "x")
+    scene.github.rename_repo(scene.name, "renamed")
+    thread = Thread(kind="issue", number=number)
+    GitHubConversation(scene.app).ensure_comment(scene.repository, thread, marker="m", body="m")
+    read = GitHubReader(scene.app).fetch_file(scene.repository, "README.md", "main")
+    bodies = [row["body"] for row in scene.github.comments("org/renamed", number)]
+    scene.github.clear_calls()
+
+    assert (bodies, read) == (["m"], b"# ts\n")
+
+
+def test_a_write_that_is_redirected_again_is_no_success(scene: Scene) -> None:
+    """Where the new name cannot be found out, nothing is taken for written."""
     url = "https://api.github.com/repositories/1/issues/1/reactions"
     body = {"message": "Moved Permanently", "url": url, "documentation_url": "https://docs.github.com/"}
-    scene.github.add_fault(method="POST", path_regex="/reactions$", status=307, body=body)
+    scene.github.add_fault(method="POST", path_regex="/reactions$", status=307, body=body, times=2)
     with pytest.raises(GitHubFailed) as failed:
         GitHubConversation(scene.app).ensure_reaction(scene.repository, Thread(kind="issue", number=1), "eyes")
     scene.github.clear_calls()
 
     assert failed.value.hint == "Ask again: the next event brings the new name."
+
+
+def test_a_write_to_an_archived_repository_says_so(scene: Scene) -> None:
+    """Permissions are not what is missing."""
+    number = scene.github.open_issue(scene.name, "x")
+    scene.github.change_repo(scene.name, archived=True)
+    with pytest.raises(GitHubFailed) as failed:
+        GitHubConversation(scene.app).ensure_reaction(scene.repository, Thread(kind="issue", number=number), "eyes")
+
+    assert (failed.value.transient, failed.value.hint) == (
+        False,
+        "Take the repository out of the archive, then ask again.",
+    )
 
 
 def test_an_app_that_was_uninstalled_says_so(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hublish.adapters.github import GitHubConversation
-from hublish.core.github.ports import CheckRun, Comment, Thread
+from hublish.core.github.ports import Annotation, CheckRun, Comment, Thread
 from hublish.errors import GitHubFailed, SourceMissing
 from tests.contract.github_parts import Scene
 
@@ -204,7 +204,11 @@ def make_check(scene: Scene, *, annotations: int = 0) -> CheckRun:
         title="Building",
         summary="Step 1",
         details_url="https://example.com/runs/1",
-        annotations=tuple(("Pipfile.lock", line, "warning", f"finding {line}") for line in range(1, annotations + 1)),
+        actions=(("Cancel", "Stop this build.", "cancel"),),
+        annotations=tuple(
+            Annotation(path="Pipfile.lock", line=line, level="warning", message=f"finding {line}")
+            for line in range(1, annotations + 1)
+        ),
     )
 
 
@@ -255,9 +259,29 @@ def test_all_annotations_arrive_once(scene: Scene, conversation: GitHubConversat
     conversation.ensure_check_run(scene.repository, check)
     rows = scene.github.annotations(scene.name, check_id)
 
-    assert [(row["path"], row["start_line"], row["annotation_level"], row["message"]) for row in rows] == list(
-        check.annotations
-    )
+    assert [
+        Annotation(path=row["path"], line=row["start_line"], level=row["annotation_level"], message=row["message"])
+        for row in rows
+    ] == list(check.annotations)
+
+
+def test_an_annotation_stands_at_its_column(scene: Scene, conversation: GitHubConversation) -> None:
+    """Line and column, a title, and no column where the whole line is meant."""
+    place = Annotation(path=".hublish.yaml", line=3, level="failure", message="unknown key")
+    annotations = (replace(place, column=5, title="UnknownKey"), place)
+    conversation.ensure_check_run(scene.repository, replace(make_check(scene), annotations=annotations))
+    (sent,) = [
+        call.request_body for call in scene.github.calls() if call.method == "POST" and "check-runs" in call.path
+    ]
+    line = {
+        "path": ".hublish.yaml",
+        "start_line": 3,
+        "end_line": 3,
+        "annotation_level": "failure",
+        "message": "unknown key",
+    }
+
+    assert sent["output"]["annotations"] == [{**line, "start_column": 5, "end_column": 5, "title": "UnknownKey"}, line]
 
 
 def test_annotations_come_with_the_update_that_knows_them(scene: Scene, conversation: GitHubConversation) -> None:

@@ -31,6 +31,7 @@ EFFECTS: dict[str, dict[str, Callable[[dict[str, Any], tuple[Any, ...]], str]]] 
         "finish_delivery": lambda named, _: named["state"].value,
     },
     "runs": {"ensure_run": lambda *_: "", "move_run": lambda _, given: given[1].value},
+    "cancels": {"request_cancel": lambda *_: ""},
     "steps": {"ensure_link": lambda *_: ""},
     "builds": {
         "ensure_request": lambda *_: "",
@@ -55,6 +56,10 @@ EFFECTS: dict[str, dict[str, Callable[[dict[str, Any], tuple[Any, ...]], str]]] 
 }
 
 
+QUIET = frozenset(os.environ.get("HUBLISH_TEST_QUIET", "").split(",")) - {""}
+"""Methods and labels whose points are left out, for tests that look at some effects only."""
+
+
 class _Crashing:
     """A port whose effects kill the process, once before and once after each."""
 
@@ -72,6 +77,8 @@ class _Crashing:
                 # The feeder looks all the time; where nothing waits, nothing happens.
                 return target(*arguments, **named)
             effect = f"{self._name}.{method} {label(named, arguments)}".strip()
+            if set(effect.replace(".", " ").split()) & QUIET:
+                return target(*arguments, **named)
             self._reach(f"before {effect}")
             result = target(*arguments, **named)
             self._reach(f"after {effect}")

@@ -1,13 +1,14 @@
-"""`hublish build` of a lock with a package that no index has a wheel of: built in the base, and reproducible."""
+"""`hublish build` of a lock with packages that no index has a wheel of: built in the base, and reproducible."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from hublish.core.locks.lock import IndexSource
-from tests.e2e.command_line import build, run_hublish, write_repository
+from tests.e2e.command_line import build, commit_all, run_hublish, write_repository
 from tests.e2e.test_layered_image import find_index
 from tests.sandbox.base_image import make_debian_base
 from tests.sandbox.wheels import PLACEHOLDER_SOURCE, make_lock
@@ -43,3 +44,35 @@ def test_sdist_is_built_in_the_base(tmp_path: Path) -> None:
     assert len({result["digest"] for result in made}) == 1
     assert (verified["result"]["verdict"], verified["result"]["rebuilt_digest"]) == ("equal", made[0]["digest"])
     assert len(list((tmp_path / "one" / "layers" / "built").glob("*/docopt-0.6.2-*.whl"))) == 1
+
+
+def write_package(folder: Path, name: str, version: str) -> Path:
+    """Write the source of a small package."""
+    folder.mkdir(parents=True)
+    (folder / "pyproject.toml").write_text(
+        f'[build-system]\nrequires = ["setuptools>=61"]\nbuild-backend = "setuptools.build_meta"\n'
+        f'[project]\nname = "{name}"\nversion = "{version}"\n[tool.setuptools]\npy-modules = ["{name}"]\n'
+    )
+    (folder / f"{name}.py").write_text("words = ()\n")
+    return folder
+
+
+def test_folder_and_commit_are_built_in_the_base(tmp_path: Path) -> None:
+    """A package of the repository, and one of another repository that git reaches as the user does."""
+    sources = tmp_path / "server" / "wordy"
+    write_package(sources / "py", "wordy", "2.1")
+    commit = commit_all(sources, "first")
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\nfor last; do :; done\ncd "${0%/*}/server" && eval "exec $(echo "$last" | tr -d /)"\n')
+    ssh.chmod(0o755)
+    pipfile, text = make_lock({}, hashes={})
+    lock = json.loads(text)
+    git = {"git": "ssh://git@git.example.invalid/wordy", "ref": commit, "subdirectory": "py"}
+    lock["default"] = {"notes": {"path": "./libs/notes", "editable": True}, "wordy": git}
+    folder = write_repository(tmp_path / "ts", pipfile, json.dumps(lock, indent=4))
+    write_package(folder / "libs" / "notes", "notes", "1.5")
+    options = ("--base", f"oci:{make_debian_base(tmp_path / 'base')}", *find_index()[2])
+    made = build(folder, *options, "--cache", tmp_path / "cache", GIT_SSH_COMMAND=str(ssh))
+    versions = {package["name"]: package["version"] for package in made["packages"]}
+
+    assert (versions["notes"], versions["wordy"]) == ("1.5", "2.1")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hublish.core.answers.config_check import CHECK_NAME
 from tests.e2e.answers import wait_until
 from tests.sandbox.contract import check_calls
 from tests.sandbox.town import ENDED, HUB_REPO, Town
@@ -15,6 +16,7 @@ from tests.sandbox.wheels import NOTEBOOK_PACKAGES
 pytestmark = [pytest.mark.github, pytest.mark.registry]
 
 REPO = "octocat/course"
+BROKEN = "version: 1\nimage: {name: registry.example.org/team/course}\ntrigers: {push: [main]}\n"
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_merged_change_to_requirements_builds(course: Town) -> None:
     number = course.github.open_pull_request(REPO, head="bump", base="staging", title="Bump six")
     course.github.clear_calls()
     sha = course.github.merge_pull_request(REPO, number)
-    (check,) = await_checks(course, sha)
+    check = await_check(course, sha)
 
     assert first["state"] == "delivered"
     assert f"staging-{sha[:7]}" in course.registry.tags("team/course")
@@ -77,11 +79,15 @@ def test_merged_change_to_requirements_builds(course: Town) -> None:
     assert check_calls(course.github.calls()) == ()
 
 
-def await_checks(town: Town, sha: str) -> list[dict[str, Any]]:
-    """The check runs of a commit once they are completed."""
-    wait_until(lambda: {check["status"] for check in town.github.check_runs(REPO, sha)} == {"completed"})
-    checks: list[dict[str, Any]] = town.github.check_runs(REPO, sha)
-    return checks
+def await_check(town: Town, sha: str, name: str = "hublish / course") -> dict[str, Any]:
+    """The one check run of a name on a commit, once it is completed."""
+
+    def find() -> list[dict[str, Any]]:
+        return [check for check in town.github.check_runs(REPO, sha) if check["name"] == name]
+
+    wait_until(lambda: any(check["status"] == "completed" for check in find()))
+    (check,) = find()
+    return check
 
 
 def test_push_that_cannot_be_built_is_answered_on_its_commit(course: Town) -> None:
@@ -90,7 +96,7 @@ def test_push_that_cannot_be_built_is_answered_on_its_commit(course: Town) -> No
     sha = course.github.commit_files(REPO, {"requirements.txt": text}, message="tqdm", branch="staging")
     run = wait_for_build(course, "staging")
     (comment,) = course.github.commit_comments(REPO, sha)
-    (check,) = await_checks(course, sha)
+    check = await_check(course, sha)
 
     assert run["state"] == "failed"
     assert comment["body"].startswith(f"**Not delivered:** `staging` at {sha[:7]}")
@@ -113,11 +119,37 @@ def test_pushes_nobody_asked_for_are_silent(course: Town) -> None:
 
 def test_push_that_breaks_the_config_shows_in_its_check_run(course: Town) -> None:
     """The line is annotated, nothing is built, and nobody gets a comment for each push."""
-    files = {".hublish.yaml": "version: 1\nimage: {name: registry.example.org/team/course}\ntrigers: {push: [main]}\n"}
-    sha = course.github.commit_files(REPO, files, message="typo")
-    (check,) = await_checks(course, sha)
+    sha = course.github.commit_files(REPO, {".hublish.yaml": BROKEN}, message="typo")
+    check = await_check(course, sha)
     (annotation,) = course.github.annotations(REPO, check["id"])
 
     assert (check["conclusion"], check["output"]["title"]) == ("neutral", "Not started: ConfigInvalid")
     assert (annotation["path"], annotation["start_line"]) == (".hublish.yaml", 3)
     assert course.github.commit_comments(REPO, sha) == []
+
+
+@pytest.mark.parametrize("login", ["octocat", "bob"])
+def test_pull_request_shows_the_faults_of_its_config_until_they_are_mended(course: Town, login: str) -> None:
+    """From a branch or a fork: the fault at its line and column, gone with the next commit; nothing is built or said."""
+    if login == "bob":
+        course.github.create_user("bob", install=False)
+    head = REPO if login == "octocat" else course.github.fork(REPO, login=login)
+    text = BROKEN.replace("registry.example.org", course.registry.host)
+    broken = course.github.commit_files(head, {".hublish.yaml": text}, branch="change", login=login)
+    number = course.github.open_pull_request(REPO, head=f"{login}:change", title="Change", login=login)
+    first = await_check(course, broken, CHECK_NAME)
+    (annotation,) = course.github.annotations(REPO, first["id"])
+    text = text.replace("trigers", "triggers")
+    mended = course.github.commit_files(head, {".hublish.yaml": text}, branch="change", login=login)
+    second = await_check(course, mended, CHECK_NAME)
+    wait_until(lambda: all(run["state"] == "skipped" for run in course.read_runs(pushes=True)))
+
+    assert (first["conclusion"], first["output"]["title"]) == ("failure", "1 error")
+    assert (annotation["path"], annotation["start_line"]) == (".hublish.yaml", 3)
+    assert annotation["message"] == "unknown key `trigers`\ndid you mean `triggers`?"
+    assert (second["conclusion"], second["output"]["title"]) == ("success", "No faults")
+    assert "| `triggers.push` | `staging, prod` | the config on main, line" in second["output"]["summary"]
+    assert course.github.annotations(REPO, second["id"]) == []
+    assert course.github.comments(REPO, number) == []
+    assert course.registry.tags("team/course") == ()
+    assert check_calls(course.github.calls()) == ()

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from hublish.core.github.events import Ignored, parse_event
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.trigger import Trigger, TriggerKind
 from tests.sandbox.webhook_examples import WebhookExample, load_webhook_examples
 
 TABLE = Path(__file__).with_suffix(".txt")
@@ -35,7 +35,10 @@ def _render_decision(read: Trigger | Ignored) -> str:
     if isinstance(read, Ignored):
         return f"ignored: {read.reason}"
     kind = "any ref" if read.ref_kind is None else read.ref_kind.value
-    wanted = f"build {kind} {read.ref}" if read.problem is None else f"answer: {read.problem}"
+    verb = "check" if read.kind is TriggerKind.PULL_REQUEST else "build"
+    wanted = f"{verb} {kind} {read.ref}" if read.problem is None else f"answer: {read.problem}"
+    if read.kind is TriggerKind.CHECK and read.command is not None:
+        wanted = f"/{read.command.value} of commit {read.thread.sha[:7]}"
     bot = " (bot)" if read.actor_is_bot else ""
     prerelease = ", prerelease" if read.prerelease else ""
     return f"{wanted}{prerelease}, asked by {read.actor}{bot} in {read.repository.full_name}, key {read.semantic_key}"

@@ -64,6 +64,18 @@ class SandboxAccounts(SandboxPeople):
         """Set what people may do in a repository, as `create_repo` takes it."""
         self._control("permissions", {"full_name": full_name, "permissions": dict(permissions)})
 
+    def rename_repo(self, full_name: str, name: str) -> None:
+        """Rename a repository; its old name leads to the new one."""
+        self._control("rename", {"full_name": full_name, "name": name})
+
+    def change_repo(self, full_name: str, **changes: object) -> None:
+        """Change a repository's settings as its owner, e.g. `archived=True`."""
+        self._act("PATCH", f"/repos/{full_name}", changes, login=self._owner(full_name))
+
+    def uninstall_app(self, account: str) -> None:
+        """Remove the App from an account; `installation` `deleted` is sent."""
+        self._control("uninstall", {"account": account})
+
     def suspend_installation(self, account: str, *, suspended: bool = True) -> None:
         """Suspend the App on an account, or lift it; the `installation` event is sent."""
         self._control("suspend", {"account": account, "suspended": suspended})

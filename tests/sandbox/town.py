@@ -222,12 +222,13 @@ class Town:
     def read_runs(self, *, pushes: bool = False) -> list[dict[str, Any]]:
         """The service's runs straight from its database, newest first; empty before there is one.
 
-        Every commit of a test is a push too, whose run ends silently in most of them: `pushes` asks for those runs
-        instead of the others.
+        Every commit of a test is a push too, some a pull request, whose run ends silently in most of them: `pushes` asks
+        for those runs instead of the others.
         """
         names = ("id", "state", "message", "ref", "attempt")
-        which = "like" if pushes else "not like"
-        query = f"select {', '.join(names)} from runs where key {which} '%:push:%' order by seq desc"
+        brought = "key like '%:push:%' or key like '%:pull-request:%'"
+        which = brought if pushes else f"not ({brought})"
+        query = f"select {', '.join(names)} from runs where {which} order by seq desc"
         return [dict(zip(names, row, strict=True)) for row in read_rows(self.database, query)]
 
     def wait_for_runs(

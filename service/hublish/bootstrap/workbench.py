@@ -17,6 +17,7 @@ from hublish.bootstrap.images import Images
 from hublish.bootstrap.options import WorkbenchOptions
 from hublish.bootstrap.outputs import attach_sbom, find_target, make_writer
 from hublish.bootstrap.user_index import UserIndex
+from hublish.bootstrap.usercommits import UserCommits
 from hublish.bootstrap.userregistry import make_user_registry
 from hublish.bootstrap.userrunner import UserRunner
 from hublish.builders.disk import name_disk_errors
@@ -57,6 +58,7 @@ class Workbench:
         self._owner_cache = caches.open(owner=OWN, trust=Trust.OWNER, repositories=options.cache_repositories)
         self._index = UserIndex(options, network)
         self._runner = UserRunner(options, self._images)
+        self._commits = UserCommits(folder=options.cache / "commits", environ=options.environ)
 
     def open_folder(self, path: Path) -> Source:
         """Open a folder as a source tree."""
@@ -85,7 +87,8 @@ class Workbench:
             log: told what the installation of system packages prints.
         """
         settings = self._options.settings
-        config = config if base is None else replace(config, base=self._find_base(base))
+        if base is not None:
+            config, image = replace(config, base=self._find_base(base)), replace(image, base=None)
         bases = make_bases({**(settings.bases if settings else {}), **self._options.bases})
         inputs = PlanInputs(
             source=source,
@@ -97,9 +100,8 @@ class Workbench:
             target_repository=image.reference.name,
             find_default_index=self._index.find_default,
         )
-        supply = WheelSupply(
-            index=self._index, folder=self._cache / "layers" / "wheels", can_build=self._runner.can_run
-        )
+        wheels = self._cache / "layers" / "wheels"
+        supply = WheelSupply(index=self._index, folder=wheels, can_build=self._runner.can_run)
         return make_plan(
             inputs,
             images=self._images,
@@ -155,6 +157,7 @@ class Workbench:
             cancelled=cancelled,
             cache=replace(self._owner_cache, in_registry=output.kind is OutputKind.REGISTRY),
             runner=self._runner,
+            commits=self._commits,
         )
         attach_sbom(plan, outcome, output=output, registry=self._registry, log=log)
         return outcome
@@ -215,16 +218,10 @@ class Workbench:
             scratch_folder = tempfile.TemporaryDirectory(dir=self._cache, prefix="verify-")
         with scratch_folder as scratch:
             tools = RebuildTools(
-                images=self._images,
-                index=self._index,
-                output=OCILayout(Path(scratch) / "image"),
-                workspace=Path(scratch) / "workspace",
-                workers=self._workers,
-                log=log,
-                progress=progress,
-                cancelled=cancelled,
-                runner=self._runner,
-            )
+                images=self._images, index=self._index, output=OCILayout(Path(scratch) / "image"),
+                workspace=Path(scratch) / "workspace", workers=self._workers, log=log, progress=progress,
+                cancelled=cancelled, runner=self._runner, commits=self._commits,
+            )  # fmt: skip
             return verify_by_rebuild(opened, plan, source, tools=tools)
 
     def check_environment(self, *, cluster: bool = False) -> tuple[Check, ...]:

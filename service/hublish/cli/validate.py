@@ -13,17 +13,15 @@ from typing import Annotated
 
 import typer
 
-from hublish.builders.strategy import choose_strategy
 from hublish.cli.folder import make_image_name
 from hublish.cli.screen import JSONOption, open_screen
-from hublish.core.config.file import CONFIG_PATH, CONFIG_PATHS, Config, check_config_names, parse_config
+from hublish.core.config.file import CONFIG_PATH, CONFIG_PATHS, parse_config
 from hublish.core.config.legacy import LEGACY_PATH
 from hublish.core.finding import Finding
-from hublish.core.locks.choice import EXPORTS, LOCK_NAMES, PIPFILE_LOCK, PYLOCK, choose_lock, is_lock_name, read_lock
-from hublish.core.plan import Strategy
+from hublish.core.inspection import PIPFILE, inspect_files
+from hublish.core.locks.choice import EXPORTS, LOCK_NAMES, choose_lock, is_lock_name, read_lock
 from hublish.errors import SourceInvalid
 
-PIPFILE = "Pipfile"
 LOCK_SUFFIX = ".lock"
 # The parsers have limits of their own and say so; this one only keeps a mistaken path from filling the memory.
 READ_LIMIT_BYTES = 64 << 20
@@ -74,20 +72,18 @@ def check_folder(folder: Path) -> Checked:
     Raises:
         typer.BadParameter: the folder has neither a config nor a Pipfile.
     """
-    name = make_image_name(folder.absolute().name)
-    names = tuple(_place_at(folder, check_config_names(frozenset(path.name for path in folder.iterdir()))))
-    present = next((path for path in CONFIG_PATHS if (folder / path).is_file()), None)
-    if present is None:
-        if not any((folder / path).is_file() for path in (PIPFILE, *LOCK_NAMES, *EXPORTS)):
-            raise typer.BadParameter(f"neither {CONFIG_PATH} nor {PIPFILE} nor a lock in {folder}", param_hint="PATH")
-        locked = _check_lock(folder, lock=None, dev=False)
-        return Checked(files=locked.files, findings=(*names, *locked.findings))
-    parsed = parse_config(read_bytes(folder / present), path=present, repository_name=name)
-    checked = Checked(files=(str(folder / present),), findings=(*names, *_place_at(folder, parsed.findings)))
-    if parsed.config is None or not _wants_lock(folder, parsed.config):
-        return checked
-    locked = _check_lock(folder, lock=parsed.config.python.lock, dev=parsed.config.python.dev)
-    return Checked(files=(*checked.files, *locked.files), findings=(*checked.findings, *locked.findings))
+    names = (PIPFILE, *CONFIG_PATHS, *LOCK_NAMES, *EXPORTS)
+    if not any((folder / path).is_file() for path in names):
+        raise typer.BadParameter(f"neither {CONFIG_PATH} nor {PIPFILE} nor a lock in {folder}", param_hint="PATH")
+    found = inspect_files(
+        has=lambda path: (folder / path).is_file(),
+        read=lambda path: _read_if_present(folder / path),
+        repository_name=make_image_name(folder.absolute().name),
+    )
+    return Checked(
+        files=tuple(str(folder / path) for path in (*found.files, *found.missing)),
+        findings=tuple(_place_at(folder, found.findings)),
+    )
 
 
 def check_file(path: Path) -> Checked:
@@ -103,15 +99,6 @@ def check_file(path: Path) -> Checked:
         files=(str(path),),
         findings=tuple(dataclasses.replace(finding, path=str(path)) for finding in parsed.findings),
     )
-
-
-def _wants_lock(folder: Path, config: Config) -> bool:
-    named = config.python.lock
-    if any((folder / path).is_file() for path in ((PIPFILE_LOCK, PYLOCK) if named is None else (named,))):
-        return True
-    own = [] if config.dockerfile is None or config.dockerfile.path is None else [config.dockerfile.path]
-    paths = frozenset(path for path in ("Dockerfile", "Containerfile", *own) if (folder / path).is_file())
-    return choose_strategy(config, paths).strategy is Strategy.LAYERED
 
 
 def _wants_develop(folder: Path) -> bool:

@@ -141,6 +141,16 @@ class Source(Protocol):
         """Open a REGULAR or EXECUTABLE file of the tree."""
 
 
+class CommitFetcher(Protocol):
+    """Brings the tree of a commit of some other git repository here, as far as that may be asked."""
+
+    def fetch_commit(self, url: str, commit: str) -> Source:
+        """The tree of a whole commit id at an URL (https or ssh).
+
+        Raises NotAllowed: the place may not be asked. SourceMissing, SourceInvalid, GitHubFailed: it has no such commit.
+        """
+
+
 class SourceFetcher(Protocol):
     """Brings the tree of a commit here, once per commit."""
 
@@ -205,6 +215,25 @@ class SystemBases(Protocol):
 
         `base` is pinned by digest, `user` is that of its config, which the result keeps. Raises BuildFailed: a package
         cannot be installed. BuildCancelled, EngineFailed, RegistryFailed.
+        """
+
+
+class SystemBaseBuilder(Protocol):
+    """Makes a base with packages by a container engine, and pushes it."""
+
+    def build(
+        self,
+        base: Reference,
+        packages: tuple[str, ...],
+        *,
+        platform: str,
+        user: str,
+        target: Reference,
+        log: Callable[[str], None],
+    ) -> str:
+        """Install packages into a base, put the result under `target`; returns its digest.
+
+        Raises BuildFailed: a package cannot be installed, or it took too long. EngineFailed, RegistryFailed.
         """
 
 

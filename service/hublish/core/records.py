@@ -46,6 +46,27 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryEntry:
+    """What became of a delivery; `id`, `guid`, `event` and `times` as in Delivery.
+
+    Attributes:
+        state: what was decided.
+        reason: why it was ignored, or "".
+        run_id: the run it started or joined, or None.
+        received_at: when it first came, aware UTC.
+    """
+
+    id: int
+    guid: str
+    event: str
+    times: int
+    state: DeliveryState
+    reason: str
+    run_id: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One trigger on its way to an answer.
 
@@ -202,6 +223,9 @@ class StepRecords(Protocol):
 
     def ensure_link(self, run_id: str, build_name: str, image: str) -> None:
         """Record that a run waits for a build; a later build of the same image takes the earlier one's place."""
+
+    def list_waiting_runs(self, build_name: str) -> tuple[str, ...]:
+        """Ids of the runs that wait, or waited, for a build, in order."""
 
     def list_links(self, run_id: str) -> tuple[tuple[str, str], ...]:
         """`(build name, image)` of a run, in order."""

@@ -15,9 +15,18 @@ from hublish.builders.layered.build import build_layered
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
 from hublish.core.plan import Strategy
-from hublish.core.ports import BuildLog, ContainerRunner, ImageReader, ImageWriter, PackageIndex, SourceFetcher
+from hublish.core.ports import (
+    BuildLog,
+    CommitFetcher,
+    ContainerRunner,
+    ImageReader,
+    ImageWriter,
+    PackageIndex,
+    SourceFetcher,
+)
 from hublish.core.reference import Reference
 from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
+from hublish.engines.commits import RepositoryCommits
 from hublish.engines.runs import BuildRun, BuildThreads, fetch_run_source, find_owner, find_target
 from hublish.errors import StrategyUnavailable
 
@@ -34,6 +43,7 @@ class LocalEngine:
         workers: processes of one build.
         slots: builds at the same time; more wait in the order they came.
         find_runner: finds what may build wheels for a request; None where nothing may.
+        web_url: root of GitHub's pages, where packages of other repositories may come from; "" for none.
         clock: seconds that only go up.
     """
 
@@ -48,6 +58,7 @@ class LocalEngine:
         workers: int,
         slots: int,
         find_runner: Callable[[BuildRequest], ContainerRunner | None] = lambda _: None,
+        web_url: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = sources
@@ -57,6 +68,7 @@ class LocalEngine:
         self._caches = caches
         self._workers = workers
         self._find_runner = find_runner
+        self._web_url = web_url
         self._clock = clock
         self._threads = BuildThreads(name="local", build=self._build, slots=slots, clock=clock)
 
@@ -111,10 +123,16 @@ class LocalEngine:
                 owner=find_owner(run.request), trust=plan.trust, repositories=(target, *run.request.siblings)
             ),
             runner=self._find_runner(run.request),
+            commits=self._open_commits(run.request),
             clock=self._clock,
         )
         self._attach_sbom(run, outcome, target)
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
+
+    def _open_commits(self, request: BuildRequest) -> CommitFetcher | None:
+        if request.repository is None or not self._web_url:
+            return None
+        return RepositoryCommits(sources=self._sources, repository=request.repository, web_url=self._web_url)
 
     def _attach_sbom(self, run: BuildRun, outcome: BuildSucceeded, target: Reference) -> None:
         repository = run.request.repository

@@ -64,6 +64,8 @@ class BuildWorkflow(DBOSConfiguredInstance):
         while status.outcome is None:
             await asyncio.sleep(POLL_SECONDS)
             polls += 1
+            if polls % NOTE_EVERY_POLLS == 0:
+                await asyncio.to_thread(self._stop_unwanted, name)
             if polls % NOTE_EVERY_POLLS == 0 and status.progress is not None:
                 await asyncio.to_thread(services.builds.note_progress, name, status.progress)
             status = await asyncio.to_thread(self._ensure_started, request, log)
@@ -72,9 +74,21 @@ class BuildWorkflow(DBOSConfiguredInstance):
     def _ensure_started(self, request: BuildRequest, log: BuildLog) -> EngineStatus:
         status = self._services.engine.status(request.name)
         if status is None:
+            stopped = self._find_stop(request.name)
+            if stopped is not None:
+                return EngineStatus(progress=None, outcome=stopped)
             self._services.engine.start(request, log)
             status = self._services.engine.status(request.name)
         return EngineStatus(progress=None, outcome=None) if status is None else status
+
+    def _find_stop(self, name: str) -> BuildOutcome | None:
+        """How a build ended whose engine did not end it: every run that wanted it was cancelled."""
+        build = self._services.builds.read_build(name)
+        return None if build is None else build.outcome
+
+    def _stop_unwanted(self, name: str) -> None:
+        if self._find_stop(name) is not None:
+            self._services.engine.cancel(name)
 
     def _read_request(self, name: str) -> BuildRequest:
         build = self._services.builds.read_build(name)

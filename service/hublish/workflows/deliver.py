@@ -1,7 +1,7 @@
 """The deliver workflow: one per run, from its trigger to its answer. Thin; the stages are modules of their own.
 
 ```
-acknowledge -> prepare -> announce -> builds -> publish -> propose -> answer
+acknowledge -> check config -> prepare -> announce -> builds -> publish -> propose -> answer
 ```
 Red or failed takes the same road to its answer. The order of steps is part of the history: change it by `DBOS.patch`.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -18,16 +18,18 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from dbos import error as dbos_error
 
 from hublish.core.answers.report import Answer, Failure, HubReport
-from hublish.core.building import BuildStopped, BuildSucceeded
+from hublish.core.building import BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
 from hublish.core.redact import redact
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import HublishError, SourceMissing, clip
+from hublish.errors import HublishError, RunCancelled, SourceMissing, clip
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
 from hublish.workflows.build import BuildWorkflow, claim_image_build, start_build
+from hublish.workflows.cancelling import Cancelling
+from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.durable import (
     EFFECT_ATTEMPTS,
     Fault,
@@ -37,9 +39,18 @@ from hublish.workflows.durable import (
     run_effect,
     workflow,
 )
-from hublish.workflows.ending import end_run, end_with, explain_stop, make_failure, with_hubs, with_images
+from hublish.workflows.ending import (
+    end_run,
+    end_with,
+    explain_stop,
+    make_answer,
+    make_failure,
+    name_stopped,
+    with_hubs,
+    with_images,
+)
 from hublish.workflows.prepare import Preparation
-from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
+from hublish.workflows.prepared import Built, Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
 from hublish.workflows.publish import publish_image, verify_ref_unmoved
 from hublish.workflows.queue import enter_queue, settle_build
@@ -55,14 +66,6 @@ ANSWER_ATTEMPTS = 14
 Value = TypeVar("Value")
 
 _log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Built:
-    """Names of the builds of a run's images, in order, and the first failure among them."""
-
-    names: tuple[str, ...]
-    failure: Failure | None
 
 
 @DBOS.dbos_class("deliver")
@@ -84,8 +87,10 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._services = services
         self._build = build
         self._answering = Answering(services)
+        self._config_check = ConfigCheck(services)
         self._preparation = Preparation(services)
         self._proposal = Proposal(services)
+        self._cancelling = Cancelling(services)
 
     @workflow("deliver")
     async def run(self, run_id: str) -> str:
@@ -98,24 +103,28 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             # Whatever nobody foresaw still ends in an answer; the log of the service says more.
             _log.exception("run failed unexpectedly", run=run_id)
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(make_fault(error)), ref=None)
-            return await self._finish(run_id, prepared, self._make_answer(run_id, prepared, ""))
+            return await self._finish(run_id, prepared, make_answer(self._services, run_id, prepared, ""))
 
     async def _bring(self, run_id: str) -> str:
         call = partial(self._answering.acknowledge, run_id)
         await run_effect("acknowledge", type(None), call, attempts=COURTESY_ATTEMPTS)
+        if await DBOS.patch_async("the config is checked"):
+            # Said in a check run of its own; whatever becomes of it, a build that is wanted goes on.
+            await run_effect("check config", str, partial(self._config_check.run, run_id))
         prepared = await self._stage("plan", run_id, Prepared, partial(self._plan, run_id))
         if isinstance(prepared, Fault):
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
         wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
-        answer = self._make_answer(run_id, prepared, wanted if isinstance(wanted, str) else "")
+        answer = make_answer(self._services, run_id, prepared, wanted if isinstance(wanted, str) else "")
         if prepared.state is RunState.BUILDING:
             answer = await self._go(run_id, prepared, answer)
         return await self._finish(run_id, prepared, answer)
 
     async def _finish(self, run_id: str, prepared: Prepared, answer: Answer) -> str:
+        untold = None
         if prepared.state is not RunState.SKIPPED:
-            await self._say(run_id, prepared, answer)
-        await run_effect("end", type(None), lambda: self._end(run_id, answer))
+            untold = await self._say(run_id, prepared, answer)
+        await run_effect("end", type(None), lambda: self._end(run_id, answer, untold))
         return answer.state.value
 
     async def _go(self, run_id: str, prepared: Prepared, answer: Answer) -> Answer:
@@ -128,7 +137,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         built = await self._build_all(run_id, prepared, answer)
         if built.failure is not None:
             return end_with(answer, built.failure)
-        await run_effect("state delivering", type(None), lambda: self._move(run_id, RunState.DELIVERING, None))
+        moved = await run_effect("state delivering", type(None), lambda: self._begin_delivery(run_id))
+        if isinstance(moved, Fault) and moved.code == RunCancelled.__name__:
+            return end_with(answer, make_failure(moved))
         announce = partial(self._answering.announce, run_id, replace(answer, state=RunState.DELIVERING), prepared)
         await run_effect("announce delivering", type(None), announce, attempts=COURTESY_ATTEMPTS)
         return await self._deliver(run_id, prepared, answer, built)
@@ -139,25 +150,27 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _open_checks(self, run_id: str, ref: ResolvedRef, titles: tuple[str, ...]) -> None:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
         try:
-            self._answering.check(run_id, self._make_answer(run_id, queued, self._read_wanted(run_id)), titles)
+            self._answering.check(
+                run_id, make_answer(self._services, run_id, queued, self._read_wanted(run_id)), titles
+            )
         except HublishError as error:
             # The check is a courtesy here; it is made again when the build starts and when the run ends.
             _log.warning("check not opened", run=run_id, code=error.code, error=error.message)
 
-    async def _build_all(self, run_id: str, prepared: Prepared, answer: Answer) -> _Built:
+    async def _build_all(self, run_id: str, prepared: Prepared, answer: Answer) -> Built:
         names: list[str] = []
         for image in prepared.images:
             name = await run_effect(f"claim {image.title}", str, partial(self._claim, run_id, image))
             if isinstance(name, Fault):
-                return _Built(names=(), failure=make_failure(name))
+                return Built(names=(), failure=make_failure(name))
             names.append(name)
         if await DBOS.patch_async("builds are queued"):
             wait = partial(self._waiting.wait, run_id, answer, prepared, tuple(dict.fromkeys(names)))
             await run_async_effect("await builds", type(None), wait, preemptible=True)
         else:
             await self._start_all(names)
-        built = await run_effect("builds", _Built, partial(self._collect, run_id, prepared, tuple(names)))
-        return _Built(names=(), failure=make_failure(built)) if isinstance(built, Fault) else built
+        built = await run_effect("builds", Built, partial(self._collect, run_id, prepared, tuple(names)))
+        return Built(names=(), failure=make_failure(built)) if isinstance(built, Fault) else built
 
     async def _start_all(self, names: list[str]) -> None:
         """How runs that began before there was a queue go on."""
@@ -167,7 +180,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             with suppress(dbos_error.DBOSException):
                 await handle.get_result()
 
-    async def _deliver(self, run_id: str, prepared: Prepared, answer: Answer, built: _Built) -> Answer:
+    async def _deliver(self, run_id: str, prepared: Prepared, answer: Answer, built: Built) -> Answer:
         images: list[Delivered] = []
         for image, name in zip(prepared.images, built.names, strict=True):
             call = partial(self._publish, run_id, prepared, image, name)
@@ -186,12 +199,14 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             hubs.append(report)
         return with_hubs(answer, tuple(hubs))
 
-    async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> None:
+    async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> Fault | None:
+        """Give the answer; returns why it could not be given."""
         call = partial(self._answering.check, run_id, answer, prepared.titles)
         await run_effect("check ended", type(None), call)
         say = partial(self._answering.answer, run_id, answer)
-        await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
+        said = await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
         await run_effect("tidy", type(None), partial(self._answering.tidy, run_id, answer))
+        return said
 
     async def _stage(
         self, name: str, run_id: str, kind: type[Value], call: Callable[[], Value], *, attempts: int = EFFECT_ATTEMPTS
@@ -222,7 +237,13 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _move(self, run_id: str, state: RunState, sha: str | None) -> None:
         self._services.runs.move_run(run_id, state, at=self._services.now(), sha=sha)
 
+    def _begin_delivery(self, run_id: str) -> None:
+        # In this order: whoever cancels looks at the state, so that one of both sees the other.
+        self._move(run_id, RunState.DELIVERING, None)
+        self._cancelling.verify_wanted(run_id)
+
     def _claim(self, run_id: str, image: PreparedImage) -> str:
+        self._cancelling.verify_wanted(run_id)
         build = claim_image_build(self._services, image, run_id=run_id)
         enter_queue(self._services, build)
         self._wake()
@@ -230,19 +251,20 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._note(run_id, f"build {image.title}", "running", "")
         return build.name
 
-    def _collect(self, run_id: str, prepared: Prepared, names: tuple[str, ...]) -> _Built:
+    def _collect(self, run_id: str, prepared: Prepared, names: tuple[str, ...]) -> Built:
+        self._cancelling.verify_wanted(run_id)
         failure: Failure | None = None
+        stopped: list[str] = []
         for image, name in zip(prepared.images, names, strict=True):
             outcome = settle_build(self._services, name)
             if isinstance(outcome, BuildSucceeded):
                 self._note(run_id, f"build {image.title}", "done", "")
                 continue
             self._note(run_id, f"build {image.title}", "failed", outcome.message)
-            failure = failure or self._explain(name, outcome)
-        return _Built(names=names, failure=failure)
-
-    def _explain(self, name: str, outcome: BuildStopped) -> Failure:
-        return explain_stop(outcome, last_lines=outcome.last_lines or self._services.archive.read_tail(name))
+            stopped.append(image.title)
+            tail = outcome.last_lines or self._services.archive.read_tail(name)
+            failure = failure or explain_stop(outcome, last_lines=tail)
+        return Built(names=names, failure=name_stopped(failure, tuple(stopped), total=len(names)))
 
     def _publish(self, run_id: str, prepared: Prepared, image: PreparedImage, name: str) -> Delivered:
         run = self._services.runs.read_run(run_id)
@@ -256,22 +278,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         run = self._services.runs.read_run(run_id)
         return "" if run is None else run.ref
 
-    def _make_answer(self, run_id: str, prepared: Prepared, wanted: str) -> Answer:
-        return Answer(
-            run_id=run_id,
-            run_url=f"{self._services.policy.public_url}/runs/{run_id}",
-            state=prepared.state,
-            wanted=wanted,
-            sha=None if prepared.ref is None else prepared.ref.sha,
-            failure=prepared.failure,
-            findings=prepared.findings,
-            notes=prepared.notes,
-            reply=prepared.reply,
-        )
-
-    def _end(self, run_id: str, answer: Answer) -> None:
+    def _end(self, run_id: str, answer: Answer, untold: Fault | None) -> None:
         _log.info("run ended", run=run_id, state=answer.state.value)
-        end_run(self._services, run_id, answer)
+        end_run(self._services, run_id, answer, untold=untold)
 
 
 def make_start(deliver: DeliverWorkflow) -> Callable[[str], None]:

@@ -6,24 +6,49 @@ from dataclasses import replace
 
 from hublish.core.answers.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.building import BuildStopped
+from hublish.core.github.buttons import HUB_REFUSED
 from hublish.core.status import RunState
-from hublish.errors import clip
+from hublish.errors import RunCancelled, clip
 from hublish.workflows.durable import Fault
-from hublish.workflows.prepared import Delivered
+from hublish.workflows.prepared import Delivered, Prepared
 from hublish.workflows.services import Services
 
 ROAD = (RunState.RECEIVED, RunState.PLANNING, RunState.BUILDING, RunState.DELIVERING)
 """The states of a run that goes well, in order, before it is delivered."""
 
 
-def end_run(services: Services, run_id: str, answer: Answer) -> None:
-    """Move a run to the state its answer says; states that a fault left out are walked through first."""
+def end_run(services: Services, run_id: str, answer: Answer, *, untold: Fault | None = None) -> None:
+    """Move a run to the state its answer says; states that a fault left out are walked through first.
+
+    Args:
+        services: the ports.
+        run_id: the run.
+        answer: how it ended.
+        untold: why nobody could be told on GitHub; its page is then the only place that says it.
+    """
     run = services.runs.read_run(run_id)
     message = _make_message(answer)
+    if untold is not None:
+        message = f"{clip(message, limit=700)} The answer could not be given on GitHub: {untold.message}".strip()
     road = ROAD[ROAD.index(run.state) + 1 :] if run is not None and run.state in ROAD else ()
     for state in road if answer.state is RunState.DELIVERED else ():
         services.runs.move_run(run_id, state, at=services.now())
     services.runs.move_run(run_id, answer.state, at=services.now(), sha=answer.sha, message=clip(message, limit=1024))
+
+
+def make_answer(services: Services, run_id: str, prepared: Prepared, wanted: str) -> Answer:
+    """The answer of a run as far as it is decided; `wanted` is what was asked for."""
+    return Answer(
+        run_id=run_id,
+        run_url=f"{services.policy.public_url}/runs/{run_id}",
+        state=prepared.state,
+        wanted=wanted,
+        sha=None if prepared.ref is None else prepared.ref.sha,
+        failure=prepared.failure,
+        findings=prepared.findings,
+        notes=prepared.notes,
+        reply=prepared.reply,
+    )
 
 
 def _make_message(answer: Answer) -> str:
@@ -47,9 +72,18 @@ def explain_stop(outcome: BuildStopped, *, last_lines: tuple[str, ...]) -> Failu
     )
 
 
+def name_stopped(failure: Failure | None, stopped: tuple[str, ...], *, total: int) -> Failure | None:
+    """The failure of a run of several images: which of them have none, and that therefore none is published."""
+    if failure is None or total == 1:
+        return failure
+    message = f"{len(stopped)} of {total} images could not be built ({', '.join(stopped)}), so none is published."
+    return replace(failure, message=f"{message} {stopped[0]}: {failure.message}")
+
+
 def end_with(answer: Answer, failure: Failure) -> Answer:
-    """The answer of a run that failed after it began."""
-    return replace(answer, state=RunState.FAILED, failure=failure)
+    """The answer of a run that failed, or was stopped, after it began."""
+    state = RunState.CANCELLED if failure.code == RunCancelled.__name__ else RunState.FAILED
+    return replace(answer, state=state, failure=failure)
 
 
 def with_images(answer: Answer, images: tuple[Delivered, ...]) -> Answer:
@@ -81,4 +115,4 @@ def with_hubs(answer: Answer, hubs: tuple[HubReport, ...]) -> Answer:
         return answer
     message = f"The image was pushed, but the hub {refused.hub} does not list it: {refused.detail}"
     hint = f"Once that is settled, comment `/build {answer.wanted}` on an issue here; nothing is built again."
-    return end_with(answer, Failure(code="HubRefused", message=message, hint=hint))
+    return end_with(answer, Failure(code=HUB_REFUSED, message=message, hint=hint))

@@ -7,15 +7,17 @@ anywhere in between repeats what is missing and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from hublish.core.codec import render_value
 from hublish.core.github.events import NOBODY, Ignored, Listener, parse_event
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.records import Delivery, DeliveryState, Run
 from hublish.core.status import RunState
 from hublish.errors import HublishError, WebhookRefused
 from hublish.telemetry import get_logger
 from hublish.workflows.durable import make_fault
+from hublish.workflows.repeating import complete_trigger
 from hublish.workflows.rounds import Rounds
 from hublish.workflows.services import Services
 
@@ -23,6 +25,7 @@ BATCH = 200
 IDLE_SECONDS = 1.0
 SWEEP_EVERY = 300
 """Looks between two sweeps: at most five minutes."""
+DOUBLE_CLICK = timedelta(seconds=60)
 TRIES = 60
 """Looks at a delivery that fails in a way nobody foresaw; about a minute, then it no longer stands before others."""
 
@@ -113,12 +116,15 @@ class Inbox:
     def _take(self, delivery: Delivery) -> None:
         state, reason, run_id = DeliveryState.IGNORED, "", None
         try:
-            event = parse_event(event=delivery.event, body=delivery.body, listener=self._make_listener(delivery))
+            event = parse_event(
+                event=delivery.event, body=delivery.body, listener=make_listener(self._services, delivery.event)
+            )
         except WebhookRefused as error:
             event = Ignored(reason=error.message, event=delivery.event, action="")
         if isinstance(event, Ignored):
             reason = event.reason
         else:
+            event = complete_trigger(self._services.runs, event)
             run_id = self._ensure_run(event, again=delivery.times > 1).id
             self._start_run(run_id)
             state = DeliveryState.ACCEPTED
@@ -129,37 +135,51 @@ class Inbox:
             "delivery", guid=delivery.guid, github_event=delivery.event, state=state.value, reason=reason, run=run_id
         )
 
-    def _make_listener(self, delivery: Delivery) -> Listener:
-        """Who reads a delivery; GitHub is asked for the bot's own name only where somebody wrote something."""
-        if delivery.event not in TALK:
-            return NOBODY
-        try:
-            return Listener(app=self._services.conversation.fetch_name(), bots=self._services.policy.bots)
-        except HublishError as error:
-            if error.transient:
-                raise
-            # The bot that does not know itself hears people only, so that it never answers itself.
-            _log.warning("own name not known", code=error.code, error=error.message)
-            return NOBODY
+    def _is_new_attempt(self, latest: Run, trigger: Trigger, *, again: bool) -> bool:
+        if again or trigger.kind is not TriggerKind.CHECK:
+            return again and latest.state.may_retry
+        # A second press within a minute is a double click; a later one means it.
+        return self._services.now() - latest.created_at >= DOUBLE_CLICK
 
     def _ensure_run(self, trigger: Trigger, *, again: bool) -> Run:
-        key = f"{trigger.repository.id}:{trigger.semantic_key}"
-        latest = self._services.runs.find_latest_run(key)
-        if latest is not None and not (again and latest.state.may_retry):
+        latest = self._services.runs.find_latest_run(make_run_key(trigger))
+        if latest is not None and not self._is_new_attempt(latest, trigger, again=again):
             return latest
-        return self._services.runs.ensure_run(
-            Run(
-                id=self._services.make_run_id(),
-                key=key,
-                attempt=1 if latest is None else latest.attempt + 1,
-                state=RunState.RECEIVED,
-                repository=trigger.repository.full_name,
-                ref=trigger.ref or "",
-                actor=trigger.actor,
-                sha=None,
-                trigger=render_value(trigger),
-                message="",
-                created_at=self._services.now(),
-                ended_at=None,
-            )
-        )
+        return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
+
+
+def make_listener(services: Services, event: str) -> Listener:
+    """Who reads a delivery; GitHub is asked for the bot's own name only where somebody wrote something."""
+    if event not in TALK:
+        return NOBODY
+    try:
+        return Listener(app=services.conversation.fetch_name(), bots=services.policy.bots)
+    except HublishError as error:
+        if error.transient:
+            raise
+        # The bot that does not know itself hears people only, so that it never answers itself.
+        _log.warning("own name not known", code=error.code, error=error.message)
+        return NOBODY
+
+
+def make_run(services: Services, trigger: Trigger, latest: Run | None) -> Run:
+    """Make the run of a trigger: the first, or the next after `latest`."""
+    return Run(
+        id=services.make_run_id(),
+        key=make_run_key(trigger),
+        attempt=1 if latest is None else latest.attempt + 1,
+        state=RunState.RECEIVED,
+        repository=trigger.repository.full_name,
+        ref=trigger.ref or "",
+        actor=trigger.actor,
+        sha=None,
+        trigger=render_value(trigger),
+        message="",
+        created_at=services.now(),
+        ended_at=None,
+    )
+
+
+def make_run_key(trigger: Trigger) -> str:
+    """What two deliveries that mean the same request have in common."""
+    return f"{trigger.repository.id}:{trigger.semantic_key}"

@@ -18,12 +18,13 @@ from hublish.core.answers.report import SHORT_SHA, Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
+from hublish.core.config.values import merge_configs
 from hublish.core.finding import Finding
 from hublish.core.github.commands import CommandName
-from hublish.core.github.trigger import Trigger
-from hublish.core.github.triggers import Build, check_request, decide
-from hublish.core.namespaces import check_base, check_namespace
-from hublish.core.plan import Plan, Strategy, Trust, make_build_key
+from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.github.triggers import Build, Skip, check_request, decide
+from hublish.core.namespaces import check_namespace
+from hublish.core.plan import Plan, Strategy, Trust, list_bases, make_build_key
 from hublish.core.ports import Source
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
@@ -32,6 +33,7 @@ from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
 from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
 from hublish.workflows.asked import choose_images, find_permission, make_refusal, resolve_trigger
+from hublish.workflows.bases import find_systems, open_supply, verify_base
 from hublish.workflows.build import find_siblings
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
@@ -68,6 +70,9 @@ class Preparation:
             raise NotAllowed(f"there is no run {run_id}")
         services.runs.move_run(run_id, RunState.PLANNING, at=services.now())
         trigger = parse_value(Trigger, run.trigger)
+        if trigger.kind is TriggerKind.PULL_REQUEST:
+            # Decided before anything is asked of GitHub: whoever opens it, a pull request alone builds nothing.
+            return make_refusal(Skip(reason="a pull request is built when somebody asks for it"), ref=None)
         try:
             return self._prepare(run_id, trigger, decided)
         except FindingsError as error:
@@ -132,7 +137,7 @@ class Preparation:
         services = self._services
         source = services.sources.fetch_source(trigger.repository, ref)
         at_commit = read_config(source, repository_name=trigger.repository.name)
-        config = _merge(publish, at_commit.config)
+        config = merge_configs(publish, at_commit.config)
         findings = (*at_commit.findings, *check_config_names(source.tree.paths))
         if at_commit.config is None and at_commit.findings:
             failure = Failure(
@@ -150,7 +155,8 @@ class Preparation:
             try:
                 prepared, more = self._plan_image(trigger, ref, config, image, source)
             except _PlanRefused as error:
-                raise _PlanRefused(_join(findings, error.findings)) from error
+                among = image.title if len(config.images) > 1 else None
+                raise _PlanRefused(_join(findings, error.findings), among=among) from error
             images.append(prepared)
             findings = _join(findings, more)
         if config.hubs and not hubs:
@@ -193,11 +199,13 @@ class Preparation:
             ),
             images=services.images,
             layers=self._open_layers(trigger, image.reference, trust=trust),
-            supply=services.supply,
+            supply=open_supply(services, trigger.repository.owner, trust=trust),
+            systems=find_systems(services, trigger, image.reference, trust=Trust.FORK if ref.fork else trust),
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)
-        self._verify_bases(trigger, planned.plan)
+        for base in list_bases(planned.plan):
+            verify_base(policy, base, owner=trigger.repository.owner)
         plan = replace(
             planned.plan,
             time_seconds=min(planned.plan.time_seconds, policy.build_seconds),
@@ -235,36 +243,19 @@ class Preparation:
             raise NotAllowed(refusal, hint="use an image name that is allowed, or ask the operator of this service")
         verify_owner(services, target, trigger, claim=False)
 
-    def _verify_bases(self, trigger: Trigger, plan: Plan) -> None:
-        """Refuse a plan on images of other owners, which the service could read and would copy."""
-        policy = self._services.policy
-        open_to_all = {base.name for base in policy.bases.values()}
-        pins = () if plan.container is None else plan.container.bases
-        for base in (*([] if plan.base is None else [plan.base]), *(pin.image for pin in pins)):
-            refusal = check_base(policy.namespaces, owner=trigger.repository.owner, reference=base)
-            if refusal is not None and base.name not in open_to_all:
-                raise NotAllowed(refusal, hint="name another base, or ask the operator to list it under `bases`")
-
 
 class _PlanRefused(FindingsError):
     """Carries a plan's findings to the answer."""
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__("The image cannot be built as the repository stands.", findings=findings)
+    def __init__(self, findings: tuple[Finding, ...], *, among: str | None = None) -> None:
+        message = "The image cannot be built as the repository stands."
+        if among is not None:
+            message = f"The image {among} cannot be built as the repository stands, so none is."
+        super().__init__(message, findings=findings)
 
     @property
     def code(self) -> str:
         return "PlanInvalid"
-
-
-def _merge(publish: Config, at_commit: Config | None) -> Config:
-    """The config that counts: names, hubs and triggers of the default branch, the rest as it is at the commit."""
-    if at_commit is None:
-        return publish
-    images = publish.images
-    if len(images) == len(at_commit.images):
-        images = tuple(replace(image, tags=other.tags) for image, other in zip(images, at_commit.images, strict=True))
-    return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers)
 
 
 def _join(findings: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[Finding, ...]:

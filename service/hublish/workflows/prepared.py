@@ -89,3 +89,23 @@ class Delivered:
     tags: tuple[str, ...]
     kept_tags: tuple[tuple[str, str], ...]
     packages: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """Names of the builds of a run's images, in order, and the first failure among them."""
+
+    names: tuple[str, ...]
+    failure: Failure | None
+
+
+def make_reply(lines: tuple[str, ...], prepared: Prepared | None = None) -> Prepared:
+    """The end of a run that delivers nothing: its answer, with the remarks of what was looked at for it."""
+    return Prepared(
+        state=RunState.ANSWERED,
+        failure=None,
+        ref=None if prepared is None else prepared.ref,
+        findings=() if prepared is None else prepared.findings,
+        notes=() if prepared is None else prepared.notes,
+        reply=lines,
+    )

@@ -1,4 +1,4 @@
-"""Commands that deliver nothing: what their answer says. Reads only; the answer itself is said once, as for every run."""
+"""Commands that deliver nothing: what their answer says, which is said once, as for every run. Reads, but for `/cancel`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from hublish.core.github.trigger import Trigger
 from hublish.core.queue import render_place
 from hublish.core.records import Run
 from hublish.core.status import RunState
+from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.places import read_places
-from hublish.workflows.prepared import Prepared, PreparedImage
+from hublish.workflows.prepared import Prepared, PreparedImage, make_reply
 from hublish.workflows.services import Services
 
 STATUS_RUNS = 8
@@ -36,10 +37,15 @@ class Replies:
         """
         self._services = services
         self._read_config = read_config
+        self._cancelling = Cancelling(services)
 
     def make(self, run_id: str, trigger: Trigger) -> Prepared | None:
         """Make the answer to a command that builds nothing; None for the commands that do."""
-        makers = {CommandName.HELP: self._help, CommandName.STATUS: self._status}
+        makers = {
+            CommandName.CANCEL: self._cancelling.cancel,
+            CommandName.HELP: self._help,
+            CommandName.STATUS: self._status,
+        }
         maker = None if trigger.command is None else makers.get(trigger.command)
         return None if maker is None else maker(run_id, trigger)
 
@@ -82,18 +88,6 @@ class Replies:
         parsed = self._read_config(trigger)
         reply = render_status(trigger.repository.full_name, lines, config=_describe_config(trigger, parsed))
         return make_reply(reply, Prepared(state=RunState.ANSWERED, failure=None, ref=None, findings=parsed.findings))
-
-
-def make_reply(lines: tuple[str, ...], prepared: Prepared | None = None) -> Prepared:
-    """The end of a run that delivers nothing: its answer, with the remarks of what was looked at for it."""
-    return Prepared(
-        state=RunState.ANSWERED,
-        failure=None,
-        ref=None if prepared is None else prepared.ref,
-        findings=() if prepared is None else prepared.findings,
-        notes=() if prepared is None else prepared.notes,
-        reply=lines,
-    )
 
 
 def _describe_config(trigger: Trigger, parsed: ParsedConfig) -> str:

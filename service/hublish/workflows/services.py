@@ -9,12 +9,14 @@ from datetime import datetime
 
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
+from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
-from hublish.core.github.ports import Conversation, HubRepository, RepositoryReader
+from hublish.core.github.ports import ChangeReader, Conversation, HubRepository, RepositoryReader
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
-from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher
+from hublish.core.plan import Trust
+from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher, SystemBaseBuilder
 from hublish.core.queue import QueueLimits
 from hublish.core.queue_records import QueueRecords, ReplicaRecords
 from hublish.core.records import BuildRecords, DeliveryRecords, ImageRecords, RunRecords, StepRecords
@@ -23,6 +25,9 @@ from hublish.core.reference import Reference
 HoldDuty = Callable[[str], AbstractContextManager[bool]]
 """Name of a duty -> a block that is given True when no other replica does the same just now."""
 
+
+FindSystemBuilder = Callable[[str, Trust], SystemBaseBuilder | None]
+"""Owner of a repository and whose code is built -> what may install packages for them; None where nothing may."""
 
 Hold = Callable[[str], AbstractContextManager[None]]
 """Name -> a block that nobody else who shares the database is in; DatabaseFailed, transient, after minutes."""
@@ -85,6 +90,7 @@ class Services:
     """The ports a workflow works with; `replica` is the name of this process among those that share the database."""
 
     reader: RepositoryReader
+    changes: ChangeReader
     conversation: Conversation
     hub_repository: HubRepository
     sources: SourceFetcher
@@ -98,6 +104,7 @@ class Services:
     steps: StepRecords
     builds: BuildRecords
     image_records: ImageRecords
+    cancels: CancelRecords
     queue: QueueRecords
     replicas: ReplicaRecords
     replica: str
@@ -105,6 +112,7 @@ class Services:
     hold: Hold
     caches: OwnerCaches
     supply: WheelSupply | None = None
+    find_system_builder: FindSystemBuilder = lambda _owner, _trust: None
     policy: Policy
     now: Callable[[], datetime]
     make_run_id: Callable[[], str]

@@ -16,6 +16,7 @@ from hublish.core.status import RunState
 from hublish.errors import HublishError
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
+from hublish.workflows.durable import Fault, make_fault
 from hublish.workflows.ending import end_run
 from hublish.workflows.services import Services
 
@@ -75,7 +76,17 @@ class Sweep:
         )
         title = parse_value(Trigger, run.trigger).repository.name
         titles = tuple(image for _, image in self._services.steps.list_links(run.id)) or (title,)
-        self._answering.check(run.id, answer, titles)
-        self._answering.answer(run.id, answer)
-        self._answering.tidy(run.id, answer)
-        end_run(self._services, run.id, answer)
+        untold = self._tell(run.id, answer, titles)
+        end_run(self._services, run.id, answer, untold=untold)
+
+    def _tell(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> Fault | None:
+        """Answer on GitHub; a place that is gone for good must not keep the run open for ever."""
+        try:
+            self._answering.answer(run_id, answer)
+            self._answering.check(run_id, answer, titles)
+            self._answering.tidy(run_id, answer)
+        except HublishError as error:
+            if error.transient:
+                raise
+            return make_fault(error)
+        return None

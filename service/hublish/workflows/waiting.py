@@ -50,7 +50,7 @@ class Waiting:
         self._clock = clock
 
     async def wait(self, run_id: str, answer: Answer, prepared: Prepared, names: tuple[str, ...]) -> None:
-        """Wait until all builds have an outcome.
+        """Wait until all builds have an outcome, or somebody cancelled the run.
 
         Args:
             run_id: the run.
@@ -62,7 +62,7 @@ class Waiting:
         while True:
             lines: tuple[str, ...] = ()
             try:
-                if not await asyncio.to_thread(self._is_open, names):
+                if not await asyncio.to_thread(self._is_open, run_id, names):
                     return
                 lines = await asyncio.to_thread(self._look, run_id, answer, prepared, telling)
             except HublishError as error:
@@ -72,7 +72,9 @@ class Waiting:
                 _log.warning("builds could not be looked at", run=run_id, code=error.code, error=error.message)
             await asyncio.sleep(WAITING_POLL_SECONDS if lines else POLL_SECONDS)
 
-    def _is_open(self, names: tuple[str, ...]) -> bool:
+    def _is_open(self, run_id: str, names: tuple[str, ...]) -> bool:
+        if self._services.cancels.find_cancel(run_id) is not None:
+            return False
         builds = (self._services.builds.read_build(name) for name in names)
         return any(build is not None and build.outcome is None for build in builds)
 

@@ -137,6 +137,16 @@ def note_build(
     builds.finish_build(build.name, outcome, at=LATER)
 
 
+def test_runs_that_wait_for_a_build_are_listed_in_order(engine: sa.Engine, builds: BuildRecords) -> None:
+    """A run that waits for a later build of the same image is no longer among them."""
+    steps = StepStore(engine)
+    for run_id, name in (("r1", "build-a-1"), ("r2", "build-a-1"), ("r3", "build-b-1"), ("r1", "build-a-2")):
+        steps.ensure_link(run_id, name, "ts")
+
+    assert steps.list_waiting_runs("build-a-1") == ("r2",)
+    assert steps.list_waiting_runs("none") == ()
+
+
 def test_targets_of_an_owner_come_newest_first(engine: sa.Engine, builds: BuildRecords) -> None:
     """Each once, of succeeded builds, of that owner alone, whose name may be written in any case."""
     note_build(engine, 1, repository="Octo/ts", image="ts")

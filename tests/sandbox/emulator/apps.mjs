@@ -155,3 +155,9 @@ export function installationRepositoriesEvent(context, { account, added = [], re
 export function setSuspended(context, { account, suspended }) {
   suspend(context, context.gh.appInstallations.findOneBy("account_login", account), suspended);
 }
+
+/** Control door: a person removes the App from an account. */
+export function removeInstallation(context, { account }) {
+  uninstall(context, context.gh.appInstallations.findOneBy("account_login", account));
+  return {};
+}

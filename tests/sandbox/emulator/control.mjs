@@ -1,8 +1,9 @@
 /**
  * The control door, `/_sandbox/...`: what the Python harness does that GitHub has no call for. JSON in, JSON out.
  */
-import { installationRepositoriesEvent, setSuspended } from "./apps.mjs";
+import { installationRepositoriesEvent, removeInstallation, setSuspended } from "./apps.mjs";
 import { addManifest } from "./manifests.mjs";
+import { renameRepository } from "./renames.mjs";
 import { addInstallation, addOrganization, addUser, setPermissions } from "./seed.mjs";
 import { clearState, jsonResponse } from "./state.mjs";
 import { awaitIdle, redeliver } from "./webhooks.mjs";
@@ -16,7 +17,9 @@ const HANDLERS = {
   installations: addInstallation,
   "installation-repositories": installationRepositoriesEvent,
   suspend: setSuspended,
+  uninstall: removeInstallation,
   permissions: setPermissions,
+  rename: renameRepository,
   manifests: addManifest,
   faults: (context, body) => addFault(context, body),
   "clear-faults": (context) => clearFaults(context),

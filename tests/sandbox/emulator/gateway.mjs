@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { checkCaller, noteTokens, replaceRateLimit } from "./auth.mjs";
 import { handleControl } from "./control.mjs";
+import { redirect } from "./renames.mjs";
 import { adjustBody, refuse, settle } from "./rules.mjs";
 import { completeBody } from "./shapes.mjs";
 import { errorBody, jsonResponse } from "./state.mjs";
@@ -61,6 +62,8 @@ function parseJSON(raw) {
 
 /** Everything between the door and the answer: `{status, sent, kept}`, where `kept` is the JSON that was sent. */
 async function answer(context, call) {
+  const moved = redirect(context, call);
+  if (moved !== null) return moved;
   const refusal = checkCaller(context, call) ?? (await refuse(context, call));
   if (refusal) return finish(context, call, refusal);
   const body = adjustBody(call);

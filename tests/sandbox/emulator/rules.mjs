@@ -60,6 +60,8 @@ export async function refuse(context, call) {
   // GitHub hides what one may not see: 404, never 403.
   const isHidden = place.rest !== "/installation" && !mayRead(context.gh, user, place.repo);
   if (isHidden) return errorResponse(404, "Not Found");
+  if (place.repo.archived && place.rest !== "" && !["GET", "HEAD"].includes(call.method))
+    return errorResponse(403, "Repository was archived so is read-only.");
   const rule = choose(REFUSALS, call, place.rest);
   return rule === undefined ? null : rule(context, { ...place, user, body: call.body ?? {} });
 }

@@ -27,6 +27,7 @@ export function clearState(state) {
   state.held = []; // deliveries waiting to be sent out of order
   state.tokenExpiry = new Map(); // token -> ms since the epoch
   state.rateCounters = new Map(); // token -> {used, resetAt}
+  state.renames = new Map(); // old full name -> repository id
   state.manifests = new Map(); // code -> manifest
   state.written = new Map(); // repository id -> Set of object SHAs in its bare repository
   state.nextDeliveryId = 12_000_000_000 + state.generation * 1_000_000;

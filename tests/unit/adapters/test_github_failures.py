@@ -110,3 +110,10 @@ def test_a_broken_protocol_does_not_pass() -> None:
     hint = "Check `github.api` in the settings: it must be the API's own address."
 
     assert facts(make_failure(AssertionError("example.org"), call=CALL, now=NOW)) == (message, hint, False, None, None)
+
+
+def test_what_is_gone_says_so() -> None:
+    """A deleted issue, or issues that were switched off."""
+    hint = "It was deleted or switched off at GitHub; ask again in another place."
+
+    assert (make(410).hint, make(410).transient) == (hint, False)

@@ -12,6 +12,7 @@ from typing import cast
 from hublish.adapters.archive import DiskArchive
 from hublish.adapters.store import (
     BuildStore,
+    CancelStore,
     DeliveryStore,
     ImageStore,
     QueueStore,
@@ -34,7 +35,14 @@ from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 from hublish.core.status import RunState
 from hublish.workflows.services import Hub, Policy, Services
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
-from tests.github_fakes import FakeCheckouts, FakeConversation, FakeDeliveryLog, FakeHubRepository, FakeReader
+from tests.github_fakes import (
+    FakeChanges,
+    FakeCheckouts,
+    FakeConversation,
+    FakeDeliveryLog,
+    FakeHubRepository,
+    FakeReader,
+)
 from tests.sandbox.wheels import make_lock
 from tests.unit.builders.samples import BASE
 
@@ -115,6 +123,7 @@ class Stage:
             permissions={"octocat": Permission.WRITE},
             repositories={"octo/ts": REPOSITORY, "org/apps": HUB_REPOSITORY},
         )
+        self.changes = FakeChanges(self.reader)
         self.conversation = FakeConversation()
         self.delivery_log = FakeDeliveryLog()
         self.hub_repository = FakeHubRepository()
@@ -135,6 +144,7 @@ class Stage:
         )
         self.services = Services(
             reader=self.reader,
+            changes=self.changes,
             conversation=self.conversation,
             hub_repository=self.hub_repository,
             sources=self.checkouts,
@@ -148,6 +158,7 @@ class Stage:
             steps=StepStore(self.database),
             builds=self.builds,
             image_records=self.image_records,
+            cancels=CancelStore(self.database),
             queue=self.queue,
             replicas=self.replicas,
             replica=REPLICA,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hublish.core.status import RunState
-from hublish.errors import GitHubFailed
+from hublish.errors import GitHubFailed, NotAllowed
 from hublish.workflows.ending import end_run
 from hublish.workflows.sweep import LOST_STATES, Sweep
 from tests.unit.workflows.parts import COMMENT, RUN_ID, Stage
@@ -50,6 +50,25 @@ def test_lost_run_that_cannot_be_answered_stays_open(stage: Stage, monkeypatch: 
     assert ended == 0
     assert run is not None
     assert run.state is RunState.RECEIVED
+
+
+def test_lost_run_whose_place_is_gone_ends_all_the_same(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody can be told any more, the run's page says it; it is not tried for ever."""
+    stage.receive(COMMENT)
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise NotAllowed("The GitHub App is not installed here any more.")
+
+    monkeypatch.setattr(stage.services.conversation, "ensure_comment", refuse)
+    ended = Sweep(stage.services, find_state=lambda _run: "ERROR").end_lost_runs()
+    run = stage.services.runs.read_run(RUN_ID)
+
+    assert ended == 1
+    assert run is not None
+    assert run.state is RunState.FAILED
+    assert run.message.endswith(
+        "The answer could not be given on GitHub: The GitHub App is not installed here any more."
+    )
 
 
 def test_delivered_run_walks_through_the_states_that_a_fault_left_out(stage: Stage) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from hublish.core.building import BuildSucceeded
+from hublish.core.cancels import Cancel
 from hublish.core.queue import Place
 from hublish.errors import DatabaseFailed, GitHubFailed
 from hublish.workflows import waiting
@@ -131,3 +132,10 @@ def test_github_that_refuses_a_courtesy_changes_nothing(play: Play, monkeypatch:
     monkeypatch.setattr(play.stage.services.conversation, "ensure_comment", refuse)
 
     assert play.run(at(play, SECOND), at(play, None)) == []
+
+
+def test_cancelled_run_waits_no_longer(play: Play) -> None:
+    """Its builds may go on for others; it has its answer to give."""
+    play.stage.services.cancels.request_cancel(Cancel(run_id=RUN_ID, by="c1", actor="octocat"), at=AT)
+
+    assert play.run() == []

@@ -5,6 +5,7 @@ said or built.
 """
 
 from hublish.adapters.github.app import AppIdentity, GitHubApp, Patience
+from hublish.adapters.github.changes import GitHubChanges
 from hublish.adapters.github.clone import GitHubClone
 from hublish.adapters.github.conversation import GitHubConversation
 from hublish.adapters.github.deliveries import GitHubDeliveries
@@ -18,6 +19,7 @@ __all__ = [
     "APP_PERMISSIONS",
     "AppIdentity",
     "GitHubApp",
+    "GitHubChanges",
     "GitHubClone",
     "GitHubConversation",
     "GitHubDeliveries",

@@ -9,7 +9,7 @@ Source: GitHub REST API, "Check runs".
 from __future__ import annotations
 
 from hublish.adapters.github.session import Reply, Session, make_path
-from hublish.core.github.ports import CheckRun
+from hublish.core.github.ports import Annotation, CheckRun
 from hublish.core.repository import Repository
 
 ANNOTATIONS_PER_CALL = 50
@@ -92,8 +92,12 @@ def _note_sent(held: CheckReply, check: CheckRun, *, sent: int) -> CheckReply:
     return held.model_copy(update={"output": held.output.model_copy(update={"annotations_count": count})})
 
 
-def _make_state(check: CheckRun) -> dict[str, str]:
-    state = {"status": check.status, "details_url": check.details_url}
+def _make_state(check: CheckRun) -> dict[str, object]:
+    actions = [
+        {"label": label, "description": description, "identifier": identifier}
+        for label, description, identifier in check.actions
+    ]
+    state: dict[str, object] = {"status": check.status, "details_url": check.details_url, "actions": actions}
     return state if check.conclusion is None else {**state, "conclusion": check.conclusion}
 
 
@@ -101,11 +105,23 @@ def _make_output(check: CheckRun, *, sent: int) -> dict[str, object]:
     output: dict[str, object] = {"title": check.title, "summary": check.summary}
     chunk = check.annotations[sent : sent + ANNOTATIONS_PER_CALL]
     if chunk:
-        output["annotations"] = [
-            {"path": path, "start_line": line, "end_line": line, "annotation_level": level, "message": message}
-            for path, line, level, message in chunk
-        ]
+        output["annotations"] = [_make_annotation(annotation) for annotation in chunk]
     return output
+
+
+def _make_annotation(annotation: Annotation) -> dict[str, object]:
+    made: dict[str, object] = {
+        "path": annotation.path,
+        "start_line": annotation.line,
+        "end_line": annotation.line,
+        "annotation_level": annotation.level,
+        "message": annotation.message,
+    }
+    if annotation.column is not None:
+        made.update(start_column=annotation.column, end_column=annotation.column)
+    if annotation.title:
+        made["title"] = annotation.title
+    return made
 
 
 def _is_same(found: CheckReply, check: CheckRun) -> bool:

@@ -71,7 +71,7 @@ def _from_answer(cause: GithubException, *, call: str, now: datetime) -> GitHubF
     limited = wait_seconds is not None and status in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
     transient = limited or status in _TRANSIENT_STATUSES
     message = f"{call} at GitHub: status {status}: {text or 'no message'}"
-    hint = _make_hint(status, headers=headers, limited=limited)
+    hint = _make_hint(status, headers=headers, limited=limited, text=text)
     return GitHubFailed(
         message, hint=hint, transient=transient, status=status, retry_after_seconds=wait_seconds if transient else None
     )
@@ -104,11 +104,14 @@ def _read_wait(status: int | None, *, headers: Mapping[str, str], text: str, now
     return None
 
 
-def _make_hint(status: int | None, *, headers: Mapping[str, str], limited: bool) -> str:
+def _make_hint(status: int | None, *, headers: Mapping[str, str], limited: bool, text: str) -> str:
     if limited:
         return "GitHub limits the App's requests; the call is repeated later."
     if status == HTTPStatus.UNAUTHORIZED:
         return "Check `github.app_id` and `github.private_key_file` in the settings, and this machine's clock."
+    gone = _explain_gone(status, text)
+    if gone is not None:
+        return gone
     needed = clip(headers.get("x-accepted-github-permissions", ""), limit=120)
     if status == HTTPStatus.FORBIDDEN and needed:
         return f"Give the App the permission {needed}, and have the owner accept it; see docs/reference/permissions.md."
@@ -117,6 +120,14 @@ def _make_hint(status: int | None, *, headers: Mapping[str, str], limited: bool)
             "Check that the App is installed on the repository with the permissions of docs/reference/permissions.md."
         )
     return ""
+
+
+def _explain_gone(status: int | None, text: str) -> str | None:
+    if status == HTTPStatus.FORBIDDEN and "archived" in text:
+        return "Take the repository out of the archive, then ask again."
+    return (
+        "It was deleted or switched off at GitHub; ask again in another place." if status == HTTPStatus.GONE else None
+    )
 
 
 def explain_refused_token(failed: GitHubFailed, scope: Scope) -> GitHubFailed | NotAllowed | SourceMissing:

@@ -8,6 +8,7 @@ that name only what is used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -34,6 +35,17 @@ class Reply(BaseModel):
 
 
 ReplyT = TypeVar("ReplyT", bound=Reply)
+
+_REPOSITORY = re.compile(r"/repos/[^/]+/[^/]+")
+
+
+class _OwnerReply(Reply):
+    login: str
+
+
+class _PlaceReply(Reply):
+    name: str
+    owner: _OwnerReply
 
 
 def make_path(*segments: str | int, safe: str = "") -> str:
@@ -80,18 +92,38 @@ class Session:
         Raises:
             GitHubFailed: any failure.
         """
+        headers, value = self._send_once(verb, path, query=query, body=body)
+        if not _is_redirect(verb, value):
+            return headers, value
+        # Nothing was written: once more, under the repository's new name.
+        path = self._find_new_path(path) or path
+        headers, value = self._send_once(verb, path, query=query, body=body)
+        if not _is_redirect(verb, value):
+            return headers, value
+        raise GitHubFailed(
+            f"{verb} {path} at GitHub: the repository was renamed or moved, so nothing was written.",
+            hint="Ask again: the next event brings the new name.",
+            status=HTTPStatus.TEMPORARY_REDIRECT,
+        )
+
+    def _send_once(
+        self, verb: str, path: str, *, query: Mapping[str, str] | None, body: object
+    ) -> tuple[Mapping[str, str], object]:
         try:
-            headers, value = self._requester.requestJsonAndCheck(verb, path, parameters=dict(query or {}), input=body)
+            return self._requester.requestJsonAndCheck(verb, path, parameters=dict(query or {}), input=body)
         except (GithubException, urllib3.exceptions.HTTPError, AssertionError, RuntimeError, ValueError) as exc:
             raise make_failure(exc, call=f"{verb} {path}", now=self._clock()) from exc
-        if verb != "GET" and isinstance(value, dict) and "documentation_url" in value:
-            # PyGithub takes a redirect of a write for a success; only refusals and redirects have this field.
-            raise GitHubFailed(
-                f"{verb} {path} at GitHub: the repository was renamed or moved, so nothing was written.",
-                hint="Ask again: the next event brings the new name.",
-                status=HTTPStatus.TEMPORARY_REDIRECT,
-            )
-        return headers, value
+
+    def _find_new_path(self, path: str) -> str | None:
+        """The path under the repository's name of today, which is asked for: no address of an answer is followed.
+
+        The token still names the repository by its number, so that a write reaches no other.
+        """
+        match = _REPOSITORY.match(path)
+        place = None if match is None else self.find(_PlaceReply, match[0])
+        if match is None or place is None:
+            return None
+        return make_path("repos", place.owner.login, place.name) + path[match.end() :]
 
     def read(self, model: type[ReplyT], path: str, *, query: Mapping[str, str] | None = None) -> ReplyT:
         """GET one object. Raises GitHubFailed, also when the answer misses a field."""
@@ -133,6 +165,11 @@ class Session:
             yield from (parse_reply(model, item, call=f"GET {path}") for item in listed)
             if 'rel="next"' not in headers.get("link", ""):
                 return
+
+
+def _is_redirect(verb: str, value: object) -> bool:
+    # PyGithub takes a redirect of a write for a success; only refusals and redirects have this field.
+    return verb != "GET" and isinstance(value, dict) and "documentation_url" in value
 
 
 def parse_reply(model: type[ReplyT], value: object, *, call: str) -> ReplyT:

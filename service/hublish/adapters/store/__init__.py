@@ -1,6 +1,7 @@
 """The database of hublish: SQLite in one file, or PostgreSQL, through SQLAlchemy Core. One class per port of `records`."""
 
 from hublish.adapters.store.builds import BuildStore
+from hublish.adapters.store.cancels import CancelStore
 from hublish.adapters.store.deliveries import DeliveryStore
 from hublish.adapters.store.images import ImageStore
 from hublish.adapters.store.lock import hold
@@ -12,6 +13,7 @@ from hublish.adapters.store.steps import StepStore
 
 __all__ = [
     "BuildStore",
+    "CancelStore",
     "DeliveryStore",
     "ImageStore",
     "QueueStore",

@@ -79,6 +79,16 @@ run_builds = sa.Table(
     sa.UniqueConstraint("run_id", "image"),
 )
 
+run_cancels = sa.Table(
+    "run_cancels",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.String(32), nullable=False, unique=True),
+    sa.Column("by_run", sa.String(32), nullable=False, index=True),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("requested_at", sa.String(32), nullable=False),
+)
+
 builds = sa.Table(
     "builds",
     metadata,

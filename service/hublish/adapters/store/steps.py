@@ -67,6 +67,12 @@ class StepStore:
             if connection.execute(insert).rowcount != 1:
                 connection.execute(update)
 
+    def list_waiting_runs(self, build_name: str) -> tuple[str, ...]:
+        """Ids of the runs that wait, or waited, for a build, in order."""
+        query = sa.select(run_builds.c.run_id).where(run_builds.c.build_name == build_name).order_by(run_builds.c.seq)
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(query).scalars())
+
     def list_links(self, run_id: str) -> tuple[tuple[str, str], ...]:
         """`(build name, image)` of a run, in order."""
         query = sa.select(run_builds).where(run_builds.c.run_id == run_id).order_by(run_builds.c.seq)

@@ -15,13 +15,13 @@ from hublish.builders.dockerfile.stages import DockerfileInputs, read_dockerfile
 from hublish.builders.s2i.assembling import S2IInputs, plan_s2i
 from hublish.builders.s2i.context import make_s2i_context
 from hublish.builders.sourcefiles import read_source_file, resolve_file
-from hublish.builders.strategy import find_dockerfile
 from hublish.core.config.file import Config, DockerfileConfig, ImageConfig, S2IConfig
 from hublish.core.container import BasePin, ContainerBuild, ContainerPlan, ContextFile
 from hublish.core.finding import Finding, Severity, has_error
 from hublish.core.plan import Plan, Strategy
 from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference
+from hublish.core.strategy import find_dockerfile
 from hublish.errors import BuildFailed, clip
 
 DOCKERFILE_LIMIT_BYTES = 256 * 1024

@@ -26,13 +26,22 @@ from hublish.builders.layerindex.ownercache import OWN, OwnerCache, OwnerCaches
 from hublish.builders.push import PushAhead, Pushed, push_image
 from hublish.builders.sweep import sweep_workspace
 from hublish.builders.wheels.bytecode import can_compile_for
+from hublish.builders.wheels.packagesource import PackageSources
 from hublish.builders.wheels.repowheels import add_repository_wheels
 from hublish.builders.wheels.wheelbuild import WheelBuilds
 from hublish.builders.wheels.wheelhouse import Wheelhouse
 from hublish.builders.wheels.workshop import Workshop
 from hublish.core.building import BuildSucceeded, Progress, Step
 from hublish.core.plan import Environment, Plan
-from hublish.core.ports import ContainerRunner, ImageReader, ImageWriter, PackageIndex, ProgressSink, Source
+from hublish.core.ports import (
+    CommitFetcher,
+    ContainerRunner,
+    ImageReader,
+    ImageWriter,
+    PackageIndex,
+    ProgressSink,
+    Source,
+)
 from hublish.core.reference import Reference
 from hublish.errors import BuildCancelled, BuildFailed, clip
 
@@ -52,6 +61,7 @@ def build_layered(
     cancelled: Callable[[], bool],
     cache: OwnerCache | None = None,
     runner: ContainerRunner | None = None,
+    commits: CommitFetcher | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> BuildSucceeded:
     """Build an image by the layered strategy and put it where it shall stand.
@@ -70,6 +80,7 @@ def build_layered(
         cancelled: True once the build is to stop; asked between units of work.
         cache: what the owner's builds share; None opens the one of this machine's user.
         runner: builds the wheels of packages that have none; None leaves these missing.
+        commits: brings packages that the lock names by a commit of another repository; None leaves these missing.
         clock: seconds that only go up, for the times in the outcome.
 
     Raises:
@@ -83,7 +94,7 @@ def build_layered(
     build = _Build(
         plan=plan, source=source, images=images, index=index, workspace=workspace, log=log, progress=progress,
         cancelled=cancelled, cache=cache or OwnerCaches(workspace).open(owner=OWN, trust=plan.trust), clock=clock,
-        runner=runner,
+        runner=runner, commits=commits,
     )  # fmt: skip
     with name_disk_errors("the build"):
         return build.run(output, target, workers=workers)
@@ -104,6 +115,7 @@ class _Build:
     cache: OwnerCache
     clock: Callable[[], float]
     runner: ContainerRunner | None
+    commits: CommitFetcher | None
     step: Step = Step.BASE
     times: dict[str, float] = field(default_factory=dict)
     started: float = 0.0
@@ -202,18 +214,20 @@ class _Build:
         return WheelBuilds(
             plan=self.plan, base=self.plan.base, facts=facts, index=self.index, layers=self.cache.layers,
             runner=self.runner, folder=self.workspace / "built", log=self.log, verify_running=self._verify_running,
+            sources=PackageSources(source=self.source, commits=self.commits),
         )  # fmt: skip
 
     def _report(self, pushed: Pushed, groups: tuple[LayerGroup, ...], *, size_bytes: int) -> BuildSucceeded:
+        wheels = list_wheels(groups)
         self.log(f"image {pushed.digest}, {size_bytes} bytes, {pushed.uploaded_bytes} of them new here")
         return BuildSucceeded(
             digest=pushed.digest,
             size_bytes=size_bytes,
             layers=pushed.layers,
             uploaded_bytes=pushed.uploaded_bytes,
-            packages=tuple((package.name, package.version) for package in self.plan.packages),
+            packages=tuple((wheel.name, wheel.version) for wheel in wheels),
             step_seconds=tuple((name, round(seconds, 3)) for name, seconds in self.times.items()),
-            wheels=list_wheels(groups),
+            wheels=wheels,
         )
 
     def _enter(self, step: Step) -> None:

@@ -192,7 +192,9 @@ class PackageLayers:
         self.ahead.begin(built)
 
     def _verify_requirements(self, chosen: Sequence[ChosenWheel]) -> None:
-        present = list_present(self.plan.packages, facts=self.facts, environment=self.plan.environment)
+        present = list_present(
+            [choice.package for choice in chosen], facts=self.facts, environment=self.plan.environment
+        )
         hashes = [choice.sha256 for choice in chosen]
         key = make_key(["requirements", hashes, self.facts.marker_environment, sorted(present.items())])
         if not self.layers.is_verified(key):

@@ -81,6 +81,9 @@ def _find_fault(text: str, *, environment: dict[str, str], present: Mapping[str,
         version = present.get(canonicalize_name(requirement.name))
         if version is None:
             return f"{clip(requirement.name)} is not among them for Python {environment['python_full_version']}"
+        if not version:
+            # Of a wheel that is still to be built; the build looks again.
+            return None
         return None if requirement.specifier.contains(version, prereleases=True) else f"{clip(version)} is locked"
     except (ValueError, KeyError, RecursionError):
         # pip skips metadata it cannot read; the package is no worse off here. ValueError is what packaging raises, and

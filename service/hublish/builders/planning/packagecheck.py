@@ -29,10 +29,17 @@ from hublish.builders.wheels.repowheels import add_repository_wheels
 from hublish.builders.wheels.sdist import find_sdist
 from hublish.builders.wheels.wheelhouse import Wheelhouse
 from hublish.core.finding import Finding, Severity, has_error
-from hublish.core.locks.lock import LockedPackage
+from hublish.core.locks.lock import LockedPackage, PackageOrigin
 from hublish.core.plan import Plan
 from hublish.core.ports import PackageIndex, Source
 from hublish.errors import DiskFull, IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
+
+WHEEL_BUILT = "WheelBuilt"
+"""Code of the note on a package whose wheel is built."""
+BUILD_HINT = (
+    "Commit its wheel or publish it to a package index and lock again; or have a container engine switched on: buildah or "
+    "Docker on this machine, in the service `engines.use`."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +140,9 @@ def _judge(
     """Say of each package without a wheel that it is missing, or that it is going to be built."""
     findings = []
     for package, reason in without:
+        if package.is_source:
+            findings.append(_judge_source(package, can_build=can_build, lock_path=lock_path))
+            continue
         sdists = (
             find_sdist(package, index.list_files(source, package.name))
             for source in find_sources(package, plan.indexes)
@@ -141,11 +151,23 @@ def _judge(
         title = f"{package.name} {package.version}"
         if sdist is not None and can_build():
             message = f"{title} has no wheel that fits: it is built in the base from {clip(sdist.filename)}"
-            finding = _make_finding("WheelBuilt", message, "", lock_path, line=package.line, severity=Severity.NOTE)
+            finding = _make_finding(WHEEL_BUILT, message, "", lock_path, line=package.line, severity=Severity.NOTE)
         else:
             finding = _make_finding("WheelMissing", f"{title}: {reason}", MISSING_HINT, lock_path, line=package.line)
         findings.append(finding)
     return tuple(findings)
+
+
+def _judge_source(package: LockedPackage, *, can_build: Callable[[], bool], lock_path: str) -> Finding:
+    """Say of a package that is named by its source that it is going to be built, or that nothing here can."""
+    origin = "another repository" if package.origin is PackageOrigin.VCS else "a folder or archive of this repository"
+    if can_build():
+        message = f"{package.name} comes from {origin}: its wheel is built in the base"
+        return _make_finding(WHEEL_BUILT, message, "", lock_path, line=package.line, severity=Severity.NOTE)
+    message = (
+        f"`{package.name}` comes from {origin}, so its wheel must be built first; no container engine here does that"
+    )
+    return _make_finding("NeedsWheelBuild", message, BUILD_HINT, lock_path, line=package.line)
 
 
 def _list_requirements(

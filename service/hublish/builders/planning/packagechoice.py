@@ -80,7 +80,9 @@ def choose_packages(
         log(
             f"{len(known)} of {len(packages)} wheels are those that earlier builds chose; the index is not asked for them"
         )
-    return tuple((known | {choice.package: choice for choice in listed})[package] for package in packages)
+    # What is built has a version that its package in the plan does not have.
+    chosen = known | dict(zip(unknown, listed, strict=True))
+    return tuple(chosen[package] for package in packages)
 
 
 def _build_nothing(_: Sequence[LockedPackage]) -> Mapping[LockedPackage, ChosenWheel]:

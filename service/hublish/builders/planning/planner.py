@@ -15,7 +15,7 @@ from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.baseimage.record import load_base
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.layerindex.index import LayerIndex
-from hublish.builders.planning.packagecheck import WheelSupply, check_packages
+from hublish.builders.planning.packagecheck import WHEEL_BUILT, WheelSupply, check_packages
 from hublish.builders.planning.plancheck import (
     check_hub_majors,
     check_hub_packages,
@@ -26,8 +26,8 @@ from hublish.builders.planning.plancheck import (
 )
 from hublish.builders.planning.targetcheck import check_selection, check_target, holds, make_marker_environment
 from hublish.builders.sourcefiles import read_source_file
-from hublish.builders.strategy import StrategyChoice, choose_strategy, find_dockerfile
 from hublish.builders.wheels.bytecode import can_compile_for
+from hublish.builders.wheels.packagesource import locate_folders
 from hublish.builders.wheels.repowheels import locate_wheels
 from hublish.core.config.file import Config, ImageConfig
 from hublish.core.container import ContainerPlan
@@ -37,6 +37,7 @@ from hublish.core.locks.lock import Lock, LockedPackage, LockKind
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source, SystemBases
 from hublish.core.reference import Reference
+from hublish.core.strategy import StrategyChoice, choose_strategy, find_dockerfile
 
 BUILDER = "layered-3"
 CONTAINER_BUILDERS: Mapping[Strategy, str] = {Strategy.SOURCE: "s2i-1", Strategy.DOCKERFILE: "dockerfile-1"}
@@ -115,6 +116,7 @@ def make_plan(
         RegistryFailed: the base cannot be read.
         DiskFull, BuildFailed: what is found out cannot be kept, or system packages cannot be installed.
     """
+    inputs = replace(inputs, config=inputs.config.for_image(inputs.image))
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
     with name_disk_errors("planning"):
         if choice.strategy is Strategy.LAYERED:
@@ -144,7 +146,8 @@ def _plan_layered(
     base, facts = load_base(images, reference, platform=inputs.platform, layers=layers)
     packages = select_packages(lock, dev=inputs.config.python.dev, facts=facts)
     packages, more = locate_wheels(packages, inputs.source.tree, lock_path=lock.path)
-    findings += more + check_target(lock, facts) + check_selection(packages, lock)
+    packages, absent = locate_folders(packages, inputs.source.tree, lock_path=lock.path)
+    findings += more + absent + check_target(lock, facts) + check_selection(packages, lock)
     findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config, lock)
     findings += check_hub_majors(packages, inputs.config, inputs.hub_majors, lock=lock)
     pinned = replace(reference, digest=base.named_digest)
@@ -162,7 +165,8 @@ def _plan_layered(
         findings += check_packages(
             plan, source=inputs.source, facts=facts, supply=supply, layers=layers, lock_path=lock.path
         )
-        plan = None if has_error(findings) else plan
+        builds = any(finding.code == WHEEL_BUILT for finding in findings)
+        plan = None if has_error(findings) else replace(plan, builds_wheels=builds)
     return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
 
 
@@ -213,12 +217,10 @@ def _read_file(source: Source, path: str) -> bytes | None:
 
 
 def select_packages(lock: Lock, *, dev: bool, facts: BaseFacts) -> tuple[LockedPackage, ...]:
-    """Select what is installed on a base: packages with a wheel whose markers hold for the base's Python, by name."""
+    """Select what is installed on a base: packages whose markers hold for the base's Python, by name."""
     environment = make_marker_environment(lock, facts)
     return tuple(
-        package
-        for package in lock.packages(dev=dev)
-        if package.installable and (package.markers is None or holds(package.markers, environment))
+        package for package in lock.packages(dev=dev) if package.markers is None or holds(package.markers, environment)
     )
 
 

@@ -20,6 +20,7 @@ from hublish.core.locks.lockfile import IndexSource
 from hublish.core.plan import Plan
 from hublish.core.ports import (
     BlobPush,
+    CommitFetcher,
     ContainerRunner,
     ImageReader,
     ImageWriter,
@@ -52,6 +53,7 @@ class RebuildTools:
         progress: told how far it is.
         cancelled: True once it is to stop.
         runner: builds wheels of packages that have none.
+        commits: brings packages of other repositories.
     """
 
     images: ImageReader
@@ -63,6 +65,7 @@ class RebuildTools:
     progress: ProgressSink
     cancelled: Callable[[], bool]
     runner: ContainerRunner | None = None
+    commits: CommitFetcher | None = None
 
 
 def verify_by_rebuild(opened: OpenedImage, plan: Plan, source: Source, *, tools: RebuildTools) -> Verification:
@@ -126,6 +129,7 @@ def _build(plan: Plan, source: Source, *, tools: RebuildTools, base: BaseImage) 
         progress=tools.progress,
         cancelled=tools.cancelled,
         runner=tools.runner,
+        commits=tools.commits,
     )
 
 

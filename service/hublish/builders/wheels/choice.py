@@ -26,6 +26,7 @@ _Result = TypeVar("_Result")
 # Index and file requests wait for the network nearly all of their time.
 CONNECTIONS = 8
 _UNKNOWN = "the index does not know it"
+_SOURCE_ONLY = "the lock names its source, of which a wheel would have to be built"
 MISSING_HINT = (
     "Pin a version that has a wheel for the base's Python and platform, or publish a wheel to an index and lock again."
 )
@@ -53,7 +54,7 @@ class ChosenWheel:
     @property
     def title(self) -> str:
         """`name version`, for people."""
-        return f"{self.package.name} {self.package.version}"
+        return self.package.title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +95,7 @@ def choose_wheels(
     without = [package for package, choice in choices if isinstance(choice, str)]
     built = build(without) if without else {}
     missing = [
-        f"{package.name} {package.version}: {choice}"
-        for package, choice in choices
-        if isinstance(choice, str) and package not in built
+        f"{package.title}: {choice}" for package, choice in choices if isinstance(choice, str) and package not in built
     ]
     if missing:
         raise WheelMissing(
@@ -128,6 +127,8 @@ def list_choices(
     ranks = make_tag_ranks(facts)
 
     def choose(package: LockedPackage) -> ChosenWheel | str:
+        if package.is_source:
+            return _SOURCE_ONLY
         reasons: list[str] = []
         for source in find_sources(package, sources):
             files = index.list_files(source, package.name, hashes=_hashes_of(package))

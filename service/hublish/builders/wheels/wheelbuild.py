@@ -1,8 +1,8 @@
-"""Wheels of locked packages that have none: built once, in the base, from the source distribution whose hash is locked.
+"""Wheels of locked packages that have none: built once, in the base.
 
-The build has no network and no secret: what it needs is fetched before, from the lock's own indexes, and handed to it as
-files. Which wheel was built is known to the owner's builds by everything it was asked for by: the locked hashes, the
-Python, the platform and the base.
+They are made from the source distribution whose hash is locked, a folder of the repository, or a commit of another one. The build has no network and no secret: what it needs is fetched before, from the lock's own indexes, and handed to it as
+files. Which wheel was built is known to the owner's builds by everything it was asked for by: the locked hashes, the tree
+or the commit, the Python, the platform and the base.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -25,8 +25,9 @@ from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.sweep import note_use
 from hublish.builders.wheels.buildrequirements import BuildRequirements, BuildWheel
 from hublish.builders.wheels.choice import ChosenWheel, find_sources
+from hublish.builders.wheels.packagesource import PackageSources
 from hublish.builders.wheels.sdist import find_sdist, find_suffix, read_build_requirements
-from hublish.core.locks.lock import IndexSource, LockedPackage
+from hublish.core.locks.lock import IndexSource, LockedPackage, PackageOrigin
 from hublish.core.plan import Plan
 from hublish.core.ports import ContainerRunner, ContainerTask, IndexFile, PackageIndex
 from hublish.core.reference import Reference
@@ -66,6 +67,7 @@ class WheelBuilds:
         index: where everything else is.
         layers: what earlier builds made.
         runner: runs builds.
+        sources: where packages lie that the lock names by their source; None where there are none.
         folder: where wheels are kept, by their hash; shared by all builds of this machine.
         log: told what happens.
         verify_running: raises when the build is to stop.
@@ -80,6 +82,7 @@ class WheelBuilds:
     folder: Path
     log: Callable[[str], None]
     verify_running: Callable[[], None]
+    sources: PackageSources | None = None
     _packages: dict[str, LockedPackage] = field(default_factory=dict)
 
     def find_known(self, packages: Sequence[LockedPackage]) -> dict[LockedPackage, ChosenWheel]:
@@ -88,7 +91,7 @@ class WheelBuilds:
         return {
             package: self._choose(package, filename=found[0], sha256=found[1])
             for package, found in known.items()
-            if found is not None
+            if found is not None and _is_wheel_of(package, found[0])
         }
 
     def build(self, packages: Sequence[LockedPackage]) -> Mapping[LockedPackage, ChosenWheel]:
@@ -101,9 +104,9 @@ class WheelBuilds:
         """
         built: dict[LockedPackage, ChosenWheel] = {}
         for package in packages if self.runner.can_run() else ():
-            found = self._find_sdist(package)
-            if found is not None:
-                path, sha256 = self._build(package, *found)
+            made = self._build(package)
+            if made is not None:
+                path, sha256 = made
                 self.layers.store_choice(self._key(package), filename=path.name, sha256=sha256)
                 built[package] = self._choose(package, filename=path.name, sha256=sha256)
         return built
@@ -125,15 +128,15 @@ class WheelBuilds:
         note_use(path)
         if path.is_file() and _hash(path) == file.sha256:
             return path
-        found = self._find_sdist(package)
-        if found is None:
+        made = self._build(package)
+        if made is None:
             raise WheelMissing(f"{file.filename} has to be built again, and its source is gone from the index")
-        path, sha256 = self._build(package, *found)
+        path, sha256 = made
         if sha256 != file.sha256:
             # From now on this one counts; what an earlier build made of the other is nowhere any more.
             self.layers.store_choice(self._key(package), filename=path.name, sha256=sha256)
             raise BuildFailed(
-                f"{package.name} {package.version} is not reproducible: built again, its wheel has other bytes, and a layer "
+                f"{package.title} is not reproducible: built again, its wheel has other bytes, and a layer "
                 "with the earlier one is lost",
                 hint="Build again: the new wheel is used then.",
                 transient=True,
@@ -154,7 +157,8 @@ class WheelBuilds:
         url = f"{_SCHEME}{package.name}"
         self._packages[url] = package
         file = IndexFile(filename=filename, url=url, sha256=sha256, size_bytes=None)
-        return ChosenWheel(package=package, source=self.plan.indexes[0], file=file)
+        version = package.version or str(parse_wheel_filename(filename)[1])
+        return ChosenWheel(package=replace(package, version=version), source=self.plan.indexes[0], file=file)
 
     def _find_sdist(self, package: LockedPackage) -> tuple[IndexSource, IndexFile] | None:
         for source in find_sources(package, self.plan.indexes):
@@ -163,14 +167,28 @@ class WheelBuilds:
                 return source, file
         return None
 
-    def _build(self, package: LockedPackage, source: IndexSource, sdist: IndexFile) -> tuple[Path, str]:
-        """Build one wheel; returns `(path, sha256)`."""
-        title = f"{package.name} {package.version}"
-        archive = self.index.fetch_file(source, sdist)
+    def _build(self, package: LockedPackage) -> tuple[Path, str] | None:
+        """Build one wheel; returns `(path, sha256)`, or None where nobody has its source."""
+        if not package.is_source:
+            found = self._find_sdist(package)
+            if found is None:
+                return None
+            self.log(f"{package.title} has no wheel that fits; it is built from {clip(found[1].filename)} in the base")
+            return self._build_archive(package, self.index.fetch_file(*found))
+        if self.sources is None:
+            return None
+        self.log(f"{package.title} is built from {clip(package.location or '')} in the base")
+        place = self.folder / f".part-{uuid.uuid4().hex}"
+        try:
+            return self._build_archive(package, self.sources.write_archive(package, place))
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _build_archive(self, package: LockedPackage, archive: Path) -> tuple[Path, str]:
+        title = package.title
         needs = self._resolve(package, read_build_requirements(archive), title=title)
-        self.log(f"{title} has no wheel that fits; it is built from {clip(sdist.filename)} in the base")
         self.log(f"{title}: built with " + ", ".join(f"{wheel.name} {wheel.version}" for wheel in needs))
-        suffix = find_suffix(sdist.filename)
+        suffix = find_suffix(archive.name)
         files = {wheel.file.filename: self.index.fetch_file(wheel.source, wheel.file) for wheel in needs}
         pip = next(wheel.file.filename for wheel in needs if wheel.name == _PIP)
         task = ContainerTask(
@@ -195,7 +213,7 @@ class WheelBuilds:
 
     def _keep(self, package: LockedPackage, made: Sequence[Path]) -> tuple[Path, str]:
         """Put a wheel in its place, after a look at what it claims to be."""
-        title = f"{package.name} {package.version}"
+        title = package.title
         names = ", ".join(clip(path.name) for path in made) or "nothing"
         if len(made) != 1 or not _is_wheel_of(package, made[0].name):
             raise BuildFailed(
@@ -231,7 +249,9 @@ class WheelBuilds:
         facts = self.facts
         target = [facts.python_full_version, list(facts.libc), facts.architecture]
         hashes = sorted(package.hashes)
-        return make_key(["built", _FORMAT, package.name, package.version, hashes, target, self.base.digest])
+        # A folder of the repository counts by its hash alone, wherever it lies.
+        place = [package.location] if package.origin is PackageOrigin.VCS else []
+        return make_key(["built", _FORMAT, package.name, package.version, hashes, target, self.base.digest, *place])
 
 
 def _is_wheel_of(package: LockedPackage, filename: str) -> bool:
@@ -239,7 +259,7 @@ def _is_wheel_of(package: LockedPackage, filename: str) -> bool:
         name, version, _, _ = parse_wheel_filename(filename)
     except InvalidWheelFilename:
         return False
-    return name == package.name and version == Version(package.version)
+    return name == package.name and (package.version == "" or version == Version(package.version))
 
 
 def _hash(path: Path) -> str:

@@ -83,11 +83,32 @@ def render_status(full_name: str, runs: Sequence[RunLine], *, config: str) -> tu
 
 def _render_run(item: RunLine) -> str:
     run = item.run
-    wanted = cell(run.ref) or "the request"
-    commit = "" if run.sha is None else f" at {run.sha[:SHORT_SHA]}"
     remarks = " ".join(item.waits) or run.message
     state = f"{run.state.value}: {escape_inline(remarks, limit=_MESSAGE_CHARACTERS)}" if remarks else run.state.value
-    return f"| {wanted}{commit}: [page]({item.url}) | {escape_inline(run.actor)} | {state} |"
+    return f"| {_name_run(item)} | {escape_inline(run.actor)} | {state} |"
+
+
+def _name_run(item: RunLine) -> str:
+    run = item.run
+    commit = "" if run.sha is None else f" at {run.sha[:SHORT_SHA]}"
+    return f"{cell(run.ref) or 'the request'}{commit}: [page]({item.url})"
+
+
+def render_cancel(stopped: Sequence[RunLine], *, late: Sequence[RunLine]) -> tuple[str, ...]:
+    """Render what `/cancel` did.
+
+    Args:
+        stopped: runs that stop, or have stopped since.
+        late: runs that are being delivered.
+    """
+    if not stopped and not late:
+        return ("Nothing is at work here that could be cancelled.",)
+    return (
+        "**Cancelled**" if stopped else "**Not cancelled**",
+        "",
+        *(f"- {_name_run(item)}" for item in stopped),
+        *(f"- {_name_run(item)} is being delivered: too late" for item in late),
+    )
 
 
 def render_plan(

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hublish.core.answers.findings import make_annotations, render_findings
 from hublish.core.answers.markdown import cell, code_block, code_span, escape_inline
-from hublish.core.finding import Finding, Severity
+from hublish.core.finding import Finding
+from hublish.core.github.buttons import choose_buttons
 from hublish.core.github.ports import CheckRun
 from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.status import RunState
@@ -17,8 +19,6 @@ from hublish.errors import clip
 
 SUMMARY_LIMIT_CHARACTERS = 60_000
 ANNOTATION_LIMIT = 50
-FINDINGS_LIMIT_CHARACTERS = 20_000
-"""What findings may take of a comment: GitHub refuses one over 65,536 characters, and then nothing would be said."""
 SHORT_SHA = 7
 NOT_SMOKE_TESTED = "not started in a hub: this version of hublish has no smoke test"
 
@@ -210,29 +210,10 @@ def _failure_lines(failure: Failure) -> list[str]:
 def _remarks(answer: Answer) -> list[str]:
     lines: list[str] = []
     if answer.findings:
-        lines += ["", *_finding_lines(answer.findings)]
+        lines += ["", *render_findings(answer.findings)]
     if answer.notes:
         lines += ["", *(escape_inline(note, limit=512) for note in answer.notes)]
     return lines
-
-
-def _finding_lines(findings: tuple[Finding, ...]) -> list[str]:
-    lines: list[str] = []
-    room = FINDINGS_LIMIT_CHARACTERS
-    for finding in findings[:ANNOTATION_LIMIT]:
-        line = f"- {_finding_text(finding)}"
-        room -= len(line)
-        if room < 0:
-            break
-        lines.append(line)
-    left = len(findings) - len(lines)
-    return [*lines, f"- and {left} more; `hublish validate` shows all of them"] if left else lines
-
-
-def _finding_text(finding: Finding) -> str:
-    hint = f" ({escape_inline(finding.hint, limit=512)})" if finding.hint else ""
-    where = code_span(finding.place)
-    return f"{finding.severity.value}, {where}: {escape_inline(finding.message, limit=1024)}{hint}"
 
 
 def _finish(answer: Answer, *, kind: str, lines: list[str]) -> str:
@@ -255,7 +236,6 @@ _CONCLUSIONS = {
     RunState.SKIPPED: "skipped",
     RunState.CANCELLED: "cancelled",
 }
-_LEVELS = {Severity.ERROR: "failure", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
 def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
@@ -273,6 +253,7 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
     if answer.failure is not None:
         title = f"{_HEADLINES[answer.state]}: {answer.failure.code}"
     summary = _fit(_answer_lines(answer)) if ended else f"[Steps and log]({answer.run_url})"
+    buttons = choose_buttons(answer.state, failure=None if answer.failure is None else answer.failure.code)
     return CheckRun(
         name=f"hublish / {image}",
         external_id=f"{answer.run_id}/{image}",
@@ -282,9 +263,6 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
         title=f"{title} ({own[0].digest[:19]})" if own else title,
         summary=summary,
         details_url=answer.run_url,
-        annotations=tuple(
-            (finding.path, finding.line, _LEVELS[finding.severity], finding.message)
-            for finding in answer.findings[:ANNOTATION_LIMIT]
-            if finding.line is not None
-        ),
+        actions=tuple((button.label, button.description, button.identifier) for button in buttons),
+        annotations=make_annotations(answer.findings)[:ANNOTATION_LIMIT],
     )

@@ -14,8 +14,8 @@ from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
 
-BUILDING = frozenset({CommandName.BUILD, CommandName.PLAN})
-"""Commands that begin with a ref."""
+WITH_REF = frozenset({CommandName.BUILD, CommandName.PLAN})
+"""Commands that mean a ref, also where none is named."""
 
 
 def make_comment_trigger(delivery: CommentDelivery, commands: tuple[Command, ...]) -> Trigger:
@@ -48,7 +48,11 @@ def make_comment_trigger(delivery: CommentDelivery, commands: tuple[Command, ...
         )
     if first.problem is not None:
         return replace(trigger, problem=first.problem, hint=first.hint)
-    return _add_wanted_ref(trigger, first, delivery.issue) if first.name in BUILDING else trigger
+    if first.name in WITH_REF:
+        return _add_wanted_ref(trigger, first, delivery.issue)
+    if first.name is CommandName.RETEST and trigger.pull_request_number is not None:
+        return replace(trigger, ref=str(trigger.pull_request_number), ref_kind=RefKind.PULL_REQUEST)
+    return replace(trigger, ref=first.words[0]) if first.words else trigger
 
 
 def _add_wanted_ref(trigger: Trigger, command: Command, issue: Issue) -> Trigger:

@@ -30,6 +30,9 @@ class CommandName(Enum):
     """The words the bot knows."""
 
     BUILD = "build"
+    RETRY = "retry"
+    RETEST = "retest"
+    CANCEL = "cancel"
     PLAN = "plan"
     STATUS = "status"
     HELP = "help"
@@ -91,6 +94,25 @@ COMMAND_RULES: tuple[CommandRule, ...] = (
             "Build a tag, branch or commit, and deliver it as far as it goes. Without a ref: the pull request's head, the "
             "build issue's tag, or the default branch. Images limit it to those of the config; `--force` builds anew what "
             "was built before."
+        ),
+    ),
+    CommandRule(
+        name=CommandName.RETRY,
+        help=(
+            "Take up again the last build of this thread, or else of the repository, that failed or was cancelled. What was "
+            "built is not built again."
+        ),
+    ),
+    CommandRule(
+        name=CommandName.RETEST,
+        help="On a pull request: build its head, unless that very image was built. Elsewhere the same as `/retry`.",
+    ),
+    CommandRule(
+        name=CommandName.CANCEL,
+        words=(Word.REF,),
+        help=(
+            "Stop what this thread asked for, or with a ref everything at work for it. Builds that somebody else waits for go "
+            "on; what is being delivered is not stopped."
         ),
     ),
     CommandRule(

@@ -16,8 +16,18 @@ from pydantic import ValidationError
 from hublish.core.github.asking import make_comment_trigger
 from hublish.core.github.build_issue import BUILD_ISSUE_TITLE, USAGE, is_build_issue, parse_issue_tag
 from hublish.core.github.comment import parse_commands
-from hublish.core.github.payloads import CommentDelivery, Delivery, IssueDelivery, PushDelivery, ReleaseDelivery
+from hublish.core.github.payloads import (
+    CheckRunDelivery,
+    CheckSuiteDelivery,
+    CommentDelivery,
+    Delivery,
+    IssueDelivery,
+    PullRequestDelivery,
+    PushDelivery,
+    ReleaseDelivery,
+)
 from hublish.core.github.ports import Thread
+from hublish.core.github.pressing import make_press, make_suite_press
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.gitref import is_ref_name
 from hublish.core.repository import RefKind
@@ -51,6 +61,9 @@ _BRANCH = "refs/heads/"
 _NOT_HANDLED = "hublish does not handle this event"
 _IGNORED_ACTIONS: Mapping[str, str] = {
     "release": "only a published release starts a build",
+    "pull_request": "only an opened or reopened pull request, or new commits in one, are looked at",
+    "check_run": "only a pressed button or a re-run of a check run asks for something",
+    "check_suite": "only a re-run of all check runs asks for something",
     "issues": "only an opened or reopened issue starts a build",
     "issue_comment": "only a new comment can hold a command; an edited or deleted one starts nothing",
 }
@@ -151,8 +164,39 @@ def _read_push(payload: dict[str, object], _: Listener) -> Trigger | str:
         ref=branch,
         ref_kind=RefKind.BRANCH,
         sha=delivery.after,
+        base=_find_push_base(delivery, branch),
         thread=Thread(kind="commit", number=0, sha=delivery.after),
         url="",
+    )
+
+
+def _find_push_base(delivery: PushDelivery, branch: str) -> str | None:
+    if delivery.before is not None and delivery.before != NO_SHA:
+        return delivery.before
+    # A new branch brings what the default branch has not; a new default branch brings everything.
+    default_branch = delivery.repository.default_branch
+    return None if branch == default_branch else default_branch
+
+
+def _read_pull_request(payload: dict[str, object], _: Listener) -> Trigger | str:
+    delivery = PullRequestDelivery.model_validate(payload)
+    pull = delivery.pull_request
+    own = pull.head.repo is not None and pull.head.repo.id == delivery.repository.id
+    if own and pull.head.ref.startswith(OWN_BRANCHES):
+        return "the branch is hublish's own"
+    return Trigger(
+        kind=TriggerKind.PULL_REQUEST,
+        repository=delivery.make_repository(),
+        actor=delivery.sender.login,
+        actor_is_bot=delivery.sender.type == "Bot",
+        semantic_key=f"pull-request:{pull.number}:{pull.head.sha}",
+        ref=str(pull.number),
+        ref_kind=RefKind.PULL_REQUEST,
+        sha=pull.head.sha,
+        base=pull.base.sha,
+        thread=Thread(kind="issue", number=pull.number),
+        url=pull.html_url,
+        pull_request_number=pull.number,
     )
 
 
@@ -209,11 +253,27 @@ def _read_comment(payload: dict[str, object], listener: Listener) -> Trigger | s
     return make_comment_trigger(delivery, commands) if commands else "the comment holds no command"
 
 
+def _read_press(payload: dict[str, object], listener: Listener) -> Trigger | str:
+    delivery = CheckRunDelivery.model_validate(payload)
+    return _refuse_bot(delivery, listener) or make_press(delivery)
+
+
+def _read_suite_press(payload: dict[str, object], listener: Listener) -> Trigger | str:
+    delivery = CheckSuiteDelivery.model_validate(payload)
+    return _refuse_bot(delivery, listener) or make_suite_press(delivery)
+
+
 # Each reader returns the trigger, or the reason why there is none.
 _READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigger | str]] = {
     ("release", "published"): _read_release,
     ("push", ""): _read_push,
+    ("pull_request", "opened"): _read_pull_request,
+    ("pull_request", "synchronize"): _read_pull_request,
+    ("pull_request", "reopened"): _read_pull_request,
     ("issues", "opened"): _read_opened_issue,
     ("issues", "reopened"): _read_reopened_issue,
     ("issue_comment", "created"): _read_comment,
+    ("check_run", "requested_action"): _read_press,
+    ("check_run", "rerequested"): _read_press,
+    ("check_suite", "rerequested"): _read_suite_press,
 }

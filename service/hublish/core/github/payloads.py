@@ -3,7 +3,7 @@
 Decides nothing. A payload that misses a field, or holds another type there, does not validate, and the event is
 ignored with that reason. Lengths and characters are limited here, so that no later code meets a hostile name.
 
-Source: GitHub's webhook schemas for `release`, `push`, `issues` and `issue_comment`.
+Source: GitHub's webhook schemas for `release`, `push`, `pull_request`, `issues` and `issue_comment`.
 """
 
 from __future__ import annotations
@@ -90,6 +90,29 @@ class CommentPart(_Part):
     html_url: Link
 
 
+class HeadRepository(_Part):
+    """The repository a pull request's head lies in."""
+
+    id: Id
+
+
+class PullRequestSide(_Part):
+    """The head or base of a pull request; `repo` is None when a fork was deleted, `ref` is unchecked."""
+
+    ref: str
+    sha: SHA
+    repo: HeadRepository | None = None
+
+
+class PullRequestPart(_Part):
+    """A pull request."""
+
+    number: Id
+    html_url: Link
+    head: PullRequestSide
+    base: PullRequestSide
+
+
 class Delivery(_Part):
     """What every handled event carries."""
 
@@ -120,14 +143,55 @@ class PushDelivery(Delivery):
     """A `push` event; `ref` is unchecked, because tags and notes are pushed too."""
 
     ref: str
+    before: SHA | None = None
     after: SHA
     deleted: bool
+
+
+class PullRequestDelivery(Delivery):
+    """A `pull_request` event."""
+
+    pull_request: PullRequestPart
 
 
 class IssueDelivery(Delivery):
     """An `issues` event."""
 
     issue: Issue
+
+
+class CheckRunPart(_Part):
+    """A check run; `external_id` is whatever its App wrote."""
+
+    id: Id
+    head_sha: SHA
+    external_id: str | None = None
+
+
+class RequestedAction(_Part):
+    """The button that was pressed."""
+
+    identifier: str
+
+
+class CheckRunDelivery(Delivery):
+    """A `check_run` event."""
+
+    check_run: CheckRunPart
+    requested_action: RequestedAction | None = None
+
+
+class CheckSuitePart(_Part):
+    """All check runs of an App on a commit."""
+
+    id: Id
+    head_sha: SHA
+
+
+class CheckSuiteDelivery(Delivery):
+    """A `check_suite` event."""
+
+    check_suite: CheckSuitePart
 
 
 class CommentDelivery(Delivery):

@@ -39,6 +39,27 @@ class Thread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """A remark beside a line of a file.
+
+    Attributes:
+        path: the file in the commit.
+        line: 1-based.
+        level: "failure", "warning" or "notice".
+        message: plain text, which GitHub shows as it is.
+        column: 1-based; None when the whole line is meant.
+        title: one or a few words; "" for none.
+    """
+
+    path: str
+    line: int
+    level: str
+    message: str
+    column: int | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRun:
     """A check run as it should be on GitHub.
 
@@ -51,7 +72,8 @@ class CheckRun:
         title: one line.
         summary: Markdown, at most 65,535 characters.
         details_url: the live page.
-        annotations: `(path, line, level, message)`, level "failure", "warning" or "notice".
+        actions: buttons as `(label, description, identifier)`, at most 3.
+        annotations: remarks beside lines of the commit's files.
     """
 
     name: str
@@ -62,7 +84,8 @@ class CheckRun:
     title: str
     summary: str
     details_url: str
-    annotations: tuple[tuple[str, int, str, str], ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    actions: tuple[tuple[str, str, str], ...] = ()
 
 
 class RepositoryReader(Protocol):
@@ -82,6 +105,19 @@ class RepositoryReader(Protocol):
 
     def find_installation(self, full_name: str) -> int | None:
         """The id of the App's installation that covers a repository; None when there is none."""
+
+
+class ChangeReader(Protocol):
+    """Reads what a commit changed, and what it holds; of a pull request's head too, wherever that comes from."""
+
+    def list_changes(self, repository: Repository, *, base: str, sha: str) -> frozenset[str] | None:
+        """Paths that `sha` changed since it left `base` (a commit or branch), removed and renamed ones under both names.
+
+        None when that cannot be told: GitHub lists at most 300 files, and a base may be gone.
+        """
+
+    def list_files(self, repository: Repository, sha: str) -> frozenset[str] | None:
+        """Paths of the regular files of a commit; None when there are too many for GitHub to list."""
 
 
 class Conversation(Protocol):

@@ -1,4 +1,4 @@
-"""The trigger: what somebody asked for by a release, a push, an issue or a comment, as a value. Decides nothing."""
+"""The trigger: what somebody asked for, or which commits they brought, as a value. Decides nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import Thread
 from hublish.core.repository import RefKind, Repository
 
+BUILDS = frozenset({CommandName.BUILD, CommandName.RETRY, CommandName.RETEST})
+
 
 class TriggerKind(Enum):
     """What started a run."""
@@ -17,16 +19,28 @@ class TriggerKind(Enum):
     PUSH = "push"
     ISSUE = "issue"
     COMMENT = "comment"
+    PULL_REQUEST = "pull-request"
+    CHECK = "check"
 
     @property
     def proves_permission(self) -> bool:
         """True for what GitHub lets nobody do without write permission, people and bots alike."""
         return self in (TriggerKind.RELEASE, TriggerKind.PUSH)
 
+    @property
+    def may_change_config(self) -> bool:
+        """True for what brings commits: the config and the lock in them are checked, before anybody wants a build."""
+        return self in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST)
+
+    @property
+    def talks(self) -> bool:
+        """True for what has a place for reactions and comments on the way; the others have their check run."""
+        return self in (TriggerKind.RELEASE, TriggerKind.ISSUE, TriggerKind.COMMENT)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """Somebody asked for a build, or for something about builds.
+    """Somebody asked for a build or for something about builds, or brought commits.
 
     Attributes:
         kind: what they did.
@@ -35,7 +49,7 @@ class Trigger:
         actor_is_bot: True for GitHub Apps; they may publish releases and push, and comment where the operator lists them.
         semantic_key: equal for two deliveries that mean the same request.
         ref: what to build, as `resolve_ref` takes it (a pull request's number with `ref_kind` PULL_REQUEST); None when
-            `problem` is set, and for a command that builds nothing.
+            `problem` is set. A command that builds nothing may name what it is about.
         ref_kind: what `ref` must turn out to be; None when a tag, branch or SHA is right.
         prerelease: True for a release marked so.
         thread: where reactions go; comments on a release go to its commit instead, and a push gets no reaction.
@@ -44,9 +58,12 @@ class Trigger:
         problem: why the request cannot be understood, in one sentence; told to people who may build.
         hint: what to write instead; "" without a problem.
         sha: the commit, where the event itself names it; None where `ref` has to be resolved.
+        base: commit or branch that `sha` is compared with to see what changed; None where nothing is compared, or
+            everything is new.
         command: what is wanted of the bot; None for a word it does not know, which is a problem.
         images: titles of the images that are wanted; empty for all.
         force: True to build anew what was built before.
+        target: id of the run that is meant, where something of its check run was pressed; None elsewhere.
     """
 
     kind: TriggerKind
@@ -63,6 +80,13 @@ class Trigger:
     problem: str | None = None
     hint: str = ""
     sha: str | None = None
+    base: str | None = None
     command: CommandName | None = CommandName.BUILD
     images: tuple[str, ...] = ()
     force: bool = False
+    target: str | None = None
+
+    @property
+    def builds(self) -> bool:
+        """True when an image is wanted, or may be by what the config says of pushes."""
+        return self.command in BUILDS and self.kind is not TriggerKind.PULL_REQUEST

@@ -1,7 +1,7 @@
 """The packages of one group of a Pipfile.lock: each must be pinned, hashed, and from a source the lock names.
 
-A wheel that lies in the repository is taken as it is. Any other entry from a repository, a path or a file needs a
-wheel to be built first; that is told apart here, not done.
+A wheel that lies in the repository is taken as it is. A folder or archive of the repository, and a commit of a git
+repository, need a wheel to be built first; that is told apart here, not done. Whatever else is no index's is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hublish.core.config.valuetext import parse_relative_path
 from hublish.core.finding import Finding, Severity
 from hublish.core.locks.lock import LockedPackage, PackageOrigin
 from hublish.core.locks.sources import has_secret
+from hublish.core.locks.vcs import parse_vcs_place, render_vcs_location
 from hublish.core.locks.wheels import is_repository_wheel, parse_repository_wheel
 from hublish.core.place import KeyPath
 from hublish.core.trees.jsontree import JSONTree
@@ -38,10 +39,11 @@ _ORIGINS = {
     "file": PackageOrigin.FILE,
 }
 _ORIGIN_WORDS = {
-    PackageOrigin.VCS: "a source repository",
-    PackageOrigin.PATH: "a folder or file of this repository",
+    PackageOrigin.VCS: "a source repository that is not git's",
+    PackageOrigin.PATH: "a file outside a package index",
     PackageOrigin.FILE: "a file outside a package index",
 }
+_PUBLISH = "publish its wheel to a package index, name it in the Pipfile with its version, and run `pipenv lock`"
 # Old versions of pipenv wrote these beside `markers`, each as an operator and a value.
 _MARKER_KEYS = (
     "os_name",
@@ -114,15 +116,7 @@ class _Reader:
             package = self._read_indexed(name, entry, at, markers)
         else:
             package = self._read_foreign(name, entry, (*at, foreign), markers)
-        if len(self.findings) > faults:
-            return None
-        if not package.installable:
-            message = f"`{name}` comes from {_ORIGIN_WORDS[package.origin]}, so its wheel must be built first; no engine here does that yet"
-            hint = (
-                "publish its wheel to a package index, name it in the Pipfile with its version, and run `pipenv lock`"
-            )
-            self.refuse("NeedsWheelBuild", message, at=at, hint=hint)
-        return package
+        return None if len(self.findings) > faults else package
 
     def _read_indexed(self, name: str, entry: dict[str, Any], at: KeyPath, markers: str | None) -> LockedPackage:
         source = entry.get("index", self.sources[0] if self.sources else "")
@@ -188,9 +182,13 @@ class _Reader:
         elif has_secret(location):
             message = f"the URL of `{name}` holds a password or token in plain text; anyone who can read the repository has it"
             self.refuse("SecretInURL", message, at=at, hint="remove it from the Pipfile, revoke it, and lock again")
-        elif origin is not PackageOrigin.VCS and not location.startswith(("https://", "http://")):
-            self._verify_inside(name, location, at)
-        ref = entry.get("ref")
+        elif key == "git":
+            location = self._read_commit(name, location, entry, at)
+        elif origin is PackageOrigin.VCS or location.startswith(("https://", "http://")):
+            message = f"`{name}` comes from {_ORIGIN_WORDS[origin]}, and no wheel of that is built"
+            self.refuse("NeedsWheelBuild", message, at=at[:-1], hint=_PUBLISH)
+        else:
+            origin, location = PackageOrigin.PATH, self._read_path(name, location, at)
         return LockedPackage(
             name=name,
             version="",
@@ -198,9 +196,27 @@ class _Reader:
             source="",
             markers=markers,
             origin=origin,
-            location=f"{location}@{ref}" if isinstance(ref, str) else location,
+            location=location,
             line=self.tree.lines[at[:-1]],
         )
+
+    def _read_commit(self, name: str, location: str, entry: dict[str, Any], at: KeyPath) -> str:
+        try:
+            place = parse_vcs_place(location, ref=entry.get("ref"), folder=entry.get("subdirectory"))
+        except ValueInvalid as error:
+            self.refuse("NeedsWheelBuild", f"`{name}` cannot be built: {error.message}", at=at[:-1], hint=_PUBLISH)
+            return ""
+        return render_vcs_location(place)
+
+    def _read_path(self, name: str, location: str, at: KeyPath) -> str:
+        try:
+            path = parse_relative_path(location.removeprefix("file:"))
+        except ValueInvalid as error:
+            self.refuse("PathEscapes", f"`{name}`: {error.message}", at=at, hint="keep the package in this repository")
+            return ""
+        # pipenv counts from the Pipfile, which lies beside its lock.
+        folder = self.tree.path.rpartition("/")[0]
+        return f"{folder}/{path}".removesuffix("/.") if folder else path
 
     def _read_wheel(
         self, name: str, location: str, entry: dict[str, Any], at: KeyPath, markers: str | None
@@ -222,9 +238,3 @@ class _Reader:
             location=path,
             line=self.tree.lines[at[:-1]],
         )
-
-    def _verify_inside(self, name: str, location: str, at: KeyPath) -> None:
-        try:
-            parse_relative_path(location.removeprefix("file:"))
-        except ValueInvalid as error:
-            self.refuse("PathEscapes", f"`{name}`: {error.message}", at=at, hint="keep the package in this repository")

@@ -24,7 +24,7 @@ class LockKind(Enum):
 
 
 class PackageOrigin(Enum):
-    """Where a locked package comes from; see `LockedPackage.installable`."""
+    """Where a locked package comes from; see `LockedPackage.is_source`."""
 
     INDEX = "index"
     VCS = "vcs"
@@ -57,8 +57,9 @@ class LockedPackage:
         hashes: sorted `sha256:<hex>`; empty when the lock has none.
         source: name of the IndexSource it comes from; ANY_SOURCE for each of them in turn.
         markers: PEP 508 marker text as written, or None.
-        origin: INDEX, FILE with a version for a wheel that lies in the repository, or one that needs a wheel to be built.
-        location: the wheel's path in the repository, else the VCS URL, path or file URL as written; None for INDEX.
+        origin: INDEX, FILE for a wheel that lies in the repository, or one of those that need a wheel to be built.
+        location: path of the wheel, of the folder or of the archive in the repository, from its top; for VCS as
+            `hublish.core.locks.vcs` writes it; None for INDEX.
         line: 1-based line in the lock; None when unknown.
     """
 
@@ -72,9 +73,14 @@ class LockedPackage:
     line: int | None = None
 
     @property
-    def installable(self) -> bool:
-        """True when there is a wheel to install: on an index, or in the repository."""
-        return self.origin is PackageOrigin.INDEX or (self.origin is PackageOrigin.FILE and self.version != "")
+    def title(self) -> str:
+        """`name version`, for people."""
+        return f"{self.name} {self.version}".rstrip()
+
+    @property
+    def is_source(self) -> bool:
+        """True when only its source is named, so that a wheel of it has to be built; its version is not known before."""
+        return self.origin in {PackageOrigin.VCS, PackageOrigin.PATH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ import pytest
 from hublish.builders.baseimage.python import read_base_facts
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.layerindex.ownercache import OwnerCaches
-from hublish.builders.planning.packagecheck import WheelSupply, check_packages
+from hublish.builders.planning.packagecheck import BUILD_HINT, WheelSupply, check_packages
 from hublish.core.finding import Finding, Severity
-from hublish.core.locks.lock import LockedPackage
+from hublish.core.locks.lock import LockedPackage, PackageOrigin
 from hublish.core.plan import Trust
 from hublish.errors import DiskFull, IndexFailed
 from tests.unit.builders.samples import BASE, Bench
@@ -175,6 +175,33 @@ def test_wheel_that_is_gone_is_an_error(bench, layers):
     (finding,) = check(bench, layers)
 
     assert (finding.code, finding.severity) == ("WheelMissing", Severity.ERROR)
+
+
+@pytest.mark.parametrize("can_build", [True, False])
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [(PackageOrigin.PATH, "a folder or archive of this repository"), (PackageOrigin.VCS, "another repository")],
+)
+def test_package_that_is_named_by_its_source_is_built_or_refused(bench, layers, can_build, origin, words):
+    """Its version is not known, so that what others require of it is left to the build."""
+    bench.packages = [
+        bench.packages[0],
+        LockedPackage(name="gamma", version="", hashes=(), source="", origin=origin, location="gamma", line=12),
+    ]
+    bench.add_package("delta", requires=["gamma>=7"])
+
+    (finding,) = check(bench, layers, can_build=can_build)
+
+    built = ("WheelBuilt", Severity.NOTE, f"gamma comes from {words}: its wheel is built in the base", "")
+    missing = (
+        "NeedsWheelBuild",
+        Severity.ERROR,
+        f"`gamma` comes from {words}, so its wheel must be built first; no container engine here does that",
+        BUILD_HINT,
+    )
+    found = (finding.code, finding.severity, finding.message, finding.hint)
+    assert found == (built if can_build else missing)
+    assert finding.line == 12
 
 
 @pytest.mark.parametrize("can_build", [True, False])

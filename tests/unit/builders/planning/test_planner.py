@@ -13,7 +13,6 @@ import pytest
 from hublish.builders.layerindex.ownercache import OWN, OwnerCaches
 from hublish.builders.planning.plancheck import check_hub_majors
 from hublish.builders.planning.planner import PIP_HASH, PIP_VERSION, PlanInputs, make_plan, select_packages
-from hublish.builders.strategy import choose_strategy
 from hublish.core.config.file import Config, ImageConfig, PythonConfig
 from hublish.core.config.values import DockerfileConfig
 from hublish.core.container import ContainerPlan
@@ -21,6 +20,7 @@ from hublish.core.finding import Severity
 from hublish.core.locks.lock import Lock, LockedPackage
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.reference import Reference
+from hublish.core.strategy import choose_strategy
 from hublish.errors import BuildFailed
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
 from tests.sandbox.wheels import make_lock

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from datetime import UTC, datetime
 
-from hublish.core.answers.replies import PlannedImage, RunLine, render_help, render_plan, render_status
+from hublish.core.answers.replies import PlannedImage, RunLine, render_cancel, render_help, render_plan, render_status
 from hublish.core.answers.report import Answer, Failure, render_answer
 from hublish.core.github.commands import CommandName, CommandRule, Word
 from hublish.core.records import Run
@@ -82,6 +82,21 @@ def test_status_of_a_new_repository_says_so() -> None:
     expected = ("**Status** of `octo/ts`", "", "None.", "", "Nothing was built here yet.")
 
     assert render_status("octo/ts", (), config="None.") == expected
+
+
+def test_cancel_lists_what_it_stopped_and_what_it_came_too_late_for() -> None:
+    """One line for each run; nothing at work is said too."""
+    line = RunLine(run=RUN, url=URL)
+    named = f"- `v1.2` at 0123456: [page]({URL})"
+
+    assert render_cancel((line,), late=(line,)) == (
+        "**Cancelled**",
+        "",
+        named,
+        f"{named} is being delivered: too late",
+    )
+    assert render_cancel((), late=(line,))[0] == "**Not cancelled**"
+    assert render_cancel((), late=()) == ("Nothing is at work here that could be cancelled.",)
 
 
 def test_plan_says_what_would_be_built_and_where_it_would_go() -> None:

@@ -18,7 +18,7 @@ from hublish.core.answers.report import (
     render_progress,
 )
 from hublish.core.finding import Finding, Severity
-from hublish.core.github.ports import CheckRun
+from hublish.core.github.ports import Annotation, CheckRun
 from hublish.core.status import RunState
 
 SHA = "0123456789" * 4
@@ -302,6 +302,7 @@ def test_check_run_of_a_run_at_work(state: RunState, status: str, title: str) ->
         title=title,
         summary=f"[Steps and log]({URL})",
         details_url=URL,
+        actions=(("Cancel", "Stop this build.", "cancel"),),
     )
 
     assert make_check_run(answer, image="ts", sha=SHA) == expected
@@ -321,6 +322,9 @@ def test_check_run_of_an_unhappy_end_names_the_cause(state: RunState, conclusion
     check = make_check_run(dataclasses.replace(FAILED, state=state), image="ts", sha=SHA)
 
     assert (check.status, check.conclusion, check.title) == ("completed", conclusion, title)
+    assert check.actions == (
+        (("Retry", "Build what is not built yet.", "retry"),) if conclusion in ("failure", "cancelled") else ()
+    )
 
 
 def test_check_run_annotates_the_lines_of_findings() -> None:
@@ -331,10 +335,18 @@ def test_check_run_annotates_the_lines_of_findings() -> None:
         dataclasses.replace(FINDING, severity=Severity.NOTE, line=5),
         dataclasses.replace(FINDING, line=None, column=None),
     )
+    first = Annotation(
+        path=".hublish.yaml",
+        line=3,
+        column=1,
+        level="failure",
+        title="UnknownKey",
+        message='unknown key "strategi"\ndid you mean `strategy`?',
+    )
     expected = (
-        (".hublish.yaml", 3, "failure", 'unknown key "strategi"'),
-        (".hublish.yaml", 4, "warning", 'unknown key "strategi"'),
-        (".hublish.yaml", 5, "notice", 'unknown key "strategi"'),
+        first,
+        dataclasses.replace(first, line=4, level="warning"),
+        dataclasses.replace(first, line=5, level="notice"),
     )
 
     assert make_check_run(dataclasses.replace(FAILED, findings=findings), image="ts", sha=SHA).annotations == expected

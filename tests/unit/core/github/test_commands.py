@@ -19,6 +19,9 @@ def test_every_row_of_the_table_says_how_it_is_written_and_who_may() -> None:
     """Grammar and permission come from one table."""
     expected = {
         BUILD_USAGE: Permission.WRITE,
+        "/retry": Permission.WRITE,
+        "/retest": Permission.WRITE,
+        "/cancel [ref]": Permission.WRITE,
         "/plan [ref] [image...]": Permission.WRITE,
         "/status": Permission.READ,
         "/help": Permission.READ,

@@ -220,6 +220,20 @@ def test_a_build_issue_without_a_tag_carries_the_problem() -> None:
                 "pull_request_number": 3,
             },
         ),
+        (QUESTION, "/retry", {"command": CommandName.RETRY, "ref": None, "ref_kind": None}),
+        (QUESTION, "/retest", {"command": CommandName.RETEST, "ref": None, "ref_kind": None}),
+        (QUESTION, "/cancel", {"command": CommandName.CANCEL, "ref": None, "ref_kind": None}),
+        (QUESTION, "/cancel v1", {"command": CommandName.CANCEL, "ref": "v1", "ref_kind": None}),
+        (
+            PULL_REQUEST,
+            "/retest",
+            {
+                "command": CommandName.RETEST,
+                "ref": "3",
+                "ref_kind": RefKind.PULL_REQUEST,
+                "pull_request_number": 3,
+            },
+        ),
         (QUESTION, "/status", {"command": CommandName.STATUS, "ref": None, "ref_kind": None}),
         (QUESTION, "@hublish help", {"command": CommandName.HELP, "ref": None, "ref_kind": None}),
         (
@@ -282,12 +296,78 @@ def test_a_pushed_branch_asks_for_its_commit(account: str, is_bot: bool) -> None
         ref="feature/x",
         ref_kind=RefKind.BRANCH,
         sha=SHA,
+        base="main",
         thread=Thread(kind="commit", number=0, sha=SHA),
         url="",
     )
     sender = {"login": "alice", "type": account}
 
     assert push(ref="refs/heads/feature/x", sender=sender) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "base"),
+    [
+        ({"before": "a" * 40}, "a" * 40),
+        ({"before": "0" * 40}, None),
+        ({"before": "0" * 40, "ref": "refs/heads/new"}, "main"),
+        ({"ref": "refs/heads/new"}, "main"),
+        ({}, None),
+    ],
+)
+def test_a_push_is_compared_with_where_the_branch_was(parts: dict[str, Any], base: str | None) -> None:
+    """A new branch is compared with the default branch; of a new default branch everything is new."""
+    trigger = push(**parts)
+
+    assert isinstance(trigger, Trigger)
+    assert trigger.base == base
+
+
+def make_pull(*, repo: dict[str, int] | None, ref: str = "change") -> dict[str, Any]:
+    return {
+        "number": 3,
+        "html_url": "https://github.com/org/ts/pull/3",
+        "head": {"ref": ref, "sha": SHA, "repo": repo},
+        "base": {"ref": "main", "sha": "b" * 40, "repo": {"id": 7}},
+    }
+
+
+@pytest.mark.parametrize("action", ["opened", "synchronize", "reopened"])
+@pytest.mark.parametrize(
+    "pull",
+    [
+        make_pull(repo={"id": 7}),
+        make_pull(repo={"id": 8}),
+        make_pull(repo=None),
+        make_pull(repo={"id": 8}, ref="hublish/octo-ts"),
+    ],
+)
+def test_a_pull_request_brings_its_head(action: str, pull: dict[str, Any]) -> None:
+    """Whoever opened it and wherever its head is, the commit is known and compared with the base."""
+    expected = Trigger(
+        kind=TriggerKind.PULL_REQUEST,
+        repository=REPOSITORY,
+        actor="alice",
+        actor_is_bot=False,
+        semantic_key=f"pull-request:3:{SHA}",
+        ref="3",
+        ref_kind=RefKind.PULL_REQUEST,
+        sha=SHA,
+        base="b" * 40,
+        thread=Thread(kind="issue", number=3),
+        url="https://github.com/org/ts/pull/3",
+        pull_request_number=3,
+    )
+
+    assert parse("pull_request", action, pull_request=pull) == expected
+
+
+def test_a_pull_request_of_hublish_itself_is_ignored() -> None:
+    """What it proposes to a hub needs no check."""
+    pull = make_pull(repo={"id": 7}, ref="hublish/octo-ts")
+    expected = Ignored(reason="the branch is hublish's own", event="pull_request", action="opened")
+
+    assert parse("pull_request", "opened", pull_request=pull) == expected
 
 
 @pytest.mark.parametrize(
@@ -315,6 +395,11 @@ def test_a_push_that_is_no_new_commit_of_a_branch_is_ignored(parts: dict[str, An
         ("ping", "", "a ping needs no answer"),
         ("release", "created", "only a published release starts a build"),
         ("release", "released", "only a published release starts a build"),
+        (
+            "pull_request",
+            "closed",
+            "only an opened or reopened pull request, or new commits in one, are looked at",
+        ),
         ("issues", "edited", "only an opened or reopened issue starts a build"),
         ("issues", "opened", 'the issue\'s title is not "Deliver Container Image"'),
         ("issue_comment", "created", "the comment holds no command"),

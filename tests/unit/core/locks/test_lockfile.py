@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hublish.core.finding import Finding, Severity
+from hublish.core.finding import Severity
 from hublish.core.locks.lockfile import IndexSource, Lock, LockedPackage, PackageOrigin, ParsedLock, parse_lock
 from hublish.core.locks.pipfile import parse_pipfile
 from hublish.core.locks.sources import has_secret
+from hublish.core.locks.vcs import parse_vcs_location
+from hublish.errors import ValueInvalid
 
 # Made by `pipenv lock` of pipenv 2026.10.3, with the index's host in a variable, which pipenv keeps unexpanded.
 FIXTURES = Path(__file__).parent / "pipenv"
@@ -72,31 +74,21 @@ def lines_of(entry: Any, *, name: str = "six") -> list[str]:
     return lines(parse(make_lock({name: entry})))
 
 
-def test_lock_made_by_pipenv_is_read_and_its_local_package_refused() -> None:
-    """A real lock: the folder of the repository needs a wheel first, everything else is in order."""
+def test_lock_made_by_pipenv_is_read_with_its_local_package() -> None:
+    """A real lock: the folder of the repository is a package whose wheel is to be built."""
     parsed = parse_lock(
         pipfile=(FIXTURES / "Pipfile").read_bytes(),
         lock=(FIXTURES / "Pipfile.lock").read_bytes(),
         pipfile_path="Pipfile",
         lock_path="Pipfile.lock",
     )
-
-    assert parsed == ParsedLock(
-        lock=None,
-        findings=(
-            Finding(
-                severity=Severity.ERROR,
-                code="NeedsWheelBuild",
-                message="`notes` comes from a folder or file of this repository, so its wheel must be built first; "
-                "no engine here does that yet",
-                hint="publish its wheel to a package index, name it in the Pipfile with its version, "
-                "and run `pipenv lock`",
-                path="Pipfile.lock",
-                line=26,
-                key="default.notes",
-            ),
-        ),
+    expected = LockedPackage(
+        name="notes", version="", hashes=(), source="", origin=PackageOrigin.PATH, location="local", line=26
     )
+
+    assert parsed.findings == ()
+    assert parsed.lock is not None
+    assert [package for package in parsed.lock.default if package.is_source] == [expected]
 
 
 def test_whole_lock_is_read_into_values() -> None:
@@ -350,22 +342,29 @@ def test_two_spellings_of_one_package_are_refused() -> None:
 
 
 BUILD_HINT = "publish its wheel to a package index, name it in the Pipfile with its version, and run `pipenv lock`"
+COMMIT = "a" * 40
+CANNOT = "Pipfile.lock:19 error NeedsWheelBuild default.six: `six` cannot be built:"
+NO_URL = "expected the URL of a git repository by https or ssh, without variables"
 
 
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
+        ({"git": "https://github.com/octo/six.git", "ref": "abc"}, [f'{CANNOT} expected a whole commit id of 40 hex digits, got "abc" | {BUILD_HINT}']),
+        ({"git": "https://github.com/octo/six.git"}, [f"{CANNOT} expected a whole commit id of 40 hex digits, got none | {BUILD_HINT}"]),
+        ({"git": "https://github.com/octo/six.git", "ref": COMMIT, "subdirectory": "../x"}, [f'{CANNOT} the path "../x" leaves the repository | {BUILD_HINT}']),
+        ({"git": "https://github.com/octo/six.git", "ref": COMMIT, "subdirectory": 3}, [f"{CANNOT} expected `subdirectory` to be a text | {BUILD_HINT}"]),
+        ({"git": "http://github.com/octo/six.git", "ref": COMMIT}, [f"{CANNOT} {NO_URL} | {BUILD_HINT}"]),
+        ({"git": "https://${TOKEN}@github.com/octo/six.git", "ref": COMMIT}, [f"{CANNOT} {NO_URL} | {BUILD_HINT}"]),
+        ({"git": "file:///srv/six", "ref": COMMIT}, [f"{CANNOT} {NO_URL} | {BUILD_HINT}"]),
+        ({"git": "--upload-pack=sh", "ref": COMMIT}, [f"{CANNOT} {NO_URL} | {BUILD_HINT}"]),
         (
-            {"git": "https://github.com/octo/six.git", "ref": "abc"},
-            [f"Pipfile.lock:19 error NeedsWheelBuild default.six: `six` comes from a source repository, so its wheel must be built first; no engine here does that yet | {BUILD_HINT}"],
-        ),
-        (
-            {"path": ".", "editable": True},
-            [f"Pipfile.lock:19 error NeedsWheelBuild default.six: `six` comes from a folder or file of this repository, so its wheel must be built first; no engine here does that yet | {BUILD_HINT}"],
+            {"hg": "https://example.com/six", "ref": COMMIT},
+            [f"Pipfile.lock:19 error NeedsWheelBuild default.six: `six` comes from a source repository that is not git's, and no wheel of that is built | {BUILD_HINT}"],
         ),
         (
             {"file": "https://example.com/six-1.0-py3-none-any.whl"},
-            [f"Pipfile.lock:19 error NeedsWheelBuild default.six: `six` comes from a file outside a package index, so its wheel must be built first; no engine here does that yet | {BUILD_HINT}"],
+            [f"Pipfile.lock:19 error NeedsWheelBuild default.six: `six` comes from a file outside a package index, and no wheel of that is built | {BUILD_HINT}"],
         ),
         (
             {"path": "../other"},
@@ -382,9 +381,47 @@ BUILD_HINT = "publish its wheel to a package index, name it in the Pipfile with 
     ],
 )  # fmt: skip
 def test_entry_outside_an_index_is_refused(entry: dict[str, Any], expected: list[str]) -> None:
-    """Repositories, folders and files need a wheel first; a path that leaves the repository is refused for good."""
+    """A commit must be whole and its place plain; files of other hosts and paths out of the repository are refused."""
 
     assert lines_of(entry) == expected
+
+
+@pytest.mark.parametrize(
+    ("entry", "origin", "location"),
+    [
+        ({"git": "https://github.com/octo/six.git", "ref": COMMIT}, PackageOrigin.VCS, f"git+https://github.com/octo/six.git@{COMMIT}"),
+        ({"git": "git+ssh://git@example.com:22/octo/six", "ref": COMMIT, "subdirectory": "py/"}, PackageOrigin.VCS, f"git+ssh://git@example.com:22/octo/six@{COMMIT}#subdirectory=py"),
+        ({"git": "git@example.com:octo/six.git", "ref": COMMIT, "editable": True}, PackageOrigin.VCS, f"git+ssh://git@example.com/octo/six.git@{COMMIT}"),
+        ({"path": ".", "editable": True}, PackageOrigin.PATH, "."),
+        ({"path": "./libs/six/"}, PackageOrigin.PATH, "libs/six"),
+        ({"file": "file:vendor/six-1.0.tar.gz"}, PackageOrigin.PATH, "vendor/six-1.0.tar.gz"),
+    ],
+)  # fmt: skip
+def test_source_of_a_package_is_kept_as_its_place(entry: dict[str, Any], origin: PackageOrigin, location: str) -> None:
+    """A commit, a folder, an archive: what is built later; the version is not known yet."""
+    parsed = parse(make_lock({"six": entry}))
+    expected = LockedPackage(name="six", version="", hashes=(), source="", origin=origin, location=location, line=19)
+
+    assert parsed.findings == ()
+    assert parsed.lock is not None
+    assert parsed.lock.default == (expected,)
+    assert (expected.is_source, expected.title) == (True, "six")
+
+
+@pytest.mark.parametrize(("place", "expected"), [(".", "env"), ("libs/six", "env/libs/six")])
+def test_folder_counts_from_the_pipfile(place: str, expected: str) -> None:
+    """A lock below the top names places below it."""
+    body = json.dumps(make_lock({"six": {"path": place}}), indent=4).encode()
+    parsed = parse_lock(pipfile=PIPFILE, lock=body, pipfile_path="env/Pipfile", lock_path="env/Pipfile.lock", dev=False)
+
+    assert parsed.lock is not None
+    assert [package.location for package in parsed.lock.default] == [expected]
+
+
+def test_place_that_is_no_commits_is_refused() -> None:
+    """What stands in a plan is read with the same care."""
+    with pytest.raises(ValueInvalid, match=r'expected the place of a commit, got "git\+https://example.com/x"'):
+        parse_vcs_location("git+https://example.com/x")
 
 
 def test_secret_in_the_url_of_a_package_is_refused_and_not_repeated() -> None:
@@ -396,8 +433,10 @@ def test_secret_in_the_url_of_a_package_is_refused_and_not_repeated() -> None:
 
 
 def test_faults_of_develop_packages_are_warnings_unless_they_are_installed() -> None:
-    """With `dev` they stop the build; without, the faulty package is left out and the wheel-less one kept."""
-    lock = make_lock(develop={"a1": {"version": "*", "hashes": [HASH]}, "b1": {"path": "."}})
+    """With `dev` they stop the build; without, the faulty packages are left out and the others kept."""
+    lock = make_lock(
+        develop={"a1": {"version": "*", "hashes": [HASH]}, "b1": {"path": "."}, "c1": {"hg": "https://example.com/c"}}
+    )
     without, installed = parse(lock), parse(lock, dev=True)
 
     assert [(found.severity, found.code) for found in without.findings] == [
@@ -588,7 +627,7 @@ def test_wheel_of_the_repository_is_installed_as_it_is(key: str, place: str, has
     assert parsed.lock is not None
     assert parsed.findings == ()
     assert parsed.lock.default == (expected,)
-    assert expected.installable
+    assert not expected.is_source
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+"""Commands that mean an earlier run: which one, and what is asked for again."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from hublish.core.github.commands import CommandName
+from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.repository import RefKind
+from hublish.core.status import RunState
+from hublish.workflows.repeating import complete_trigger
+from tests.unit.workflows.parts import COMMENT, HUB_REPOSITORY, RELEASE, SHA, Stage
+from tests.unit.workflows.test_cancelling import ELSEWHERE, add_run
+
+RETRY = dataclasses.replace(COMMENT, command=CommandName.RETRY, ref=None, ref_kind=None)
+PRESS = dataclasses.replace(RETRY, kind=TriggerKind.CHECK, thread=Thread(kind="commit", number=0, sha=SHA))
+ELSEWHERE_REPOSITORY = dataclasses.replace(COMMENT, repository=HUB_REPOSITORY)
+NOTHING = "Nothing failed here that could be tried again."
+
+
+def complete(stage: Stage, trigger: Trigger = RETRY) -> Trigger:
+    return complete_trigger(stage.runs, trigger)
+
+
+@pytest.mark.parametrize("state", [RunState.FAILED, RunState.CANCELLED])
+def test_last_build_of_the_thread_is_taken_up_again(stage: Stage, state: RunState) -> None:
+    """With its ref, its images and whether it is a prerelease; who asks now is who is asked about."""
+    earlier = dataclasses.replace(
+        COMMENT, ref="v1", ref_kind=RefKind.TAG, images=("ts",), prerelease=True, actor="writer", force=True
+    )
+    add_run(stage, "older", dataclasses.replace(COMMENT, ref="v0"), state=RunState.FAILED)
+    add_run(stage, "mine", earlier, state=state)
+    add_run(stage, "denied", dataclasses.replace(COMMENT, ref="v7"), state=RunState.DENIED)
+    add_run(stage, "elsewhere", ELSEWHERE, state=RunState.FAILED)
+    expected = dataclasses.replace(RETRY, ref="v1", ref_kind=RefKind.TAG, images=("ts",), prerelease=True, force=True)
+
+    assert complete(stage) == expected
+
+
+def test_thread_without_a_build_means_the_repository(stage: Stage) -> None:
+    """A failed release has no thread to comment in; what was delivered since is not tried again."""
+    release = dataclasses.replace(RELEASE, ref="v3", prerelease=True)
+    add_run(stage, "wanted", release, state=RunState.FAILED)
+    add_run(stage, "failed", dataclasses.replace(RELEASE, ref="v4"), state=RunState.FAILED)
+    add_run(stage, "delivered", dataclasses.replace(ELSEWHERE, ref="v4"), state=RunState.DELIVERED)
+    add_run(stage, "stranger", release, state=RunState.FAILED, repo_id=77)
+
+    assert complete(stage) == dataclasses.replace(RETRY, ref="v3", ref_kind=RefKind.TAG, prerelease=True)
+
+
+def test_push_is_tried_again_at_its_commit(stage: Stage) -> None:
+    """The branch may have moved on; what failed is meant."""
+    pushed = dataclasses.replace(RELEASE, ref="main", ref_kind=RefKind.BRANCH, sha="b" * 40)
+    add_run(stage, "push", pushed, state=RunState.FAILED)
+
+    assert complete(stage) == dataclasses.replace(RETRY, ref="main", ref_kind=RefKind.BRANCH, sha="b" * 40)
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        (RunState.DELIVERED, "The last build here was delivered; nothing of it failed."),
+        (RunState.BUILDING, "The last build here is still at work; nothing of it failed."),
+        (RunState.DENIED, NOTHING),
+        (RunState.SKIPPED, NOTHING),
+    ],
+)
+def test_what_did_not_fail_is_not_tried_again(stage: Stage, state: RunState, problem: str) -> None:
+    """The answer says why; a build anew is another command."""
+    add_run(stage, "mine", state=state)
+
+    assert complete(stage).problem == problem
+    assert complete(stage).ref is None
+
+
+def test_nothing_to_try_again_is_a_problem(stage: Stage) -> None:
+    """In a repository without a build."""
+    expected = dataclasses.replace(RETRY, problem=NOTHING, hint="Comment `/build` with a tag, branch or commit.")
+
+    assert complete(stage) == expected
+
+
+def test_button_means_its_own_run(stage: Stage) -> None:
+    """Whatever failed since; a run that is gone is nothing to try again."""
+    add_run(stage, "pressed", dataclasses.replace(COMMENT, ref="v5"), state=RunState.FAILED)
+    add_run(stage, "newer", dataclasses.replace(COMMENT, ref="v6"), state=RunState.FAILED)
+
+    add_run(stage, "stranger", ELSEWHERE_REPOSITORY, state=RunState.FAILED, repo_id=77)
+
+    assert complete(stage, dataclasses.replace(PRESS, target="pressed")).ref == "v5"
+    assert complete(stage, dataclasses.replace(PRESS, target="gone")).problem == NOTHING
+    assert complete(stage, dataclasses.replace(PRESS, target="stranger")).problem == NOTHING
+
+
+def test_re_run_of_a_commit_means_its_last_build(stage: Stage) -> None:
+    """Also where all went well: whoever presses "Re-run" means it; what is at work is not begun twice."""
+    add_run(stage, "delivered", dataclasses.replace(COMMENT, ref="v5"), state=RunState.DELIVERED)
+    done = complete(stage, PRESS)
+    add_run(stage, "at work", dataclasses.replace(COMMENT, ref="v6"), state=RunState.BUILDING)
+    at_work = complete(stage, PRESS)
+    other = complete(stage, dataclasses.replace(PRESS, thread=Thread(kind="commit", number=0, sha="d" * 40)))
+
+    assert (done.ref, done.problem) == ("v5", None)
+    assert at_work.problem == "The last build here is still at work; nothing of it failed."
+    assert other.problem == NOTHING
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        COMMENT,
+        RELEASE,
+        dataclasses.replace(RETRY, command=CommandName.STATUS),
+        dataclasses.replace(RETRY, problem="x"),
+        dataclasses.replace(RETRY, command=CommandName.RETEST, ref="8", ref_kind=RefKind.PULL_REQUEST),
+    ],
+)
+def test_any_other_trigger_stays_as_it_is(stage: Stage, trigger: Trigger) -> None:
+    """What names its ref, has a problem or builds nothing needs no earlier run."""
+    add_run(stage, "mine", state=RunState.FAILED)
+
+    assert complete(stage, trigger) is trigger
