@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hublish.core.answers.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.building import BuildStopped
+from hublish.core.github.buttons import HUB_REFUSED
 from hublish.core.status import RunState
 from hublish.errors import RunCancelled, clip
 from hublish.workflows.durable import Fault
@@ -114,4 +115,4 @@ def with_hubs(answer: Answer, hubs: tuple[HubReport, ...]) -> Answer:
         return answer
     message = f"The image was pushed, but the hub {refused.hub} does not list it: {refused.detail}"
     hint = f"Once that is settled, comment `/build {answer.wanted}` on an issue here; nothing is built again."
-    return end_with(answer, Failure(code="HubRefused", message=message, hint=hint))
+    return end_with(answer, Failure(code=HUB_REFUSED, message=message, hint=hint))
