@@ -125,7 +125,7 @@ class Inbox:
             reason = event.reason
         else:
             event = complete_trigger(self._services.runs, event)
-            run_id = self._ensure_run(event, again=delivery.times > 1).id
+            run_id = self._ensure_run(event, delivery).id
             self._start_run(run_id)
             state = DeliveryState.ACCEPTED
         self._services.deliveries.finish_delivery(
@@ -135,17 +135,20 @@ class Inbox:
             "delivery", guid=delivery.guid, github_event=delivery.event, state=state.value, reason=reason, run=run_id
         )
 
-    def _is_new_attempt(self, latest: Run, trigger: Trigger, *, again: bool) -> bool:
-        if again or trigger.kind is not TriggerKind.CHECK:
-            return again and latest.state.may_retry
-        # A second press within a minute is a double click; a later one means it.
-        return self._services.now() - latest.created_at >= DOUBLE_CLICK
-
-    def _ensure_run(self, trigger: Trigger, *, again: bool) -> Run:
+    def _ensure_run(self, trigger: Trigger, delivery: Delivery) -> Run:
         latest = self._services.runs.find_latest_run(make_run_key(trigger))
-        if latest is not None and not self._is_new_attempt(latest, trigger, again=again):
+        if latest is not None and not _is_new_attempt(latest, trigger, delivery):
             return latest
         return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
+
+
+def _is_new_attempt(latest: Run, trigger: Trigger, delivery: Delivery) -> bool:
+    again = delivery.times > 1
+    if again or trigger.kind is not TriggerKind.CHECK:
+        return again and latest.state.may_retry
+    # A second press within a minute is a double click; a later one means it. When the press came counts, not when it is
+    # looked at: after a crash that may be much later, and the latest run is then its own.
+    return delivery.received_at - latest.created_at >= DOUBLE_CLICK
 
 
 def make_listener(services: Services, event: str) -> Listener:
