@@ -44,6 +44,7 @@ from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, m
 from hublish.bootstrap.engines import can_build_wheels, make_engine
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name, make_rooms
+from hublish.bootstrap.servicelock import make_locker
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
@@ -158,6 +159,7 @@ def make_services(settings: Settings) -> Services:
         supply=WheelSupply(
             index=index, folder=data / "layers" / "wheels", can_build=lambda: can_build_wheels(settings.engines.use)
         ),
+        locker=make_locker(settings, images=registry, index=index, caches=caches),
         caches=caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),
@@ -206,6 +208,7 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         inbox.stop()
         feeding.stop()
         services.engine.close()
+        services.locker.close()
         stop_workflows()
         # Only now: what another replica takes over must have stopped here.
         watching.stop()

@@ -40,6 +40,7 @@ from hublish.workflows.durable import (
     workflow,
 )
 from hublish.workflows.ending import end_run, end_with, explain_stop, make_answer, make_failure, with_hubs, with_images
+from hublish.workflows.locking import Locking
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Built, Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -82,6 +83,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._preparation = Preparation(services)
         self._proposal = Proposal(services)
         self._cancelling = Cancelling(services)
+        self._locking = Locking(services)
 
     @workflow("deliver")
     async def run(self, run_id: str) -> str:
@@ -105,6 +107,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         prepared = await self._stage("plan", run_id, Prepared, partial(self._plan, run_id))
         if isinstance(prepared, Fault):
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
+        if prepared.lock is not None:
+            prepared = await self._locking.run(run_id, prepared.lock)
         wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
         answer = make_answer(self._services, run_id, prepared, wanted if isinstance(wanted, str) else "")
         if prepared.state is RunState.BUILDING:

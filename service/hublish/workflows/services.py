@@ -13,6 +13,7 @@ from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
 from hublish.core.github.ports import ChangeReader, Conversation, HubRepository, RepositoryReader
+from hublish.core.locks.locker import Locker
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher
@@ -108,6 +109,7 @@ class Services:
     hold: Hold
     caches: OwnerCaches
     supply: WheelSupply | None = None
+    locker: Locker
     policy: Policy
     now: Callable[[], datetime]
     make_run_id: Callable[[], str]
