@@ -89,11 +89,16 @@ class Conversation:
     def say(self, text: str, *, login: str = "writer") -> None:
         self.town.github.comment(SOURCE_REPO, self.number, text, login=login)
 
+    def wait_for_answers(self, count: int) -> None:
+        """Wait for so many answers, and for the ends of their runs, which come a moment after the answers."""
+        wait_until(lambda: len(self.read_answers()) == count)
+        wait_until(lambda: all(run["state"] in ENDED for run in self.town.read_runs()))
+
     def ask(self, text: str, *, login: str = "writer") -> str:
         """Comment and wait for one more answer, which is returned without its end."""
         before = len(self.read_answers())
         self.say(text, login=login)
-        wait_until(lambda: len(self.read_answers()) == before + 1)
+        self.wait_for_answers(before + 1)
         answer = self.read_answers()[-1]
         assert answer.endswith(END)
         return answer.removesuffix(END)
@@ -109,12 +114,10 @@ def test_build_is_cancelled_and_taken_up_again(gated_town: Town) -> None:
     talk.say("/build main")
     wait_until(lambda: len(read_events(town.folder)) == 1)
     talk.say("/cancel")
-    wait_until(lambda: len(talk.read_answers()) == 5)
+    talk.wait_for_answers(5)
     stopped = sorted(answer.removesuffix(END) for answer in talk.read_answers()[3:])
     open_gate(town.folder)
     delivered = talk.ask("/retry")
-    # The answer is said first, the run ends a moment later.
-    wait_until(lambda: find_runs(town, "main")[0]["state"] == "delivered")
     again = talk.ask("/retry")
     sha = town.github.ref_sha(SOURCE_REPO, "heads/main")
     checks = town.github.check_runs(SOURCE_REPO, str(sha))

@@ -134,13 +134,13 @@ def test_pull_request_shows_the_faults_of_its_config_until_they_are_mended(cours
     if login == "bob":
         course.github.create_user("bob", install=False)
     head = REPO if login == "octocat" else course.github.fork(REPO, login=login)
-    broken = course.github.commit_files(head, {".hublish.yaml": BROKEN}, branch="change", login=login)
+    text = BROKEN.replace("registry.example.org", course.registry.host)
+    broken = course.github.commit_files(head, {".hublish.yaml": text}, branch="change", login=login)
     number = course.github.open_pull_request(REPO, head=f"{login}:change", title="Change", login=login)
     first = await_check(course, broken, CHECK_NAME)
     (annotation,) = course.github.annotations(REPO, first["id"])
-    mended = course.github.commit_files(
-        head, {".hublish.yaml": BROKEN.replace("trigers", "triggers")}, branch="change", login=login
-    )
+    text = text.replace("trigers", "triggers")
+    mended = course.github.commit_files(head, {".hublish.yaml": text}, branch="change", login=login)
     second = await_check(course, mended, CHECK_NAME)
     wait_until(lambda: all(run["state"] == "skipped" for run in course.read_runs(pushes=True)))
 

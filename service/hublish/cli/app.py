@@ -59,6 +59,7 @@ class CommandRow:
 
 ROWS = (
     CommandRow(name="validate", short_help="Check config and lock."),
+    CommandRow(name="migrate", short_help="Write .hublish.yaml from .aicoe-ci.yaml."),
     CommandRow(name="plan", short_help="Show what a build would do, and why."),
     CommandRow(name="build", short_help="Build the image of a folder, with no daemon and no root."),
     CommandRow(name="verify", short_help="Rebuild an image from its lock and compare it."),
@@ -66,6 +67,8 @@ ROWS = (
     CommandRow(name="serve", short_help="Run the service."),
     CommandRow(name="doctor", short_help="Check this machine and the settings."),
     CommandRow(name="runs", short_help="Look at the runs of the service on this machine."),
+    CommandRow(name="deliveries", short_help="Look at the webhooks the service stored; play one again."),
+    CommandRow(name="trigger", short_help="Give the service a webhook's payload from a file."),
     CommandRow(name="step", short_help="Run one Step of a build in a pod; nobody types it."),
 )
 TABLE: Mapping[str, CommandRow] = {row.name: row for row in ROWS}

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from hublish.core.plan import Plan
     from hublish.core.ports import ProgressSink, Source
     from hublish.core.queue import Place
-    from hublish.core.records import Run
+    from hublish.core.records import DeliveryEntry, Run
     from hublish.core.reference import Reference
     from hublish.settings import Settings
+    from hublish.workflows.rehearsal import Rehearsal
 
 
 class Check(Protocol):
@@ -131,6 +132,28 @@ class Records(Protocol):
         """Its log as text; "" when it has none yet."""
 
 
+class Deliveries(Protocol):
+    """The webhooks the service has stored."""
+
+    def list_entries(self, limit: int) -> Sequence[DeliveryEntry]:
+        """What became of the latest ones, newest first."""
+
+    def find_entry(self, name: str) -> DeliveryEntry | None:
+        """One by its GUID or number; None when there is none."""
+
+    def read_body(self, entry: DeliveryEntry) -> bytes:
+        """Its payload."""
+
+    def repeat(self, entry: DeliveryEntry) -> None:
+        """Let the service look at it again."""
+
+    def bring(self, event: str, body: bytes) -> str:
+        """Store a payload as if GitHub had delivered it; returns its GUID."""
+
+    def rehearse(self, event: str, body: bytes, *, again: bool) -> Rehearsal:
+        """What it would come to; nothing is stored or sent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkbenchChoice:
     """What the options of a command say about the workbench.
@@ -172,6 +195,9 @@ class House(Protocol):
 
     def open_records(self) -> Records:
         """The runs stored where the operator's settings say."""
+
+    def open_deliveries(self) -> Deliveries:
+        """The webhooks stored there."""
 
 
 @contextmanager
@@ -233,6 +259,13 @@ class RealHouse:
             from hublish.bootstrap import records  # noqa: PLC0415  # start-up time, see the module's docstring
 
         return records.open_records(_load_settings())
+
+    def open_deliveries(self) -> Deliveries:
+        """See House."""
+        with uncollected():
+            from hublish.bootstrap import deliveries  # noqa: PLC0415  # start-up time, see the module's docstring
+
+        return deliveries.open_deliveries(_load_settings())
 
 
 def _load_settings() -> Settings:

@@ -46,6 +46,27 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryEntry:
+    """What became of a delivery; `id`, `guid`, `event` and `times` as in Delivery.
+
+    Attributes:
+        state: what was decided.
+        reason: why it was ignored, or "".
+        run_id: the run it started or joined, or None.
+        received_at: when it first came, aware UTC.
+    """
+
+    id: int
+    guid: str
+    event: str
+    times: int
+    state: DeliveryState
+    reason: str
+    run_id: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One trigger on its way to an answer.
 

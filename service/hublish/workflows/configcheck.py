@@ -7,10 +7,12 @@ each commit, however many branches and pull requests hold it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from hublish.core.answers.config_check import CHECK_NAME, Place, make_config_check, make_skipped_check
 from hublish.core.codec import parse_value
+from hublish.core.config.allowed import check_allowed
 from hublish.core.config.file import CONFIG_PATHS, choose_config_path
 from hublish.core.github.ports import CheckRun
 from hublish.core.github.trigger import Trigger, TriggerKind
@@ -106,12 +108,20 @@ class ConfigCheck:
         candidates = (path or "",) if changed is None else changed
         if not any(concerns(one, config_path=path, config=found.config) for one in candidates):
             return None
-        return inspect_files(
-            has=files.__contains__,
-            read=read,
-            repository_name=repository.name,
-            default_index=self._services.policy.default_index,
+        policy = self._services.policy
+        inspection = inspect_files(
+            has=files.__contains__, read=read, repository_name=repository.name, default_index=policy.default_index
         )
+        if inspection.config is None or inspection.config_body is None:
+            return inspection
+        refused = check_allowed(
+            inspection.config,
+            inspection.config_body,
+            owner=repository.owner,
+            namespaces=policy.namespaces,
+            hubs=policy.hubs,
+        )
+        return replace(inspection, findings=(*inspection.findings, *refused))
 
     def _read_published(self, repository: Repository) -> Inspection:
         branch = repository.default_branch

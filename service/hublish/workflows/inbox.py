@@ -114,7 +114,9 @@ class Inbox:
     def _take(self, delivery: Delivery) -> None:
         state, reason, run_id = DeliveryState.IGNORED, "", None
         try:
-            event = parse_event(event=delivery.event, body=delivery.body, listener=self._make_listener(delivery))
+            event = parse_event(
+                event=delivery.event, body=delivery.body, listener=make_listener(self._services, delivery.event)
+            )
         except WebhookRefused as error:
             event = Ignored(reason=error.message, event=delivery.event, action="")
         if isinstance(event, Ignored):
@@ -131,37 +133,45 @@ class Inbox:
             "delivery", guid=delivery.guid, github_event=delivery.event, state=state.value, reason=reason, run=run_id
         )
 
-    def _make_listener(self, delivery: Delivery) -> Listener:
-        """Who reads a delivery; GitHub is asked for the bot's own name only where somebody wrote something."""
-        if delivery.event not in TALK:
-            return NOBODY
-        try:
-            return Listener(app=self._services.conversation.fetch_name(), bots=self._services.policy.bots)
-        except HublishError as error:
-            if error.transient:
-                raise
-            # The bot that does not know itself hears people only, so that it never answers itself.
-            _log.warning("own name not known", code=error.code, error=error.message)
-            return NOBODY
-
     def _ensure_run(self, trigger: Trigger, *, again: bool) -> Run:
-        key = f"{trigger.repository.id}:{trigger.semantic_key}"
-        latest = self._services.runs.find_latest_run(key)
+        latest = self._services.runs.find_latest_run(make_run_key(trigger))
         if latest is not None and not (again and latest.state.may_retry):
             return latest
-        return self._services.runs.ensure_run(
-            Run(
-                id=self._services.make_run_id(),
-                key=key,
-                attempt=1 if latest is None else latest.attempt + 1,
-                state=RunState.RECEIVED,
-                repository=trigger.repository.full_name,
-                ref=trigger.ref or "",
-                actor=trigger.actor,
-                sha=None,
-                trigger=render_value(trigger),
-                message="",
-                created_at=self._services.now(),
-                ended_at=None,
-            )
-        )
+        return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
+
+
+def make_listener(services: Services, event: str) -> Listener:
+    """Who reads a delivery; GitHub is asked for the bot's own name only where somebody wrote something."""
+    if event not in TALK:
+        return NOBODY
+    try:
+        return Listener(app=services.conversation.fetch_name(), bots=services.policy.bots)
+    except HublishError as error:
+        if error.transient:
+            raise
+        # The bot that does not know itself hears people only, so that it never answers itself.
+        _log.warning("own name not known", code=error.code, error=error.message)
+        return NOBODY
+
+
+def make_run(services: Services, trigger: Trigger, latest: Run | None) -> Run:
+    """Make the run of a trigger: the first, or the next after `latest`."""
+    return Run(
+        id=services.make_run_id(),
+        key=make_run_key(trigger),
+        attempt=1 if latest is None else latest.attempt + 1,
+        state=RunState.RECEIVED,
+        repository=trigger.repository.full_name,
+        ref=trigger.ref or "",
+        actor=trigger.actor,
+        sha=None,
+        trigger=render_value(trigger),
+        message="",
+        created_at=services.now(),
+        ended_at=None,
+    )
+
+
+def make_run_key(trigger: Trigger) -> str:
+    """What two deliveries that mean the same request have in common."""
+    return f"{trigger.repository.id}:{trigger.semantic_key}"

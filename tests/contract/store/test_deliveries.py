@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from hublish.adapters.store import DeliveryStore
-from hublish.core.records import Delivery, DeliveryRecords, DeliveryState
+from hublish.core.records import Delivery, DeliveryEntry, DeliveryRecords, DeliveryState
 
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 BODY = b'{"action": "published"}\x00\xff'
@@ -142,3 +142,39 @@ def test_known_guids_and_the_first_arrival_are_found(store: DeliveryRecords) -> 
 
     assert store.find_first_arrival() == AT
     assert store.list_known_guids((*(f"x{number}" for number in range(1100)), "a", "b")) == {"a", "b"}
+
+
+def test_entries_say_what_became_of_deliveries(engine: sa.Engine) -> None:
+    """Newest first, without the bodies; found by number or GUID, of which the newest row counts."""
+    store = DeliveryStore(engine)
+    for guid, body in (("a", BODY), ("77", b"{}"), ("a", b"{}")):
+        insert(store, guid, body=body)
+    first, second, third = store.list_due_deliveries(10)
+    finish(store, first)
+    entry = DeliveryEntry(
+        id=first.id,
+        guid="a",
+        event="release",
+        times=1,
+        state=DeliveryState.ACCEPTED,
+        reason="why",
+        run_id="r1",
+        received_at=AT,
+    )
+
+    assert [row.id for row in store.list_entries(2)] == [third.id, second.id]
+    assert store.find_entry(str(first.id)) == entry
+    assert [row.id for name in ("a", "77") if (row := store.find_entry(name))] == [third.id, second.id]
+    assert [store.find_entry(name) for name in ("none", "9" * 40, "²")] == [None, None, None]
+    assert (store.read_body(first.id), store.read_body(999)) == (BODY, b"")
+
+
+def test_repeated_delivery_is_due_as_if_it_had_come_again(engine: sa.Engine) -> None:
+    """Counted, so that a run of it that failed is tried again."""
+    store = DeliveryStore(engine)
+    insert(store, "a")
+    (delivery,) = store.list_due_deliveries(10)
+    finish(store, delivery)
+    store.repeat_delivery(delivery.id)
+
+    assert [item.times for item in store.list_due_deliveries(10)] == [2]

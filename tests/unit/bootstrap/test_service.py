@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hublish.bootstrap.service import make_service, make_services
+from hublish.bootstrap.ports import make_services
+from hublish.bootstrap.service import make_service
 from hublish.core.plan import Strategy
 from hublish.errors import DatabaseFailed, SettingsInvalid
 from hublish.settings import Settings, parse_settings

@@ -29,6 +29,7 @@ from hublish.core.status import RunState
 from hublish.errors import BuildCancelled, HublishError
 from hublish.oci.image import ImageSpec
 from hublish.oci.manifest import Descriptor, ImageManifest
+from tests.unit.cli.delivery_fakes import FakeDeliveries
 
 DIGEST = "sha256:" + "d" * 64
 BASE_DIGEST = "sha256:" + "b" * 64
@@ -276,6 +277,7 @@ class FakeHouse:
     workbench: FakeWorkbench = field(default_factory=FakeWorkbench)
     records: FakeRecords = field(default_factory=FakeRecords)
     locker: FakeLocker = field(default_factory=FakeLocker)
+    deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     mirrors: list[Mapping[str, str]] = field(default_factory=list)
     error: BaseException | None = None
     choices: list[WorkbenchChoice] = field(default_factory=list)
@@ -298,6 +300,10 @@ class FakeHouse:
     def open_records(self) -> FakeRecords:
         self._fail()
         return self.records
+
+    def open_deliveries(self) -> FakeDeliveries:
+        self._fail()
+        return self.deliveries
 
     def _fail(self) -> None:
         if self.error is not None:

@@ -141,6 +141,16 @@ def test_fault_fails_the_check_and_its_correction_succeeds(stage: Stage) -> None
     }
 
 
+def test_image_of_another_owner_fails_the_check(stage: Stage) -> None:
+    """A copied config says so before a release does."""
+    stage.reader.files["octo/ts", "Dockerfile"] = b""
+    stage.reader.files[CONFIG] = b"version: 1\nimage: {name: registry.example.org/other/ts}\n"
+    conclusion = check(stage, PULL_REQUEST, ".hublish.yaml")
+    (annotation,) = stage.conversation.checks[CHECK].annotations
+
+    assert (conclusion, annotation.line, annotation.title) == ("failure", 2, "NotAllowed")
+
+
 @pytest.mark.parametrize("listed", [True, False])
 def test_commit_that_cannot_be_read_is_neutral(stage: Stage, listed: bool) -> None:
     """A file too large, or a tree that GitHub does not list: said, not guessed."""

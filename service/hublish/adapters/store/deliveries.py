@@ -6,15 +6,21 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from hublish.adapters.store.schema import deliveries, insert_ignore, parse_time, render_time
-from hublish.core.records import Delivery, DeliveryState
+from hublish.core.records import Delivery, DeliveryEntry, DeliveryState
 
 _FETCHED = ""
 """Stands for the hash of a body that GitHub's API gave: its bytes are not those that were signed."""
 _GUIDS_PER_QUERY = 500
+_NUMBER_DIGITS = 10
+"""Longer ones fit no row number; a GUID may be all digits."""
+_ENTRY = tuple(
+    deliveries.c[name] for name in ("id", "guid", "event", "times", "state", "reason", "run_id", "received_at")
+)
 
 
 class DeliveryStore:
@@ -111,8 +117,53 @@ class DeliveryStore:
         with self._writing, self._engine.begin() as connection:
             connection.execute(update)
 
+    def list_entries(self, limit: int) -> tuple[DeliveryEntry, ...]:
+        """What became of the latest deliveries, newest first."""
+        query = sa.select(*_ENTRY).order_by(deliveries.c.id.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return tuple(_make_entry(row) for row in connection.execute(query))
+
+    def find_entry(self, name: str) -> DeliveryEntry | None:
+        """A delivery by its GUID or our number; the newest where a GUID came with several bodies."""
+        wanted = deliveries.c.guid == name
+        if name.isascii() and name.isdigit() and len(name) < _NUMBER_DIGITS:
+            wanted |= deliveries.c.id == int(name)
+        query = sa.select(*_ENTRY).where(wanted).order_by(deliveries.c.id.desc()).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _make_entry(row)
+
+    def read_body(self, delivery_id: int) -> bytes:
+        """The body of a delivery; b"" when there is no such delivery."""
+        query = sa.select(deliveries.c.body).where(deliveries.c.id == delivery_id)
+        with self._engine.connect() as connection:
+            return bytes(connection.execute(query).scalar() or b"")
+
+    def repeat_delivery(self, delivery_id: int) -> None:
+        """Let a delivery be due as if it had come again."""
+        update = (
+            deliveries.update()
+            .where(deliveries.c.id == delivery_id)
+            .values(times=deliveries.c.times + 1, state=DeliveryState.RECEIVED.value)
+        )
+        with self._writing, self._engine.begin() as connection:
+            connection.execute(update)
+
     def count_deliveries(self) -> dict[str, int]:
         """Number of deliveries by state."""
         query = sa.select(deliveries.c.state, sa.func.count()).group_by(deliveries.c.state)
         with self._engine.connect() as connection:
             return {state: count for state, count in connection.execute(query)}  # noqa: C416  # rows are no tuples
+
+
+def _make_entry(row: sa.Row[Any]) -> DeliveryEntry:
+    return DeliveryEntry(
+        id=row.id,
+        guid=row.guid,
+        event=row.event,
+        times=row.times,
+        state=DeliveryState(row.state),
+        reason=row.reason,
+        run_id=row.run_id,
+        received_at=parse_time(row.received_at),
+    )

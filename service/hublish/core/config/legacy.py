@@ -15,6 +15,7 @@ from hublish.core.config.legacy_keys import (
     BUILD_KEYS,
     OTHER_CHECKS,
     OVERLAY_KEYS,
+    OVERLAYS_CHECK,
     TOP_KEYS,
     UNREAD_KEYS,
     LegacyReader,
@@ -96,6 +97,9 @@ class _Reader(LegacyReader):
             return
         for index, item in enumerate(value):
             # An empty list in the list is the old documentation's own example of "no checks".
+            if item == OVERLAYS_CHECK and "overlays" not in top:
+                message = f"`{item}` asks for nothing: there are no `overlays`"
+                self.say(Severity.NOTE, "CheckUnused", message, at=(*at, index), on_key=False)
             if item in (None, [], *BUILD_CHECKS):
                 continue
             if item in OTHER_CHECKS:

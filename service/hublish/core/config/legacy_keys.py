@@ -24,7 +24,8 @@ UNREAD_KEYS = {
 }
 TOP_KEYS = ("check", "build", "overlays", "overlays-dir", *UNREAD_KEYS)
 # Entries of `check`: those that ask for an image, and those that ask for something hublish does not do.
-BUILD_CHECKS = ("thoth-build", "overlays-build")
+OVERLAYS_CHECK = "overlays-build"
+BUILD_CHECKS = ("thoth-build", OVERLAYS_CHECK)
 OTHER_CHECKS = (
     "thoth-pytest",
     "thoth-pytest-py38",

@@ -232,6 +232,7 @@ def test_checks_that_are_not_run_are_told_and_misspelt_ones_corrected() -> None:
 
     assert parse(text).config == make_config()
     assert lines(text) == [
+        "1:22 note CheckUnused check[1]: `overlays-build` asks for nothing: there are no `overlays` | ",
         "1:38 note CheckUnused check[2]: `thoth-pytest` is not run: checks of pull requests belong to your CI | ",
         "1:52 warning ValueInvalid check[3]: unknown check `thoth-biuld`; it is not run | did you mean `thoth-build`?",
         "1:65 warning ValueInvalid check[4]: unknown check `['x']`; it is not run | ",

@@ -1,0 +1,198 @@
+"""The ports of the service, constructed from its settings: clients, stores, engines, caches, and what the operator decided."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from hublish.adapters.archive import DiskArchive
+from hublish.adapters.github import (
+    GitHubApp,
+    GitHubChanges,
+    GitHubConversation,
+    GitHubDeliveries,
+    GitHubHub,
+    GitHubReader,
+    GitHubSources,
+    Patience,
+)
+from hublish.adapters.registry import RegistryClient
+from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
+from hublish.adapters.store import (
+    BuildStore,
+    CancelStore,
+    DeliveryStore,
+    ImageStore,
+    QueueStore,
+    ReplicaStore,
+    RunStore,
+    StepStore,
+    ensure_schema,
+    hold,
+    open_database,
+)
+from hublish.bootstrap.caches import make_caches
+from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
+from hublish.bootstrap.engines import can_build_wheels, make_engine
+from hublish.bootstrap.hubs import make_hub
+from hublish.bootstrap.queue import make_queue_limits, make_replica_name
+from hublish.bootstrap.servicelock import make_locker
+from hublish.builders.layerindex.ownercache import OwnerCaches
+from hublish.builders.planning.packagecheck import WheelSupply
+from hublish.core.ports import Engine, PackageIndex
+from hublish.errors import SettingsInvalid
+from hublish.settings import Settings
+from hublish.workflows.services import Policy, Services
+
+RUN_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clients:
+    """What several ports stand on."""
+
+    database: sa.Engine
+    github: GitHubApp
+    sources: ArchiveSourceFetcher
+    registry: RegistryClient
+    index: PackageIndex
+    caches: OwnerCaches
+
+
+def make_services(settings: Settings) -> Services:
+    """Construct the ports of the service.
+
+    Raises:
+        SettingsInvalid: a file that the settings name is missing or unusable.
+        DatabaseFailed: the database cannot be reached.
+    """
+    clients = _make_clients(settings)
+    github, database = clients.github, clients.database
+    replicas = ReplicaStore(database, make_replica_name(settings))
+    return Services(
+        reader=GitHubReader(github),
+        changes=GitHubChanges(github),
+        conversation=GitHubConversation(github),
+        hub_repository=GitHubHub(github),
+        sources=clients.sources,
+        images=clients.registry,
+        output=clients.registry,
+        engine=_make_engine(settings, clients),
+        archive=DiskArchive(settings.log_folder),
+        deliveries=DeliveryStore(database),
+        delivery_log=GitHubDeliveries(github),
+        runs=RunStore(database),
+        steps=StepStore(database),
+        builds=BuildStore(database),
+        image_records=ImageStore(database),
+        cancels=CancelStore(database),
+        queue=QueueStore(database),
+        replicas=replicas,
+        replica=make_replica_name(settings),
+        hold_duty=replicas.hold_duty,
+        hold=partial(hold, database),
+        supply=_make_supply(settings, clients.index),
+        locker=make_locker(settings, images=clients.registry, index=clients.index, caches=clients.caches),
+        caches=clients.caches,
+        policy=_make_policy(settings),
+        now=lambda: datetime.now(UTC),
+        make_run_id=lambda: secrets.token_hex(RUN_ID_BYTES),
+    )
+
+
+def _make_clients(settings: Settings) -> _Clients:
+    if settings.ca_file is not None:
+        load_file(settings.ca_file)  # every client would otherwise speak of broken connections
+    # Sources of private repositories and bodies of webhooks lie here: nobody but the service's user may read them.
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = open_database(settings.database)
+    ensure_schema(database)
+    github = GitHubApp(
+        api_url=settings.github.api,
+        app_id=settings.github.app_id,
+        private_key_pem=load_file(settings.github.private_key_file),
+        patience=Patience(seconds_between_writes=settings.github.seconds_between_writes),
+        network=make_network(settings),
+    )
+    registry = make_registry(settings)
+    return _Clients(
+        database=database,
+        github=github,
+        sources=_make_sources(settings, github),
+        registry=registry,
+        index=make_index(settings, cache=settings.data / "index"),
+        caches=_make_caches(settings, registry),
+    )
+
+
+def _make_sources(settings: Settings, github: GitHubApp) -> ArchiveSourceFetcher:
+    doors = GitHubSources(github)
+    return ArchiveSourceFetcher(
+        fetch_tarball=doors.open_tarball,
+        list_tree=doors.list_tree,
+        cache=settings.data / "sources",
+        limits=SourceLimits(total_bytes=settings.limits.source_bytes, files=settings.limits.source_files),
+    )
+
+
+def _make_caches(settings: Settings, registry: RegistryClient) -> OwnerCaches:
+    key_file = settings.cache.signing_key_file or settings.data / "cache-key.pem"
+    return make_caches(
+        settings.data / "layers",
+        images=registry,
+        key_file=key_file if settings.cache.registry else None,
+        limit_bytes=settings.limits.cache_bytes,
+    )
+
+
+def _make_engine(settings: Settings, clients: _Clients) -> Engine:
+    return make_engine(
+        settings,
+        sources=clients.sources,
+        registry=clients.registry,
+        output=clients.registry,
+        index=clients.index,
+        caches=clients.caches,
+        mint_token=clients.github.token_for_clone,
+    )
+
+
+def _make_supply(settings: Settings, index: PackageIndex) -> WheelSupply:
+    return WheelSupply(
+        index=index,
+        folder=settings.data / "layers" / "wheels",
+        can_build=lambda: can_build_wheels(settings.engines.use),
+    )
+
+
+def _make_policy(settings: Settings) -> Policy:
+    return Policy(
+        public_url=settings.public_url.rstrip("/"),
+        web_url=settings.github.web.rstrip("/"),
+        namespaces=make_namespaces(settings),
+        bases=make_bases(settings.bases),
+        hubs={name: make_hub(name, hub) for name, hub in settings.hubs.items()},
+        build_seconds=settings.limits.build_seconds,
+        image_bytes=settings.limits.image_bytes,
+        default_index=(settings.default_index or "").rstrip("/"),
+        queue=make_queue_limits(settings),
+        bots=frozenset(login.lower() for login in settings.github.bots),
+    )
+
+
+def load_file(path: Path) -> bytes:
+    """Load a file that the settings name; SettingsInvalid when it cannot be read or is empty."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise SettingsInvalid(
+            f"the file {path} cannot be read: {error.strerror}", hint="check the path and its mode"
+        ) from error
+    if not body.strip():
+        raise SettingsInvalid(f"the file {path} is empty", hint="write into it what the settings name it for")
+    return body

@@ -1,0 +1,184 @@
+"""A delivery played through without an effect: what would be decided, and what would be said where.
+
+The stages are the real ones. They read from GitHub, the registry and the database; every port that could write is
+replaced, and a write that nobody foresaw is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, cast
+
+from hublish.core.answers.report import Failure
+from hublish.core.github.events import Ignored, parse_event
+from hublish.core.github.ports import CheckRun, Comment, Conversation, HubRepository, Thread
+from hublish.core.github.trigger import Trigger
+from hublish.core.ports import ImageWriter
+from hublish.core.records import BuildRecords, Run, RunRecords
+from hublish.core.repository import Repository, ResolvedRef
+from hublish.core.status import RunState
+from hublish.errors import NotAllowed
+from hublish.workflows.answer import Answering
+from hublish.workflows.ending import make_answer
+from hublish.workflows.inbox import make_listener, make_run, make_run_key
+from hublish.workflows.prepare import Preparation
+from hublish.workflows.prepared import Prepared
+from hublish.workflows.services import Services
+
+_RUN_READS = ("find_latest_run", "list_runs", "list_open_runs")
+_BUILD_READS = ("read_request", "read_build", "list_targets")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """One thing that would be said: "reaction", "check run" or "comment", where, and its text."""
+
+    kind: str
+    place: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What a delivery would come to.
+
+    Attributes:
+        decision: "ignored", "joined", or the state its run would be in after its first stage.
+        reason: why, in one sentence; "" when the build goes on.
+        trigger: what was asked for; None when nothing was.
+        sayings: in order.
+    """
+
+    decision: str
+    reason: str
+    trigger: Trigger | None
+    sayings: tuple[Saying, ...] = ()
+
+
+def rehearse(services: Services, *, event: str, body: bytes, again: bool) -> Rehearsal:
+    """Play a delivery through.
+
+    Args:
+        services: the real ports.
+        event: name of the event.
+        body: its payload.
+        again: True for a delivery that is stored already: a run of it that failed would be tried again.
+
+    Raises:
+        WebhookRefused: the body is no JSON object.
+        HublishError: what is transient, e.g. GitHub is away.
+    """
+    asked = parse_event(event=event, body=body, listener=make_listener(services, event))
+    if isinstance(asked, Ignored):
+        return Rehearsal(decision="ignored", reason=asked.reason, trigger=None)
+    latest = services.runs.find_latest_run(make_run_key(asked))
+    if latest is not None and not (again and latest.state.may_retry):
+        reason = f"the run {latest.id} answers this already; it is {latest.state.value}"
+        return Rehearsal(decision="joined", reason=reason, trigger=asked)
+    return _play(services, asked, make_run(services, asked, latest))
+
+
+def _play(services: Services, trigger: Trigger, run: Run) -> Rehearsal:
+    voice = _Voice(services.conversation)
+    ports = _make_harmless(services, run, voice)
+    answering = Answering(ports)
+    answering.acknowledge(run.id)
+
+    def open_checks(ref: ResolvedRef, titles: tuple[str, ...]) -> None:
+        queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
+        answering.check(run.id, make_answer(services, run.id, queued, run.ref), titles)
+
+    prepared = Preparation(ports).run(run.id, decided=open_checks)
+    answer = make_answer(services, run.id, prepared, run.ref)
+    if prepared.state is RunState.BUILDING:
+        answering.announce(run.id, answer, prepared)
+    elif prepared.state is not RunState.SKIPPED:
+        answering.check(run.id, answer, prepared.titles)
+        answering.answer(run.id, answer)
+    return Rehearsal(
+        decision=prepared.state.value,
+        reason=_explain(prepared.failure),
+        trigger=trigger,
+        sayings=tuple(voice.sayings),
+    )
+
+
+def _explain(failure: Failure | None) -> str:
+    return "" if failure is None else f"{failure.code}: {failure.message} {failure.hint}".strip()
+
+
+def _make_harmless(services: Services, run: Run, voice: _Voice) -> Services:
+    runs = _Overlay(
+        services.runs,
+        reads=_RUN_READS,
+        methods={
+            "read_run": lambda run_id: run if run_id == run.id else services.runs.read_run(run_id),
+            "move_run": _do_nothing,
+        },
+    )
+    builds = _Overlay(services.builds, reads=_BUILD_READS, methods={"ensure_request": _do_nothing})
+    return replace(
+        services,
+        conversation=cast("Conversation", voice),
+        runs=cast("RunRecords", runs),
+        builds=cast("BuildRecords", builds),
+        hub_repository=cast("HubRepository", _Overlay(services.hub_repository, reads=())),
+        output=cast("ImageWriter", _Overlay(services.output, reads=())),
+    )
+
+
+def _do_nothing(*_arguments: object, **_named: object) -> None:
+    """Stands for a write."""
+
+
+class _Overlay:
+    """A port of which some methods only read and some are others; the rest is refused."""
+
+    def __init__(
+        self,
+        port: object,
+        *,
+        reads: tuple[str, ...],
+        methods: Mapping[str, Callable[..., object]] = MappingProxyType({}),
+    ) -> None:
+        self._port = port
+        self._reads = reads
+        self._methods = methods
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._methods:
+            return self._methods[name]
+        if name in self._reads:
+            return getattr(self._port, name)
+        raise NotAllowed(f"a rehearsal changes nothing, but {name} was called")
+
+
+class _Voice:
+    """A Conversation that writes down what would be said."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self.sayings: list[Saying] = []
+
+    def fetch_name(self) -> str:
+        return self._conversation.fetch_name()
+
+    def ensure_reaction(self, repository: Repository, thread: Thread, content: str) -> None:
+        self._say("reaction", repository, thread, content)
+
+    def ensure_comment(self, repository: Repository, thread: Thread, *, marker: str, body: str) -> Comment:
+        self._say("comment", repository, thread, body.replace(marker, "").strip())
+        return Comment(id=0, url="", body=body)
+
+    def ensure_check_run(self, repository: Repository, check: CheckRun) -> int:
+        state = check.conclusion or check.status
+        text = f"{check.name}: {state}: {check.title}\n{check.summary}".strip()
+        self.sayings.append(Saying(kind="check run", place=f"{repository.full_name}@{check.sha}", text=text))
+        return 0
+
+    def _say(self, kind: str, repository: Repository, thread: Thread, text: str) -> None:
+        where = thread.sha if thread.kind == "commit" else f"{thread.kind} {thread.number}"
+        comment = "" if thread.comment_id is None else f", comment {thread.comment_id}"
+        self.sayings.append(Saying(kind=kind, place=f"{repository.full_name}, {where}{comment}", text=text))

@@ -1,0 +1,153 @@
+"""`hublish deliveries` and `hublish trigger`: what was stored, what would come of it, and playing it again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hublish.cli.app import app
+from hublish.core.records import DeliveryState
+from hublish.errors import WebhookRefused
+from hublish.workflows.rehearsal import Rehearsal, Saying
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.delivery_fakes import ENTRY
+from tests.unit.cli.fakes import FakeHouse
+from tests.unit.workflows.parts import RELEASE
+
+BODY = b'{"action": "published"}'
+WOULD_BUILD = Rehearsal(
+    decision="building",
+    reason="",
+    trigger=RELEASE,
+    sayings=(
+        Saying(kind="reaction", place="octo/ts, release 1", text="eyes"),
+        Saying(kind="comment", place="octo/ts, abc", text="**Building** `v1`\n\x1b[31mred"),
+    ),
+)
+SHOWN = """\
+decision    building
+reason      -
+kind        release
+repository  octo/ts
+ref         v1
+actor       octocat
+
+would give a reaction at octo/ts, release 1:
+  eyes
+
+would give a comment at octo/ts, abc:
+  **Building** `v1`
+  [31mred
+"""
+DOCUMENT = {
+    "number": 17,
+    "guid": "4b1c2d60-7b5e-11f1",
+    "event": "release",
+    "state": "accepted",
+    "reason": "",
+    "run": "3f0c9a",
+    "times": 2,
+    "received_at": "2026-01-02T03:04:05+00:00",
+}
+
+
+def test_deliveries_are_listed_in_columns_for_scripts(run: Run, house: FakeHouse) -> None:
+    """Each with its run, or the reason why there is none."""
+    ignored = dataclasses.replace(ENTRY, id=16, state=DeliveryState.IGNORED, reason="a draft", run_id=None, times=1)
+    house.deliveries.entries = (ENTRY, ignored)
+    expected = (
+        "17\t4b1c2d60-7b5e-11f1\trelease\taccepted\t2026-01-02T03:04:05Z\t2\t3f0c9a\n"
+        "16\t4b1c2d60-7b5e-11f1\trelease\tignored\t2026-01-02T03:04:05Z\t1\ta draft\n"
+    )
+
+    assert run("deliveries", "list").stdout == expected
+
+
+def test_no_deliveries_are_said_so(run: Run, house: FakeHouse) -> None:
+    """An empty list is a sentence."""
+    house.deliveries.entries = ()
+
+    assert run("deliveries", "list").stdout == "No deliveries yet.\n"
+
+
+def test_deliveries_as_json_hold_their_facts(run: Run) -> None:
+    """The list in JSON is the list of objects."""
+    assert json.loads(run("deliveries", "list", "--json").stdout)["result"] == [DOCUMENT]
+
+
+@pytest.mark.parametrize("name", ["17", ENTRY.guid])
+def test_delivery_is_shown_with_its_payload_on_request(run: Run, name: str) -> None:
+    """By number or GUID; without --body the payload is not read."""
+    plain = run("deliveries", "show", name)
+    whole = run("deliveries", "show", name, "--body")
+    document = json.loads(run("deliveries", "show", name, "--body", "--json").stdout)["result"]
+
+    assert plain.stdout.splitlines()[:2] == ["number      17", "guid        4b1c2d60-7b5e-11f1"]
+    assert whole.stdout == plain.stdout + BODY.decode() + "\n"
+    assert document == {**DOCUMENT, "body": BODY.decode()}
+
+
+@pytest.mark.parametrize("command", ["show", "replay"])
+def test_unknown_delivery_is_a_mistake_of_the_command_line(run: Run, house: FakeHouse, command: str) -> None:
+    """With the command that lists those there are."""
+    result = run("deliveries", command, "18")
+
+    assert result.stderr == "There is no delivery '18'; `hublish deliveries list` shows those there are.\n"
+    assert (result.exit_code, house.deliveries.calls) == (2, [])
+
+
+def test_replay_lets_the_service_look_again(run: Run, house: FakeHouse) -> None:
+    """The command itself builds nothing."""
+    result = run("deliveries", "replay", "17")
+
+    assert result.stdout == "The delivery 4b1c2d60-7b5e-11f1 is due again; the service takes it up when it runs.\n"
+    assert house.deliveries.calls == [("repeat", 17)]
+
+
+def test_dry_replay_prints_what_would_be_decided_and_said(run: Run, house: FakeHouse) -> None:
+    """Word for word, with nothing that a terminal obeys; nothing is repeated."""
+    house.deliveries.rehearsal = WOULD_BUILD
+    shown = run("deliveries", "replay", "17", "--dry-run")
+    document = json.loads(run("deliveries", "replay", "17", "--dry-run", "--json").stdout)["result"]
+
+    assert shown.stdout == SHOWN
+    assert document["sayings"][0] == {"kind": "reaction", "place": "octo/ts, release 1", "text": "eyes"}
+    assert house.deliveries.calls == [("rehearse", "release", BODY, True)] * 2
+
+
+def test_payload_of_a_file_is_stored(run: Run, house: FakeHouse, tmp_path: Path) -> None:
+    """As if GitHub had delivered it."""
+    (tmp_path / "payload.json").write_bytes(BODY)
+    result = run("trigger", tmp_path / "payload.json", "--event", "release")
+
+    assert result.stdout == "Stored as delivery by-hand-1; the service takes it up when it runs.\n"
+    assert house.deliveries.calls == [("bring", "release", BODY)]
+
+
+def test_dry_trigger_stores_nothing(house: FakeHouse) -> None:
+    """From standard input, too."""
+    arguments = ["trigger", "-", "--event", "release", "--dry-run"]
+    result = CliRunner().invoke(app, arguments, obj=house, input=BODY)
+
+    assert result.stdout == "decision    ignored\nreason      the release is a draft\nnothing would be said\n"
+    assert house.deliveries.calls == [("rehearse", "release", BODY, False)]
+
+
+def test_file_that_is_not_there_is_a_mistake_of_the_command_line(run: Run, tmp_path: Path) -> None:
+    """Named with the reason."""
+    result = run("trigger", tmp_path / "none.json", "--event", "release")
+
+    assert result.exit_code == 2
+    assert result.stderr == f"error[SourceMissing]: {tmp_path}/none.json cannot be read: No such file or directory\n"
+
+
+def test_refused_payload_ends_as_refused(run: Run, house: FakeHouse, tmp_path: Path) -> None:
+    """What is no JSON object is stored nowhere."""
+    (tmp_path / "payload.json").write_bytes(b"[]")
+    house.error = WebhookRefused("Expected a JSON object", status=400)
+
+    assert run("trigger", tmp_path / "payload.json", "--event", "release").exit_code == 4
