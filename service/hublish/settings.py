@@ -259,17 +259,7 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "ca_file": at(settings.ca_file),
             "cache": settings.cache.model_copy(update={"signing_key_file": at(settings.cache.signing_key_file)}),
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),
-            "engines": settings.engines.model_copy(
-                update={
-                    "tekton": settings.engines.tekton.model_copy(
-                        update={"kubeconfig": at(settings.engines.tekton.kubeconfig)}
-                    ),
-                    "secrets": {
-                        repository: {name: folder / file for name, file in files.items()}
-                        for repository, files in settings.engines.secrets.items()
-                    },
-                }
-            ),
+            "engines": _resolve_engines(settings.engines, folder),
             "registries": {
                 host: registry.model_copy(
                     update={"auth_file": at(registry.auth_file), "pull_auth_file": at(registry.pull_auth_file)}
@@ -279,6 +269,20 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "indexes": {
                 host: index.model_copy(update={"auth_file": at(index.auth_file)})
                 for host, index in settings.indexes.items()
+            },
+        }
+    )
+
+
+def _resolve_engines(engines: EngineSettings, folder: Path) -> EngineSettings:
+    kubeconfig = engines.tekton.kubeconfig
+    resolved = None if kubeconfig is None else folder / kubeconfig
+    return engines.model_copy(
+        update={
+            "tekton": engines.tekton.model_copy(update={"kubeconfig": resolved}),
+            "secrets": {
+                repository: {name: folder / file for name, file in files.items()}
+                for repository, files in engines.secrets.items()
             },
         }
     )

@@ -12,6 +12,7 @@ from hublish.builders.layerindex.registry import CACHE_TAG
 from hublish.builders.layerindex.reported import RecordKeeper
 from hublish.core.building import BuildSucceeded
 from hublish.core.podlines import LayerRecords
+from hublish.engines.runs import find_owner
 from hublish.oci.manifest import make_digest
 from tests.e2e.podsteps import Pod, read_messages
 from tests.sandbox.town import SOURCE_REPO, Town
@@ -85,7 +86,7 @@ def keep_records(town: Town, lines: list[str], *, caches: OwnerCaches) -> None:
         records,
         pod.request.plan,
         image=pod.request.target.with_digest(read_digest(lines)),
-        owner="octocat",
+        owner=find_owner(pod.request),
         log=log.append,
     )
     assert log == [f"layer index written to {town.registry.host}/team/pods:hublish-cache"]

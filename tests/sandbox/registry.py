@@ -62,6 +62,11 @@ class RegistryContent:
         """Base URL without a trailing slash."""
         return f"{self.scheme}://{self.host}"
 
+    def repositories(self) -> tuple[str, ...]:
+        """All repositories, sorted."""
+        answer = self._get("_catalog?n=1000", {})
+        return () if answer is None else tuple(sorted(json.loads(answer)["repositories"]))
+
     def tags(self, repository: str) -> tuple[str, ...]:
         """Tags of a repository, sorted; empty when the registry does not know it."""
         answer = self._get(f"{repository}/tags/list", {})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hublish.adapters.layout import OCILayout
 from hublish.bootstrap.pods.engine import make_tekton
 from hublish.bootstrap.pods.files import MintToken
+from hublish.bootstrap.systembuilds import ServedBackend, serves
 from hublish.builders.containers.containerrun import ContainerBackend
 from hublish.builders.containers.taskrun import TaskRunner
 from hublish.builders.layerindex.ownercache import OwnerCaches
@@ -44,22 +45,31 @@ def make_engine(
     index: PackageIndex,
     caches: OwnerCaches,
     mint_token: MintToken,
+    backends: Sequence[ServedBackend] | None = None,
 ) -> Engine:
     """The engines that `engines.use` names, behind one port.
+
+    Args:
+        settings: the operator's.
+        sources: brings source trees.
+        registry: where images are read from.
+        output: where they go.
+        index: where wheels come from.
+        caches: what owners' builds share.
+        mint_token: of the GitHub App.
+        backends: from `make_backends`; None makes them.
 
     Raises:
         SettingsInvalid: one is named twice, or cannot be made here.
     """
     chosen = settings.engines
-    if len(set(chosen.use)) != len(chosen.use):
-        raise SettingsInvalid("engines.use names an engine twice", hint="name each once, in the order to be asked")
+    served = {item.name: item for item in (make_backends(settings) if backends is None else backends)}
+    runners = [(item.owners, TaskRunner(item.backend, registry, settings.data / "tasks")) for item in served.values()]
 
-    def make_containers(name: str, backend: ContainerBackend, slots: int, owners: list[str] | None) -> Engine:
-        listed = None if owners is None else frozenset(owner.lower() for owner in owners)
-        runners.append((listed, TaskRunner(backend, registry, settings.data / "tasks")))
+    def make_containers(item: ServedBackend) -> Engine:
         return ContainerEngine(
-            EngineRules(name=name, owners=listed, slots=slots, folder=settings.data / "builds"),
-            backend=backend,
+            EngineRules(name=item.name, owners=item.owners, slots=item.slots, folder=settings.data / "builds"),
+            backend=item.backend,
             sources=sources,
             images=registry,
             output=output,
@@ -67,15 +77,10 @@ def make_engine(
         )
 
     engines: list[Engine] = []
-    runners: list[tuple[frozenset[str] | None, ContainerRunner]] = []
     for name in chosen.use:
         match name:
-            case "buildah":
-                backend = make_buildah(settings.data, chosen.buildah)
-                engines.append(make_containers(name, backend, chosen.buildah.slots, chosen.buildah.owners))
-            case "docker":
-                docker = make_docker({"DOCKER_HOST": chosen.docker.host}, chosen.docker)
-                engines.append(make_containers(name, docker, chosen.docker.slots, None))
+            case "buildah" | "docker":
+                engines.append(make_containers(served[name]))
             case "tekton":
                 engines.append(
                     make_tekton(settings, images=registry, output=output, caches=caches, mint_token=mint_token)
@@ -97,6 +102,27 @@ def make_engine(
     return EngineDispatcher(engines)
 
 
+def make_backends(settings: Settings) -> tuple[ServedBackend, ...]:
+    """The container engines that `engines.use` names, in that order.
+
+    Raises:
+        SettingsInvalid: one is named twice, or cannot be made here.
+    """
+    chosen = settings.engines
+    if len(set(chosen.use)) != len(chosen.use):
+        raise SettingsInvalid("engines.use names an engine twice", hint="name each once, in the order to be asked")
+    made: list[ServedBackend] = []
+    for name in chosen.use:
+        if name == "buildah":
+            backend: ContainerBackend = make_buildah(settings.data, chosen.buildah)
+            owners = frozenset(owner.lower() for owner in chosen.buildah.owners)
+            made.append(ServedBackend(name=name, owners=owners, slots=chosen.buildah.slots, backend=backend))
+        elif name == "docker":
+            backend = make_docker({"DOCKER_HOST": chosen.docker.host}, chosen.docker)
+            made.append(ServedBackend(name=name, owners=None, slots=chosen.docker.slots, backend=backend))
+    return tuple(made)
+
+
 def choose_runner(
     request: BuildRequest, runners: Sequence[tuple[frozenset[str] | None, ContainerRunner]]
 ) -> ContainerRunner | None:
@@ -107,11 +133,9 @@ def choose_runner(
         runners: `(owners, runner)` in the operator's order; owners are lower case, and forks are never among them; None
             stands for everybody.
     """
-    owner = "" if request.repository is None else request.repository.owner.lower()
-    for owners, runner in runners:
-        if owners is None or (owner in owners and request.plan.trust is not Trust.FORK):
-            return runner
-    return None
+    owner = "" if request.repository is None else request.repository.owner
+    trust = request.plan.trust
+    return next((runner for owners, runner in runners if serves(owners, owner=owner, trust=trust)), None)
 
 
 def can_build_wheels(names: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hublish.adapters.index import IndexRules
 from hublish.bootstrap.clients import make_index_rules
-from hublish.bootstrap.engines import make_buildah, make_docker
+from hublish.bootstrap.systembuilds import ServedBackend, serves
 from hublish.builders.baseimage.record import load_base
 from hublish.builders.containers.taskrun import TaskRunner
 from hublish.builders.layerindex.ownercache import OwnerCaches, name_owner
@@ -108,23 +108,28 @@ class ServiceLocker:
         return base.url
 
 
-def make_locker(settings: Settings, *, images: ImageReader, index: PackageIndex, caches: OwnerCaches) -> ServiceLocker:
-    """Make the locker of the engines that `engines.use` names.
+def make_locker(
+    settings: Settings,
+    backends: Sequence[ServedBackend],
+    *,
+    images: ImageReader,
+    index: PackageIndex,
+    caches: OwnerCaches,
+) -> ServiceLocker:
+    """Make the locker of a service.
 
-    Raises:
-        SettingsInvalid: one cannot be made here.
+    Args:
+        settings: the operator's.
+        backends: the container engines, in the operator's order.
+        images: where bases are read from.
+        index: where pipenv's own wheels are fetched.
+        caches: what is known of bases.
     """
-    runners: list[tuple[frozenset[str] | None, ContainerRunner]] = []
-    folder, chosen = settings.data / "tasks", settings.engines
-    for name in chosen.use:
-        if name == "buildah":
-            owners = frozenset(owner.lower() for owner in chosen.buildah.owners)
-            runners.append((owners, TaskRunner(make_buildah(settings.data, chosen.buildah), images, folder)))
-        elif name == "docker":
-            docker = make_docker({"DOCKER_HOST": chosen.docker.host}, chosen.docker)
-            runners.append((None, TaskRunner(docker, images, folder)))
+    folder = settings.data / "tasks"
     return ServiceLocker(
-        find_runner=partial(find_runner, tuple(runners)),
+        find_runner=partial(
+            find_runner, [(item.owners, TaskRunner(item.backend, images, folder)) for item in backends]
+        ),
         images=images,
         caches=caches,
         index=index,
@@ -135,5 +140,5 @@ def make_locker(settings: Settings, *, images: ImageReader, index: PackageIndex,
 
 
 def find_runner(runners: Sequence[tuple[frozenset[str] | None, ContainerRunner]], owner: str) -> ContainerRunner | None:
-    """The first engine that serves an owner, by the rule of its builds: listed in lower case, or None for everybody."""
-    return next((runner for owners, runner in runners if owners is None or owner.lower() in owners), None)
+    """The first engine that serves an owner's own code; `(owners, engine)` as in `serves`."""
+    return next((runner for owners, runner in runners if serves(owners, owner=owner, trust=Trust.OWNER)), None)

@@ -125,18 +125,7 @@ def build(
         if plan is None:
             screen.exit_code = ExitCode.FINDINGS
             return
-        if sbom is not None and plan.strategy is not Strategy.LAYERED:
-            raise typer.BadParameter(
-                f"a bill of materials is made of locked packages; {plan.strategy.value} installs what it likes",
-                param_hint="--sbom",
-            )
-        with catch_interrupt(screen) as interrupted:
-            outcome = run_build(screen, opened, plan, output=place, cancelled=interrupted.is_set)
-        if sbom is not None:
-            with name_disk_errors(f"writing {sbom}"):
-                write_file(sbom, render_sbom(plan, outcome))
-        screen.result = make_build_document(plan, outcome, output=place)
-        _show_outcome(screen, outcome, output=place)
+        _build_plan(screen, opened, plan, output=place, sbom=sbom)
 
 
 def _pick_one(opened: OpenedFolder) -> Reference | None:
@@ -153,6 +142,21 @@ def _plan_one(screen: Screen, opened: OpenedFolder, *, base: str | None) -> Plan
         if item.planned.plan is not None:
             return item.planned.plan
     return None
+
+
+def _build_plan(screen: Screen, opened: OpenedFolder, plan: Plan, *, output: Output, sbom: Path | None) -> None:
+    if sbom is not None and plan.strategy is not Strategy.LAYERED:
+        raise typer.BadParameter(
+            f"a bill of materials is made of locked packages; {plan.strategy.value} installs what it likes",
+            param_hint="--sbom",
+        )
+    with catch_interrupt(screen) as interrupted:
+        outcome = run_build(screen, opened, plan, output=output, cancelled=interrupted.is_set)
+    if sbom is not None:
+        with name_disk_errors(f"writing {sbom}"):
+            write_file(sbom, render_sbom(plan, outcome))
+    screen.result = make_build_document(plan, outcome, output=output)
+    _show_outcome(screen, outcome, output=output)
 
 
 def run_build(

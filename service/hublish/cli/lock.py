@@ -17,6 +17,7 @@ from hublish.cli.folder import (
     CacheOption,
     FolderArgument,
     IndexMapOption,
+    OpenedFolder,
     PlainHTTPOption,
     make_choice,
     open_folder,
@@ -78,23 +79,36 @@ def lock(
         if here:
             locker = house.open_locker(index_map=parse_index_map(index_map or ()))
             with catch_interrupt(screen) as interrupted:
-                new = locker.lock_here(folder, pipfile, log=screen.remark, cancelled=interrupted.is_set)
+                new: bytes | None = locker.lock_here(folder, pipfile, log=screen.remark, cancelled=interrupted.is_set)
         else:
             choice = make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=None)
             opened = open_folder(screen, house, folder, choice=choice, image=None)
-            if opened.config is None:
-                return
-            with catch_interrupt(screen) as interrupted:
-                new = opened.workbench.lock(
-                    opened.config, pipfile, python_version=parsed.pipfile.python_version, base=base, log=screen.remark,
-                    cancelled=interrupted.is_set,
-                )  # fmt: skip
+            new = _lock_in_base(screen, opened, pipfile, python_version=parsed.pipfile.python_version, base=base)
+        if new is None:
+            return
         if new != old:
             write_file(folder / LOCK, new)
         screen.show_findings(_parse(pipfile, new, folder=folder).findings, read_source=read_text)
         changes = compare_locks(old, new)
         screen.result = make_lock_document(folder / LOCK, changes, changed=new != old)
         _show_changes(screen, changes, path=folder / LOCK, changed=new != old)
+
+
+def _lock_in_base(
+    screen: Screen, opened: OpenedFolder, pipfile: bytes, *, python_version: str | None, base: str | None
+) -> bytes | None:
+    """Lock in a container of the base; None where the config has errors."""
+    if opened.config is None:
+        return None
+    with catch_interrupt(screen) as interrupted:
+        return opened.workbench.lock(
+            opened.config,
+            pipfile,
+            python_version=python_version,
+            base=base,
+            log=screen.remark,
+            cancelled=interrupted.is_set,
+        )
 
 
 def _check(screen: Screen, folder: Path) -> None:

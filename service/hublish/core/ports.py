@@ -218,6 +218,25 @@ class SystemBases(Protocol):
         """
 
 
+class SystemBaseBuilder(Protocol):
+    """Makes a base with packages by a container engine, and pushes it."""
+
+    def build(
+        self,
+        base: Reference,
+        packages: tuple[str, ...],
+        *,
+        platform: str,
+        user: str,
+        target: Reference,
+        log: Callable[[str], None],
+    ) -> str:
+        """Install packages into a base, put the result under `target`; returns its digest.
+
+        Raises BuildFailed: a package cannot be installed, or it took too long. EngineFailed, RegistryFailed.
+        """
+
+
 # -- engines ----------------------------------------------------------------------------------------------------------
 
 

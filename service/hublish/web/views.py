@@ -52,58 +52,87 @@ def make_view_router(
         find_places: name of each waiting build to its place in the queue.
     """
     router = APIRouter()
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(default=True)
-    )
-    page = templates.get_template("run.html")
+    pages = _RunPages(runs, steps, builds, archive, now=now, find_places=find_places)
+    router.get("/runs/{run_id}", response_class=HTMLResponse)(pages.show_run)
+    router.get("/runs/{run_id}/log/{build}", response_class=PlainTextResponse)(pages.show_log)
+    router.get("/runs/{run_id}/state")(pages.show_state)
+    router.get("/style.css")(_show_style)
+    return router
 
-    @router.get("/runs/{run_id}", response_class=HTMLResponse)
-    def show_run(run_id: str) -> Response:
-        run = runs.read_run(run_id)
+
+class _RunPages:
+    """The handlers of a run's pages."""
+
+    def __init__(
+        self,
+        runs: RunRecords,
+        steps: StepRecords,
+        builds: BuildRecords,
+        archive: Archive,
+        *,
+        now: Callable[[], datetime],
+        find_places: Callable[[], Mapping[str, Place]],
+    ) -> None:
+        self._runs = runs
+        self._steps = steps
+        self._builds = builds
+        self._archive = archive
+        self._now = now
+        self._find_places = find_places
+        self._templates = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(default=True)
+        )
+
+    def show_run(self, run_id: str) -> Response:
+        """State, steps and the end of each log."""
+        run = self._runs.read_run(run_id)
         if run is None:
-            return HTMLResponse(templates.get_template("missing.html").render(), status_code=404, headers=_HEADERS)
-        links = steps.list_links(run_id)
-        places = {} if run.state.ended else find_places()
+            missing = self._templates.get_template("missing.html").render()
+            return HTMLResponse(missing, status_code=404, headers=_HEADERS)
+        places = {} if run.state.ended else self._find_places()
         logs = [
-            (image, name, archive.read_tail(name, limit=TAIL_LINES), _describe_progress(builds, name, places.get(name)))
-            for name, image in links
+            (
+                image,
+                name,
+                self._archive.read_tail(name, limit=TAIL_LINES),
+                _describe_progress(self._builds, name, places.get(name)),
+            )
+            for name, image in self._steps.list_links(run_id)
         ]
-        body = page.render(
+        body = self._templates.get_template("run.html").render(
             run=run,
-            steps=[_describe_step(step, now()) for step in steps.list_steps(run_id)],
+            steps=[_describe_step(step, self._now()) for step in self._steps.list_steps(run_id)],
             logs=logs,
             running=not run.state.ended,
-            duration=render_seconds(((run.ended_at or now()) - run.created_at).total_seconds()),
+            duration=render_seconds(((run.ended_at or self._now()) - run.created_at).total_seconds()),
         )
         return HTMLResponse(body, headers=_HEADERS)
 
-    @router.get("/runs/{run_id}/log/{build}", response_class=PlainTextResponse)
-    def show_log(run_id: str, build: str, request: Request) -> Response:
-        known = {name for name, _ in steps.list_links(run_id)}
-        if build not in known:
+    def show_log(self, run_id: str, build: str, request: Request) -> Response:
+        """The lines of one build's log after the one that the query names."""
+        if build not in {name for name, _ in self._steps.list_links(run_id)}:
             return PlainTextResponse("no such log\n", status_code=404, headers=_HEADERS)
         after = request.query_params.get("after", "")
-        lines = archive.read_lines(build, after=int(after) if _LINE_ID.fullmatch(after) else 0, limit=LOG_LINES)
+        first = int(after) if _LINE_ID.fullmatch(after) else 0
+        lines = self._archive.read_lines(build, after=first, limit=LOG_LINES)
         text = "".join(f"{line.id} {line.text}\n" for line in lines)
         if len(lines) == LOG_LINES:
             text += f"… more with ?after={lines[-1].id}\n"
         return PlainTextResponse(text, headers=_HEADERS)
 
-    @router.get("/runs/{run_id}/state")
-    def show_state(run_id: str) -> Response:
-        run = runs.read_run(run_id)
+    def show_state(self, run_id: str) -> Response:
+        """The state as one word."""
+        run = self._runs.read_run(run_id)
         return PlainTextResponse(
             "missing\n" if run is None else f"{run.state.value}\n",
             status_code=404 if run is None else 200,
             headers=_HEADERS,
         )
 
-    @router.get("/style.css")
-    def show_style() -> Response:
-        style = (Path(__file__).parent / "templates" / "style.css").read_text()
-        return Response(style, media_type="text/css", headers=_STYLE_HEADERS)
 
-    return router
+def _show_style() -> Response:
+    style = (Path(__file__).parent / "templates" / "style.css").read_text()
+    return Response(style, media_type="text/css", headers=_STYLE_HEADERS)
 
 
 def _describe_step(step: RunStep, now: datetime) -> dict[str, str]:

@@ -23,8 +23,8 @@ from hublish.core.finding import Finding
 from hublish.core.github.commands import CommandName
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Build, Skip, check_request, decide
-from hublish.core.namespaces import check_base, check_namespace
-from hublish.core.plan import Plan, Strategy, Trust, make_build_key
+from hublish.core.namespaces import check_namespace
+from hublish.core.plan import Plan, Strategy, Trust, list_bases, make_build_key
 from hublish.core.ports import Source
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
@@ -33,6 +33,7 @@ from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
 from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
 from hublish.workflows.asked import choose_images, find_permission, make_refusal, resolve_trigger
+from hublish.workflows.bases import find_systems, open_supply, verify_base
 from hublish.workflows.build import find_siblings
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
@@ -197,11 +198,13 @@ class Preparation:
             ),
             images=services.images,
             layers=self._open_layers(trigger, image.reference, trust=trust),
-            supply=services.supply,
+            supply=open_supply(services, trigger.repository.owner, trust=trust),
+            systems=find_systems(services, trigger, image.reference, trust=Trust.FORK if ref.fork else trust),
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)
-        self._verify_bases(trigger, planned.plan)
+        for base in list_bases(planned.plan):
+            verify_base(policy, base, owner=trigger.repository.owner)
         plan = replace(
             planned.plan,
             time_seconds=min(planned.plan.time_seconds, policy.build_seconds),
@@ -238,16 +241,6 @@ class Preparation:
         if refusal is not None:
             raise NotAllowed(refusal, hint="use an image name that is allowed, or ask the operator of this service")
         verify_owner(services, target, trigger, claim=False)
-
-    def _verify_bases(self, trigger: Trigger, plan: Plan) -> None:
-        """Refuse a plan on images of other owners, which the service could read and would copy."""
-        policy = self._services.policy
-        open_to_all = {base.name for base in policy.bases.values()}
-        pins = () if plan.container is None else plan.container.bases
-        for base in (*([] if plan.base is None else [plan.base]), *(pin.image for pin in pins)):
-            refusal = check_base(policy.namespaces, owner=trigger.repository.owner, reference=base)
-            if refusal is not None and base.name not in open_to_all:
-                raise NotAllowed(refusal, hint="name another base, or ask the operator to list it under `bases`")
 
 
 class _PlanRefused(FindingsError):

@@ -16,7 +16,8 @@ from hublish.core.github.ports import ChangeReader, Conversation, HubRepository,
 from hublish.core.locks.locker import Locker
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
-from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher
+from hublish.core.plan import Trust
+from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher, SystemBaseBuilder
 from hublish.core.queue import QueueLimits
 from hublish.core.queue_records import QueueRecords, ReplicaRecords
 from hublish.core.records import BuildRecords, DeliveryRecords, ImageRecords, RunRecords, StepRecords
@@ -25,6 +26,9 @@ from hublish.core.reference import Reference
 HoldDuty = Callable[[str], AbstractContextManager[bool]]
 """Name of a duty -> a block that is given True when no other replica does the same just now."""
 
+
+FindSystemBuilder = Callable[[str, Trust], SystemBaseBuilder | None]
+"""Owner of a repository and whose code is built -> what may install packages for them; None where nothing may."""
 
 Hold = Callable[[str], AbstractContextManager[None]]
 """Name -> a block that nobody else who shares the database is in; DatabaseFailed, transient, after minutes."""
@@ -110,6 +114,7 @@ class Services:
     caches: OwnerCaches
     supply: WheelSupply | None = None
     locker: Locker
+    find_system_builder: FindSystemBuilder = lambda _owner, _trust: None
     policy: Policy
     now: Callable[[], datetime]
     make_run_id: Callable[[], str]

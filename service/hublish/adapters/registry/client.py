@@ -16,11 +16,12 @@ from typing import BinaryIO, cast
 from hublish.adapters.registry.content import find_media_type, make_digest, make_mismatch, verify_digest
 from hublish.adapters.registry.credential import CredentialFiles
 from hublish.adapters.registry.download import BlobStream
-from hublish.adapters.registry.endpoint import MANIFEST_TYPES, Endpoint, find_mountable
+from hublish.adapters.registry.endpoint import MANIFEST_TYPES, Endpoint
 from hublish.adapters.registry.failure import Purpose
+from hublish.adapters.registry.mount import MOUNTED, mount_blob
 from hublish.adapters.registry.policy import HostPolicy
 from hublish.adapters.registry.rule import Patience, RegistryRule, TransferSizes
-from hublish.adapters.registry.transport import Request, Setback, Transport
+from hublish.adapters.registry.transport import Request, Transport
 from hublish.adapters.registry.upload import BlobBody, BlobUpload
 from hublish.core.ports import BlobPush, Manifest
 from hublish.core.reference import Reference, is_digest
@@ -166,22 +167,13 @@ class RegistryClient:
         """
         verify_digest(digest)
         self._policy.verify_registry(reference.registry)
-        sources = find_mountable(reference, mount_from)
         endpoint = Endpoint(reference=reference, policy=self._policy, push=True)
         if self._has_blob(endpoint, digest, size_bytes):
             return BlobPush(transfer="present", uploaded_bytes=0)
-        session, base = None, ""
-        for source in sources:
-            if not self._can_pull(source, digest):
-                continue
-            mounting = Endpoint(reference=reference, policy=self._policy, push=True, also_pull=(source.repository,))
-            query = {"mount": digest, "from": source.repository}
-            request = mounting.make_request("POST", "blobs/uploads/", action=f"mount of the blob {digest}", query=query)
-            session, base = self._transport.call(request, expected=frozenset({201, 202})), request.url
-            if session.status == 201:  # noqa: PLR2004 - Created
-                return BlobPush(transfer="mounted", uploaded_bytes=0)
-            # 202: no mount here, but the registry opened an upload, which is used.
-            break
+        session, base = mount_blob(reference, digest, mount_from, policy=self._policy, transport=self._transport)
+        if session is not None and session.status == MOUNTED:
+            return BlobPush(transfer="mounted", uploaded_bytes=0)
+        # Instead of a mount the registry may have opened an upload, which is used.
         body = BlobBody(
             open_body=open_body, size_bytes=size_bytes, read_bytes=self._sizes.read_bytes, progress=progress
         )
@@ -210,8 +202,7 @@ class RegistryClient:
             NotAllowed: the registry is not listed.
             ReferenceInvalid: neither tag nor digest is given.
         """
-        digest = make_digest(body)
-        request = self._manifest_request("PUT", reference, by_tag=True)
+        digest, request = make_digest(body), self._manifest_request("PUT", reference, by_tag=True)
         if len(body) > MANIFEST_LIMIT_BYTES:
             raise RegistryFailed(
                 f"{request.purpose.subject}: expected at most {MANIFEST_LIMIT_BYTES} bytes, got {len(body)}."
@@ -287,13 +278,3 @@ class RegistryClient:
                 hint="The registry holds a damaged blob; remove it there and push again.",
             )
         return True
-
-    def _can_pull(self, source: Reference, digest: str) -> bool:
-        """Whether a mount has a chance: a repository we may not read, or that has no such blob, is passed over."""
-        endpoint = Endpoint(reference=source, policy=self._policy)
-        request = endpoint.make_request("HEAD", f"blobs/{digest}", action=f"look for the blob {digest}", elsewhere=True)
-        try:
-            answer = self._transport.attempt(request, expected=_FOUND)
-        except RegistryFailed:
-            return False
-        return not isinstance(answer, Setback)

@@ -33,7 +33,7 @@ BUILD_SECONDS = 1800
 SIZE_LIMIT_BYTES = 16 << 30
 _EPOCH = "1970-01-01T00:00:00Z"
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
-_ERROR, _INSTALLED = "E: ", "installed: "
+_ERROR, _INSTALLED, _EXIT = "E: ", "installed: ", "exit status "
 # apt says much; of a failure the end is shown, else what was installed.
 _LINES_SHOWN = 30
 _SCRIPT = f"""\
@@ -48,6 +48,74 @@ sed 's/^/{_INSTALLED}/' {LISTING}
 rm -rf /tmp/hublish-before /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/log/alternatives.log
 rm -f /var/cache/ldconfig/aux-cache
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemBaseBuild:
+    """Builds one base with packages and puts it where it shall stand.
+
+    Attributes:
+        backend: the engine.
+        images: where bases are read from.
+        output: where the result is written to.
+        folder: for files of the build; made when needed.
+        log: told what was installed, and of a failure the end of what apt said.
+        cancelled: True once it is to stop.
+    """
+
+    backend: ContainerBackend
+    images: ImageReader
+    output: ImageWriter
+    folder: Path
+    log: Callable[[str], None]
+    cancelled: Callable[[], bool] = lambda: False
+
+    def run(self, plan: Plan, packages: tuple[str, ...], *, name: str, target: Reference) -> str:
+        """Build; returns the digest as the other side reports it.
+
+        Args:
+            plan: from `make_system_plan`.
+            packages: for messages.
+            name: of the build in the engine; no two at the same time.
+            target: repository and tag.
+
+        Raises:
+            BuildFailed: a package cannot be installed. BuildCancelled, EngineFailed, RegistryFailed.
+        """
+        words: deque[str] = deque(maxlen=3)
+        last: deque[str] = deque(maxlen=_LINES_SHOWN)
+
+        def tell(line: str) -> None:
+            line = redact(line)
+            last.append(line)
+            if line.startswith(_ERROR):
+                words.append(clip(line.removeprefix(_ERROR)))
+            if line.startswith(_INSTALLED):
+                self.log(line)
+
+        tools = ContainerTools(
+            backend=self.backend,
+            images=self.images,
+            output=self.output,
+            folder=self.folder,
+            secrets={},
+            log=tell,
+            progress=lambda _: None,
+            cancelled=self.cancelled,
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return build_container(plan, name=name, source=_NoFiles(), target=target, tools=tools).digest
+        except BuildFailed as error:
+            for line in last:
+                self.log(line)
+            if not words and _EXIT not in error.message:
+                raise
+            reason = "; ".join(words) or f"{_EXIT}{error.message.rpartition(_EXIT)[2]}"
+            raise BuildFailed(
+                f"system.apt: {', '.join(packages)} cannot be installed: {reason}",
+                hint="Name packages that the base's own package sources have.",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +151,7 @@ class SystemBaseFolder:
     def ensure_base(self, base: Reference, packages: tuple[str, ...], *, platform: str, user: str) -> Reference:
         """See SystemBases."""
         pinned = replace(base, tag=None)
-        key = make_key(["system", BUILDER, pinned.digest, platform, sorted(packages)])[:24]
+        key = make_system_key(pinned, packages, platform=platform)
         place = self.folder / key
         if (place / "index.json").is_file():
             self.log(f"the base with {', '.join(packages)} is the one of an earlier build")
@@ -91,8 +159,13 @@ class SystemBaseFolder:
         staging = self.folder / f".part-{uuid.uuid4().hex[:16]}"
         plan = make_system_plan(pinned, packages, platform=platform, user=user)
         self.log(f"installing {', '.join(packages)} into the base")
+        name = f"{key}-{staging.name[-8:]}"
         try:
-            self._build(plan, packages, name=f"{key}-{staging.name[-8:]}", layout=staging / "layout")
+            build = SystemBaseBuild(
+                backend=self.open_backend(self.log), images=self.images, output=self.make_layout(staging / "layout"),
+                folder=staging, log=self.log, cancelled=self.cancelled,
+            )  # fmt: skip
+            build.run(plan, packages, name=name, target=Reference(registry="localhost", repository="base", tag=name))
             if not (place / "index.json").is_file():
                 shutil.rmtree(place, ignore_errors=True)
                 (staging / "layout").rename(place)
@@ -100,41 +173,10 @@ class SystemBaseFolder:
             shutil.rmtree(staging, ignore_errors=True)
         return self.add_layout(place)
 
-    def _build(self, plan: Plan, packages: tuple[str, ...], *, name: str, layout: Path) -> None:
-        words: deque[str] = deque(maxlen=3)
-        last: deque[str] = deque(maxlen=_LINES_SHOWN)
 
-        def tell(line: str) -> None:
-            line = redact(line)
-            last.append(line)
-            if line.startswith(_ERROR):
-                words.append(clip(line.removeprefix(_ERROR)))
-            if line.startswith(_INSTALLED):
-                self.log(line)
-
-        tools = ContainerTools(
-            backend=self.open_backend(self.log),
-            images=self.images,
-            output=self.make_layout(layout),
-            folder=layout.parent,
-            secrets={},
-            log=tell,
-            progress=lambda _: None,
-            cancelled=self.cancelled,
-        )
-        target = Reference(registry="localhost", repository="base", tag=name)
-        layout.parent.mkdir(parents=True)
-        try:
-            build_container(plan, name=name, source=_NoFiles(), target=target, tools=tools)
-        except BuildFailed as error:
-            for line in last:
-                self.log(line)
-            if not words:
-                raise
-            raise BuildFailed(
-                f"system.apt: {', '.join(packages)} cannot be installed: {'; '.join(words)}",
-                hint="Name packages that the base's own package sources have.",
-            ) from error
+def make_system_key(base: Reference, packages: tuple[str, ...], *, platform: str) -> str:
+    """Make the key of a base with packages, in whatever order they are listed: 24 hex digits."""
+    return make_key(["system", BUILDER, base.digest, platform, sorted(packages)])[:24]
 
 
 def make_system_plan(base: Reference, packages: tuple[str, ...], *, platform: str, user: str) -> Plan:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from hublish.builders.baseimage.local import LOCAL_HOST, open_bases, render_local
+from hublish.builders.baseimage.local import LOCAL_HOST, LocalBase, open_bases, render_local
 from hublish.builders.containers.containerrun import ContainerBackend, ContainerJob
 from hublish.builders.containers.exported import open_member, read_index
 from hublish.builders.disk import name_disk_errors
@@ -103,24 +103,16 @@ class TaskRunner:
         build = _make_build(task, source)
         (base,) = open_bases(build, self.images)
         self.backend.ensure_base(base, images=self.images, progress=lambda _: None, verify_running=verify_running)
-        image = Reference(registry=LOCAL_HOST, repository="task", tag=folder.name)
-        words = _LastWords()
-
-        def clean(line: str) -> str:
-            return redact(_COLOURS.sub("", line).replace(str(base.local), str(base.pinned)))
-
-        def tell(line: str) -> None:
-            log(words.read(clean(line)))
-
+        words = _LastWords(base)
         job = ContainerJob(
             build=build,
             dockerfile_text=render_local(build, (base,)),
             source=source,
-            image=image,
+            image=Reference(registry=LOCAL_HOST, repository="task", tag=folder.name),
             secrets={},
             folder=folder,
-            log=tell,
-            clean=clean,
+            log=lambda line: log(words.read(line)),
+            clean=words.clean,
             progress=lambda *_: None,
             verify_running=verify_running,
             network=task.network,
@@ -129,23 +121,33 @@ class TaskRunner:
             self.backend.build(job)
         except BuildFailed as error:
             raise words.explain(task, error) from error
-        archive = folder / "result.tar"
+        return self._export(job, task, output)
+
+    def _export(self, job: ContainerJob, task: ContainerTask, output: Path) -> tuple[Path, ...]:
+        """Take the files out of the image that a task made; the image is forgotten."""
+        archive = job.folder / "result.tar"
         try:
-            self.backend.export(image, archive, verify_running=verify_running)
+            self.backend.export(job.image, archive, verify_running=job.verify_running)
         finally:
-            self.backend.forget(image)
-        return _take_files(archive, output, task=task, verify_running=verify_running)
+            self.backend.forget(job.image)
+        return _take_files(archive, output, task=task, verify_running=job.verify_running)
 
 
 class _LastWords:
     """What a script says last: in place of the step, which is always the same, and of the engine's own words."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: LocalBase) -> None:
+        self._base = base
         self._last = ""
         self._failed = False
 
+    def clean(self, line: str) -> str:
+        """A line of the engine's without colours and secrets, the base called as everybody knows it."""
+        return redact(_COLOURS.sub("", line).replace(str(self._base.local), str(self._base.pinned)))
+
     def read(self, line: str) -> str:
-        """Take one line; returns it."""
+        """Take one line; returns it cleaned."""
+        line = self.clean(line)
         self._failed = self._failed or line == _MARK
         if line.strip() and not self._failed:
             self._last = line

@@ -26,6 +26,7 @@ class Refusing:
 
     prints: tuple[str, ...]
     jobs: list[ContainerJob] = field(default_factory=list)
+    message: str = "the build failed at step 2 of 2: exit status 100"
 
     def ensure_base(self, *_: object, **__: object) -> None:
         """There."""
@@ -37,7 +38,7 @@ class Refusing:
         self.jobs.append(job)
         for line in self.prints:
             job.log(line)
-        raise BuildFailed("the build failed at step 2 of 2: exit status 100")
+        raise BuildFailed(self.message)
 
 
 @pytest.fixture
@@ -127,6 +128,19 @@ def test_refusal_of_apt_is_told(images, tmp_path, lines) -> None:
     assert caught.value.message == "system.apt: nothing cannot be installed: Unable to locate package nothing"
     assert "Get:1 https://***@host/ x" in lines
     assert list(tmp_path.iterdir()) == []
+
+
+def test_failure_without_words_of_apt_is_told_without_the_script(images, tmp_path, lines) -> None:
+    """A base that has no apt, for one; another reason of the engine's stays as it is."""
+    with pytest.raises(BuildFailed) as caught:
+        ensure(open_folder(images, tmp_path, Refusing(("sh: apt-get: not found",)), lines), images, "tree")
+    backend = Refusing((), message="the build needed more memory than 64 MiB")
+    with pytest.raises(BuildFailed) as other:
+        ensure(open_folder(images, tmp_path, backend, lines), images, "tree")
+
+    assert caught.value.message == "system.apt: tree cannot be installed: exit status 100"
+    assert "sh: apt-get: not found" in lines
+    assert other.value.message == backend.message
 
 
 def test_engine_tells_whether_packages_can_be_installed(images, tmp_path, lines) -> None:

@@ -1,0 +1,118 @@
+"""The bases of a service's builds: whose images they may be, and those that Debian packages were installed into.
+
+A base with packages stands in the registry beside the images of its owner, as `hublish-base-<key>`: built once per base and
+list, and pinned by its digest before anything is built on it. What stands there counts only by the digest that this
+service's own database has for it: whoever else may push to the namespace can put nothing under another owner's images.
+The repository belongs to the service, so that no image may be called so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hublish.builders.containers.systembase import make_system_key
+from hublish.builders.planning.packagecheck import WheelSupply
+from hublish.core.github.trigger import Trigger
+from hublish.core.namespaces import check_base, check_namespace
+from hublish.core.plan import Trust
+from hublish.core.ports import SystemBaseBuilder
+from hublish.core.reference import Reference
+from hublish.errors import NotAllowed
+from hublish.workflows.services import Policy, Services
+
+PREFIX = "hublish-base-"
+TAG = "base"
+_OWN_REPOSITORY = 0
+"""No repository on GitHub has this id: it stands for the service itself."""
+
+
+def verify_base(policy: Policy, base: Reference, *, owner: str) -> None:
+    """Refuse an image of another owner, which the service could read and would copy.
+
+    Raises:
+        NotAllowed: it lies in the namespace of another owner, and the operator does not list it.
+    """
+    refusal = check_base(policy.namespaces, owner=owner, reference=base)
+    if refusal is not None and base.name not in {known.name for known in policy.bases.values()}:
+        raise NotAllowed(refusal, hint="name another base, or ask the operator to list it under `bases`")
+
+
+def find_systems(services: Services, trigger: Trigger, target: Reference, *, trust: Trust) -> OwnerSystemBases | None:
+    """Find what installs packages for a build; None where nothing may, as for a fork, of which nothing is pushed."""
+    builder = None if trust is Trust.FORK else services.find_system_builder(trigger.repository.owner, trust)
+    if builder is None:
+        return None
+    return OwnerSystemBases(services=services, owner=trigger.repository.owner, target=target, builder=builder)
+
+
+def open_supply(services: Services, owner: str, *, trust: Trust) -> WheelSupply | None:
+    """Open where the wheels of a plan come from: they are built for those whom a container engine serves."""
+    supply = services.supply
+    if supply is None:
+        return None
+    can_build = supply.can_build
+    return replace(supply, can_build=lambda: services.find_system_builder(owner, trust) is not None and can_build())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerSystemBases:
+    """`hublish.core.ports.SystemBases` for the images of one owner.
+
+    Attributes:
+        services: records, registry, logs.
+        owner: of the repository that is built.
+        target: repository of the image; the base stands beside it.
+        builder: installs packages.
+    """
+
+    services: Services
+    owner: str
+    target: Reference
+    builder: SystemBaseBuilder
+
+    def can_build(self) -> bool:
+        """See SystemBases."""
+        return True
+
+    def ensure_base(self, base: Reference, packages: tuple[str, ...], *, platform: str, user: str) -> Reference:
+        """See SystemBases.
+
+        Raises:
+            NotAllowed: the base is another owner's, or the place for the result is not this one's.
+        """
+        services, records = self.services, self.services.image_records
+        pinned = replace(base, tag=None)
+        verify_base(services.policy, pinned, owner=self.owner)
+        key = make_system_key(pinned, packages, platform=platform)
+        place = self._claim(f"{PREFIX}{key}")
+        with records.hold_repository(place.name):
+            known = records.find_release(place.name, TAG)
+            if known is not None and services.images.fetch_manifest(place.with_digest(known)) is not None:
+                return place.with_digest(known)
+            log = services.archive.open_log(f"base-{key}")
+            log.append(f"installing {', '.join(packages)} into {pinned}")
+            digest = self.builder.build(
+                pinned, packages, platform=platform, user=user, target=place.with_tag(TAG), log=log.append
+            )
+            log.append(f"{place.with_digest(digest)}")
+            records.record_release(place.name, TAG, digest, at=services.now())
+        return place.with_digest(digest)
+
+    def _claim(self, name: str) -> Reference:
+        folder = self.target.repository.rpartition("/")[0]
+        place = Reference(registry=self.target.registry, repository=f"{folder}/{name}" if folder else name)
+        refusal = check_namespace(self.services.policy.namespaces, owner=self.owner, reference=place)
+        if refusal is not None:
+            raise NotAllowed(
+                f"a base with the packages of `system.apt` has no place: {refusal}",
+                hint="ask the operator to allow the folder of the image, not the image alone, under `namespaces`",
+            )
+        if (
+            self.services.image_records.claim_owner(place.name, _OWN_REPOSITORY, at=self.services.now())
+            != _OWN_REPOSITORY
+        ):
+            raise NotAllowed(
+                f"{place.name} belongs to a source repository, so that no base can stand there",
+                hint="ask the operator to remove that image and its claim",
+            )
+        return place

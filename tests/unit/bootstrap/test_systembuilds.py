@@ -1,0 +1,96 @@
+"""Which engine installs packages for whom, and what becomes of an installation that does not end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hublish.bootstrap.systembuilds import ServedBackend, SystemBuilder, SystemBuilders, serves
+from hublish.builders.containers.containerrun import ContainerJob
+from hublish.core.plan import Trust
+from hublish.core.reference import Reference
+from hublish.errors import BuildFailed
+from tests.fakes import TINY_BASE, FakeImages, make_tar
+
+BASE = Reference(registry="registry.example.org", repository="base/python", tag="3.11")
+TARGET = Reference(registry="registry.example.org", repository="team/hublish-base-1", tag="base")
+
+
+@dataclass
+class Slow:
+    """A backend whose build goes on until it is stopped."""
+
+    act: Callable[[], None]
+
+    def ensure_base(self, *_: object, **__: object) -> None:
+        """There."""
+
+    def has_image(self, _: Reference) -> bool:
+        return False
+
+    def build(self, job: ContainerJob) -> None:
+        job.verify_running()
+        self.act()
+        job.verify_running()
+        raise AssertionError("the build was not stopped")
+
+
+@pytest.fixture
+def images() -> FakeImages:
+    images = FakeImages()
+    images.add_image(BASE, [make_tar(TINY_BASE)])
+    return images
+
+
+def test_installation_that_takes_too_long_is_stopped(images: FakeImages, tmp_path: Path) -> None:
+    """By the operator's limit of a build; nothing of it stays."""
+    now = [0.0]
+    backend = Slow(lambda: now.__setitem__(0, 61.0))
+    builder = SystemBuilder(
+        backend=backend, registry=images, folder=tmp_path / "tasks", seconds=60, clock=lambda: now[0]
+    )
+    base = BASE.with_digest(images.fetch_manifest(BASE).digest)
+
+    with pytest.raises(BuildFailed, match=r"system\.apt: installing tree, curl took longer than 60 seconds"):
+        builder.build(base, ("tree", "curl"), platform="linux/amd64", user="", target=TARGET, log=lambda _: None)
+    assert list((tmp_path / "tasks").iterdir()) == []
+    assert images.fetch_manifest(TARGET) is None
+
+
+def test_first_engine_that_serves_the_owner_installs(images: FakeImages, tmp_path: Path) -> None:
+    """In the operator's order, by the limit that is lower."""
+    backends = [
+        ServedBackend(name=name, owners=owners, slots=1, backend=Slow(lambda: None))
+        for name, owners in (("buildah", frozenset({"org"})), ("docker", None))
+    ]
+    builders = SystemBuilders(backends, registry=images, folder=tmp_path, build_seconds=60)
+    found = [
+        builders.find(owner, trust) for owner, trust in (("Org", Trust.OWNER), ("Org", Trust.FORK), ("x", Trust.OWNER))
+    ]
+
+    assert [builder.backend for builder in found] == [
+        backend.backend for backend in (backends[0], backends[1], backends[1])
+    ]
+    assert found[0].seconds == 60
+    assert (
+        SystemBuilders(backends[:1], registry=images, folder=tmp_path, build_seconds=9999).find("x", Trust.OWNER)
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("owners", "trust", "expected"),
+    [
+        (None, Trust.FORK, True),
+        (frozenset({"org"}), Trust.PULL_REQUEST, True),
+        (frozenset({"org"}), Trust.FORK, False),
+        (frozenset({"other"}), Trust.OWNER, False),
+        (frozenset(), Trust.OWNER, False),
+    ],
+)
+def test_engine_serves_whom_the_operator_lists(owners: frozenset[str] | None, trust: Trust, expected: bool) -> None:
+    """And never a fork, unless it serves everybody."""
+    assert serves(owners, owner="Org", trust=trust) is expected
