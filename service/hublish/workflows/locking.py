@@ -58,6 +58,7 @@ from hublish.workflows.prepared import LockOrder, Prepared, make_reply
 from hublish.workflows.services import Services
 
 STEP = "lock"
+RELOCKED = frozenset({"LockMissing", "LockStale"})
 LAST_LINES = 20
 """Lines of the resolver that a failure shows; its own summary of a conflict has about a dozen."""
 
@@ -236,6 +237,14 @@ class Locking:
         self._services.steps.ensure_step(
             run_id, STEP, state=state, detail=clip(redact(detail)), at=self._services.now()
         )
+
+
+def name_command(findings: tuple[Finding, ...], ref: ResolvedRef) -> tuple[str, ...]:
+    """What a build that found no usable lock says of `/lock`; nothing where something else is wrong."""
+    if not any(found.code in RELOCKED and found.path.rpartition("/")[2] == PIPFILE_LOCK for found in findings):
+        return ()
+    command = f"/lock {ref.name}" if ref.kind is RefKind.BRANCH else "/lock"
+    return (f"Comment `{command}` for a pull request with a new lock, or run `pipenv lock` and commit it.",)
 
 
 def make_lock_branch(branch: str) -> str:

@@ -307,6 +307,38 @@ def test_switch_for_comments_holds_for_locks(stage: Stage) -> None:
     assert (prepared.state, prepared.failure.code, prepared.lock) == (RunState.DENIED, "TriggerOff", None)
 
 
+@pytest.mark.parametrize(
+    ("name", "lock", "command"),
+    [("main", None, "/lock main"), ("v1", None, "/lock"), ("v1", OLD.replace(b'sha256": "', b'sha256": "0'), "/lock")],
+)
+def test_build_without_a_usable_lock_names_the_command(
+    stage: Stage, name: str, lock: bytes | None, command: str
+) -> None:
+    """Missing or stale: for a branch its own lock, else that of the default branch."""
+    files: dict[str, bytes | str] = {"Pipfile": PIPFILE, **({} if lock is None else {"Pipfile.lock": lock})}
+    stage.checkouts.sources["octo/ts"] = FakeSource({**files, ".hublish.yaml": CONFIG.encode()}, commit=SHA)
+    stage.receive(dataclasses.replace(COMMENT, ref=name))
+    prepared = Preparation(stage.services).run(RUN_ID, decided=lambda _ref, _titles: None)
+
+    assert prepared.notes == (
+        f"Comment `{command}` for a pull request with a new lock, or run `pipenv lock` and commit it.",
+    )
+
+
+def test_build_with_another_fault_names_no_command(stage: Stage) -> None:
+    """A new lock would not help."""
+    stage.checkouts.sources["octo/ts"] = FakeSource(
+        {"Pipfile": b"[packages", ".hublish.yaml": CONFIG.encode()}, commit=SHA
+    )
+    stage.receive(dataclasses.replace(COMMENT, ref="main"))
+    lock = stage.checkouts.sources["octo/ts"]
+    stage.checkouts.sources["octo/ts"] = FakeSource({**lock.bodies, "Pipfile.lock": OLD}, commit=SHA)
+    prepared = Preparation(stage.services).run(RUN_ID, decided=lambda _ref, _titles: None)
+
+    assert prepared.failure is not None
+    assert (prepared.failure.code, prepared.notes) == ("PlanInvalid", ())
+
+
 def test_lock_of_a_branch_that_moved_is_made_on_its_newest_commit(stage: Stage) -> None:
     """The branch is resolved when the lock is made, not when it was ordered."""
     locking = fill(stage)
