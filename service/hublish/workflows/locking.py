@@ -53,7 +53,7 @@ from hublish.errors import (
     clip,
 )
 from hublish.workflows.durable import Fault, run_async_effect
-from hublish.workflows.ending import make_failure
+from hublish.workflows.ending import make_failure, note_step
 from hublish.workflows.prepared import LockOrder, Prepared, make_reply
 from hublish.workflows.services import Services
 
@@ -101,7 +101,7 @@ class Locking:
         run = self._services.runs.read_run(run_id)
         if run is None:
             raise SourceMissing(f"there is no run {run_id}")
-        self._note(run_id, "running", "")
+        note_step(self._services, run_id, STEP, "running", "")
         trigger = parse_value(Trigger, run.trigger)
         said: deque[str] = deque(maxlen=LAST_LINES)
         ref: ResolvedRef | None = None
@@ -109,12 +109,12 @@ class Locking:
             ref = self._resolve(trigger, order)
             prepared = self._lock(run_id, trigger, order, ref, said)
         except HublishError as error:
-            self._note(run_id, "running" if error.transient else "failed", error.message)
+            note_step(self._services, run_id, STEP, "running" if error.transient else "failed", error.message)
             if error.transient:
                 raise
             findings = error.findings if isinstance(error, FindingsError) else ()
             return _fail(order, ref, _explain(error, tuple(said)), findings=findings)
-        self._note(run_id, "done", "")
+        note_step(self._services, run_id, STEP, "done", "")
         return prepared
 
     def _resolve(self, trigger: Trigger, order: LockOrder) -> ResolvedRef:
@@ -232,11 +232,6 @@ class Locking:
                 title=render_lock_title(update),
                 body=render_lock_body(update),
             )
-
-    def _note(self, run_id: str, state: str, detail: str) -> None:
-        self._services.steps.ensure_step(
-            run_id, STEP, state=state, detail=clip(redact(detail)), at=self._services.now()
-        )
 
 
 def name_command(findings: tuple[Finding, ...], ref: ResolvedRef) -> tuple[str, ...]:
