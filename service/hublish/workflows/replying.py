@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hublish.core.answers.lock_update import render_lock_ordered
 from hublish.core.answers.markdown import code_span, escape_inline
 from hublish.core.answers.replies import PlannedImage, RunLine, render_help, render_plan, render_status
 from hublish.core.building import BuildSucceeded
@@ -84,7 +85,7 @@ class Replies:
         branch = trigger.ref or trigger.repository.default_branch
         listed = () if config is None else config.triggers.push
         order = LockOrder(branch=branch, rebuilt=any(matches_branch(pattern, branch) for pattern in listed))
-        return Prepared(state=RunState.ANSWERED, failure=None, ref=None, lock=order)
+        return Prepared(state=RunState.ANSWERED, failure=None, ref=None, reply=render_lock_ordered(branch), lock=order)
 
     def _status(self, run_id: str, trigger: Trigger) -> Prepared:
         services = self._services

@@ -94,6 +94,11 @@ def render_lock_body(update: LockUpdate) -> str:
     return "\n".join(lines)
 
 
+def render_lock_ordered(branch: str) -> tuple[str, ...]:
+    """Render what stands until the lock is made, and all that a rehearsal can say."""
+    return (f"**To be locked:** {code_span(branch)}. pipenv makes the lock in a container; a pull request brings it.",)
+
+
 def render_lock_proposed(update: LockUpdate, *, number: int, url: str) -> tuple[str, ...]:
     """Render the answer where a pull request stands."""
     what = f"updates {code_span(update.path)}; {_count(update.changes)}"
