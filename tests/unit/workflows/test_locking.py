@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from hublish.core.answers.lock_update import render_lock_failed
+from hublish.core.answers.lock_update import render_lock_failed, render_lock_ordered
 from hublish.core.answers.report import Failure
 from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import BranchState
@@ -285,7 +285,13 @@ def prepare(stage: Stage, *, config: str | None = CONFIG, ref: str = "main") -> 
 )
 def test_command_orders_a_lock(stage: Stage, config: str | None, *, rebuilt: bool) -> None:
     """It is made in a stage of its own; the default branch's config tells what a merge will do."""
-    expected = Prepared(state=RunState.ANSWERED, failure=None, ref=None, lock=LockOrder(branch="main", rebuilt=rebuilt))
+    expected = Prepared(
+        state=RunState.ANSWERED,
+        failure=None,
+        ref=None,
+        reply=render_lock_ordered("main"),
+        lock=LockOrder(branch="main", rebuilt=rebuilt),
+    )
 
     assert prepare(stage, config=config) == expected
 

@@ -12,6 +12,7 @@ from hublish.core.answers.lock_update import (
     render_lock_current,
     render_lock_failed,
     render_lock_message,
+    render_lock_ordered,
     render_lock_proposed,
     render_lock_title,
 )
@@ -121,6 +122,9 @@ def test_answers_are_one_sentence() -> None:
     assert "\n".join(proposed) == (
         "**Locked:** `main` at 0123456: [pull request #3](https://github.com/octo/ts/pull/3) "
         "updates `Pipfile.lock`; 1 changed, 1 added, 1 removed."
+    )
+    assert render_lock_ordered("main") == (
+        "**To be locked:** `main`. pipenv makes the lock in a container; a pull request brings it.",
     )
     assert render_lock_current("main", commit=SHA, path="Pipfile.lock") == (
         "**The lock is current already:** a new `Pipfile.lock` of `main` at 0123456 would be the same.",
