@@ -17,6 +17,7 @@ from hublish.core.answers.markdown import code_span, escape_inline
 from hublish.core.answers.report import SHORT_SHA, Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
+from hublish.core.config.allowed import choose_hubs
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
 from hublish.core.config.values import merge_configs
 from hublish.core.finding import Finding
@@ -35,6 +36,7 @@ from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnav
 from hublish.workflows.asked import choose_images, find_permission, make_refusal, resolve_trigger
 from hublish.workflows.bases import find_systems, open_supply, verify_base
 from hublish.workflows.build import find_siblings
+from hublish.workflows.locking import name_command
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
@@ -118,7 +120,7 @@ class Preparation:
         try:
             prepared = self._plan(trigger, ref, publish.config)
         except FindingsError as error:
-            prepared = _fail(error, findings=error.findings)
+            prepared = replace(_fail(error, findings=error.findings), notes=name_command(error.findings, ref))
         except HublishError as error:
             if error.transient:
                 raise
@@ -148,7 +150,8 @@ class Preparation:
             return Prepared(state=RunState.FAILED, failure=failure, ref=ref, findings=findings)
         images: list[PreparedImage] = []
         notes: list[str] = []
-        hubs = config.hubs if ref.kind is RefKind.TAG and not trigger.images else ()
+        wanted = choose_hubs(config, {name: hub.repo for name, hub in services.policy.hubs.items()})
+        hubs = wanted if ref.kind is RefKind.TAG and not trigger.images else ()
         for hub in hubs:
             find_hub(services.policy.hubs, hub)
         for image in choose_images(trigger, config):
@@ -159,7 +162,7 @@ class Preparation:
                 raise _PlanRefused(_join(findings, error.findings), among=among) from error
             images.append(prepared)
             findings = _join(findings, more)
-        if config.hubs and not hubs:
+        if wanted and not hubs:
             what = "only all images together go" if trigger.images else "only a tag goes"
             notes.append(f"No hub is changed: {what} the whole way.")
         return Prepared(
