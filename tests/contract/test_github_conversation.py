@@ -204,6 +204,7 @@ def make_check(scene: Scene, *, annotations: int = 0) -> CheckRun:
         title="Building",
         summary="Step 1",
         details_url="https://example.com/runs/1",
+        actions=(("Cancel", "Stop this build.", "cancel"),),
         annotations=tuple(
             Annotation(path="Pipfile.lock", line=line, level="warning", message=f"finding {line}")
             for line in range(1, annotations + 1)

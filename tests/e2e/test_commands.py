@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hublish.core.github.commands import COMMAND_RULES
-from tests.e2e.answers import find_runs, wait_until
+from tests.e2e.answers import wait_for_ref, wait_until
 from tests.e2e.build_events import noting_builds, open_gate, read_events
 from tests.e2e.crashing_service import EFFECTS
+from tests.e2e.deliveries import post_signed
 from tests.e2e.test_crashes import CRASHING, make_masked
 from tests.sandbox.github import GitHubSandbox
 from tests.sandbox.town import ENDED, SOURCE_REPO, Town
@@ -104,6 +107,22 @@ class Conversation:
         return answer.removesuffix(END)
 
 
+def press(town: Town, check: dict[str, Any], identifier: str) -> int:
+    """Press a button of a check run as a person with write permission; returns the status of the delivery."""
+    heard = next(
+        item["payload"]
+        for item in town.github.deliveries()
+        if item["event"] == "issue_comment" and item["payload"]["sender"]["login"] == "writer"
+    )
+    payload = {
+        **{key: heard[key] for key in ("repository", "sender", "installation")},
+        "action": "requested_action",
+        "requested_action": {"identifier": identifier},
+        "check_run": {key: check[key] for key in ("id", "head_sha", "external_id")},
+    }
+    return post_signed(town, json.dumps(payload).encode(), event="check_run", guid="press")
+
+
 def test_build_is_cancelled_and_taken_up_again(gated_town: Town) -> None:
     """From question to delivery in one thread: each comment has its one answer, and the cancelled build one of its own."""
     town, talk = gated_town, Conversation(gated_town)
@@ -121,13 +140,17 @@ def test_build_is_cancelled_and_taken_up_again(gated_town: Town) -> None:
     again = talk.ask("/retry")
     sha = town.github.ref_sha(SOURCE_REPO, "heads/main")
     checks = town.github.check_runs(SOURCE_REPO, str(sha))
+    (cancelled,) = [check for check in checks if check["conclusion"] == "cancelled"]
+    status = press(town, cancelled, "retry")
+    pressed = wait_for_ref(town, "main", count=4)
 
     assert helped == HELP.format(app=app)
     assert (misspelt, refused, again) == (MISSPELT, REFUSED, NOTHING_FAILED)
     assert stopped == [CANCELLED.format(sha=str(sha)[:7]), CANCELLED_BUILD.format(sha=str(sha)[:7])]
     assert delivered.startswith(f"**Delivered:** `main` at {str(sha)[:7]}")
     assert sorted(check["conclusion"] for check in checks) == ["cancelled", "success"]
-    assert [run["state"] for run in find_runs(town, "main")] == ["delivered", "cancelled", "denied"]
+    assert (status, [run["state"] for run in pressed]) == (202, ["delivered", "delivered", "cancelled", "denied"])
+    assert len(talk.read_answers()) == 7
 
 
 def test_question_survives_kill_around_its_answer(tmp_path: Path, github: GitHubSandbox) -> None:

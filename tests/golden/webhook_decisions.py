@@ -37,6 +37,8 @@ def _render_decision(read: Trigger | Ignored) -> str:
     kind = "any ref" if read.ref_kind is None else read.ref_kind.value
     verb = "check" if read.kind is TriggerKind.PULL_REQUEST else "build"
     wanted = f"{verb} {kind} {read.ref}" if read.problem is None else f"answer: {read.problem}"
+    if read.kind is TriggerKind.CHECK and read.command is not None:
+        wanted = f"/{read.command.value} of commit {read.thread.sha[:7]}"
     bot = " (bot)" if read.actor_is_bot else ""
     prerelease = ", prerelease" if read.prerelease else ""
     return f"{wanted}{prerelease}, asked by {read.actor}{bot} in {read.repository.full_name}, key {read.semantic_key}"

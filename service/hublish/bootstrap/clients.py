@@ -16,10 +16,11 @@ from hublish.network import Network
 
 if TYPE_CHECKING:
     from hublish.adapters.index import HTTPPackageIndex, IndexRule
+    from hublish.firstsettings import FirstSettings
     from hublish.settings import Settings
 
 
-def make_network(settings: Settings) -> Network:
+def make_network(settings: Settings | FirstSettings) -> Network:
     """The way out that the operator names, the same for every client.
 
     Raises:

@@ -87,7 +87,8 @@ class Workbench:
             log: told what the installation of system packages prints.
         """
         settings = self._options.settings
-        config = config if base is None else replace(config, base=self._find_base(base))
+        if base is not None:
+            config, image = replace(config, base=self._find_base(base)), replace(image, base=None)
         bases = make_bases({**(settings.bases if settings else {}), **self._options.bases})
         inputs = PlanInputs(
             source=source,

@@ -41,15 +41,17 @@ class CommandRow:
     Attributes:
         name: what a user types.
         short_help: its line in the list of commands.
+        module: instead of `<name>`, where that is another's.
     """
 
     name: str
     short_help: str
+    module: str = ""
 
     def load(self) -> Any:
         """Import the command, ready to be run or asked for its help."""
         with uncollected():
-            module = import_module(f"hublish.cli.{self.name}")
+            module = import_module(f"hublish.cli.{self.module or self.name}")
         if hasattr(module, "commands"):
             return get_command(module.commands)
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -64,6 +66,7 @@ ROWS = (
     CommandRow(name="build", short_help="Build the image of a folder, with no daemon and no root."),
     CommandRow(name="verify", short_help="Rebuild an image from its lock and compare it."),
     CommandRow(name="lock", short_help="Make Pipfile.lock anew, or check that it is current."),
+    CommandRow(name="app", short_help="Create the GitHub App that the service is.", module="appcreate"),
     CommandRow(name="serve", short_help="Run the service."),
     CommandRow(name="doctor", short_help="Check this machine and the settings."),
     CommandRow(name="runs", short_help="Look at the runs of the service on this machine."),

@@ -31,6 +31,8 @@ RULES = f"""
 - A tag goes the whole way to the hub, unless only some of its images were asked for. A branch, a commit or a pull request is
   built, but changes no hub.
 - A pull request from a fork is not built.
+- Check runs bear buttons for some of these: Cancel while a build is at work, Retry when it failed or was cancelled, and Open
+  pull request when the hub refused. "Re-run" is a retry too. A second press within a minute does nothing.
 
 The issue titled "Deliver Container Image" is the other way to ask by hand: its text names the tag on one line,
 `Tag: v1.2.3`. Closing and reopening it asks again.

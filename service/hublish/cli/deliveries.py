@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hublish.cli.exit_codes import ExitCode
-from hublish.cli.house import Deliveries, House
+from hublish.cli.house import House
 from hublish.cli.rehearsal import DryRunOption, make_rehearsal_document, show_rehearsal
 from hublish.cli.screen import JSONOption, Screen, open_screen
+from hublish.cli.stored import Deliveries
 from hublish.errors import clip
 
 if TYPE_CHECKING:

@@ -11,23 +11,23 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from hublish.cli.stored import Deliveries, Records
 
 if TYPE_CHECKING:
     from hublish.builders.planning.planner import Planned
     from hublish.builders.verification.verdict import OpenedImage, Verification
     from hublish.core.building import BuildSucceeded
     from hublish.core.config.file import Config, ImageConfig, ParsedConfig
+    from hublish.core.github.manifest import CreatedApp
     from hublish.core.output import Output
     from hublish.core.plan import Plan
     from hublish.core.ports import ProgressSink, Source
-    from hublish.core.queue import Place
-    from hublish.core.records import DeliveryEntry, Run
     from hublish.core.reference import Reference
     from hublish.settings import Settings
-    from hublish.workflows.rehearsal import Rehearsal
 
 
 class Check(Protocol):
@@ -116,44 +116,6 @@ class Locker(Protocol):
         """The lock that the pipenv of this machine makes of a Pipfile."""
 
 
-class Records(Protocol):
-    """The runs the service has stored."""
-
-    def list_runs(self, limit: int) -> Sequence[Run]:
-        """The latest runs, newest first."""
-
-    def read_run(self, run_id: str) -> Run | None:
-        """One run; None when there is none of that id."""
-
-    def find_waits(self, runs: Sequence[Run]) -> Mapping[str, tuple[tuple[str, Place], ...]]:
-        """Run id to the images whose builds wait, each with its place; without the runs that wait for nothing."""
-
-    def read_log(self, run_id: str) -> str:
-        """Its log as text; "" when it has none yet."""
-
-
-class Deliveries(Protocol):
-    """The webhooks the service has stored."""
-
-    def list_entries(self, limit: int) -> Sequence[DeliveryEntry]:
-        """What became of the latest ones, newest first."""
-
-    def find_entry(self, name: str) -> DeliveryEntry | None:
-        """One by its GUID or number; None when there is none."""
-
-    def read_body(self, entry: DeliveryEntry) -> bytes:
-        """Its payload."""
-
-    def repeat(self, entry: DeliveryEntry) -> None:
-        """Let the service look at it again."""
-
-    def bring(self, event: str, body: bytes) -> str:
-        """Store a payload as if GitHub had delivered it; returns its GUID."""
-
-    def rehearse(self, event: str, body: bytes, *, again: bool) -> Rehearsal:
-        """What it would come to; nothing is stored or sent."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkbenchChoice:
     """What the options of a command say about the workbench.
@@ -181,6 +143,17 @@ class WorkbenchChoice:
     build_secrets: Mapping[str, Path] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppRequest:
+    """The App that is to be created; as `hublish.bootstrap.appcreation.AppWish`."""
+
+    name: str
+    public_url: str
+    organization: str | None
+    folder: Path
+    port: int
+
+
 class House(Protocol):
     """All doors the command line knows."""
 
@@ -198,6 +171,12 @@ class House(Protocol):
 
     def open_deliveries(self) -> Deliveries:
         """The webhooks stored there."""
+
+    def preview_app(self, request: AppRequest) -> Mapping[str, object]:
+        """The manifest that GitHub would get."""
+
+    def create_app(self, request: AppRequest, *, say: Callable[[str], None]) -> CreatedApp:
+        """Lead a person through GitHub's manifest flow; `say` is told the address to open."""
 
 
 @contextmanager
@@ -266,6 +245,20 @@ class RealHouse:
             from hublish.bootstrap import deliveries  # noqa: PLC0415  # start-up time, see the module's docstring
 
         return deliveries.open_deliveries(_load_settings())
+
+    def preview_app(self, request: AppRequest) -> Mapping[str, object]:
+        """See House."""
+        from hublish.bootstrap import appcreation  # noqa: PLC0415  # start-up time, see the module's docstring
+
+        return appcreation.preview_manifest(appcreation.AppWish(**asdict(request)))
+
+    def create_app(self, request: AppRequest, *, say: Callable[[str], None]) -> CreatedApp:
+        """See House."""
+        from hublish.bootstrap import appcreation  # noqa: PLC0415  # start-up time, see the module's docstring
+        from hublish.firstsettings import load_first_settings  # noqa: PLC0415  # the same
+
+        wish = appcreation.AppWish(**asdict(request))
+        return appcreation.create_app(wish, load_first_settings(os.environ), say=say)
 
 
 def _load_settings() -> Settings:

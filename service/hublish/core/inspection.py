@@ -74,9 +74,10 @@ def concerns(path: str, *, config_path: str | None, config: Config | None) -> bo
     if config_path is None:
         # Without a config a lock is no business of ours: the App may be installed on every repository of an owner.
         return False
-    named = None if config is None else config.python.lock
-    locks = (PIPFILE, *LOCK_NAMES, *EXPORTS) if named is None else (named, named.removesuffix(".lock"))
-    return path in (PYTHON_VERSION_FILE, *locks)
+    named = {None if one is None else one.python.lock for one in _list_configs(config)}
+    usual = (PIPFILE, *LOCK_NAMES, *EXPORTS) if None in named else ()
+    locks = {lock for name in named if name is not None for lock in (name, name.removesuffix(".lock"))}
+    return path in (PYTHON_VERSION_FILE, *usual, *locks)
 
 
 def inspect_files(
@@ -99,9 +100,11 @@ def inspect_files(
     body = None if config_path is None else read(config_path)
     found = inspect_config(config_path, body, repository_name=repository_name)
     files, findings = found.files, (*names, *found.findings)
-    if _wants_lock(has, config_path, found.config):
-        locked_files, locked = _inspect_lock(has, read, found.config, default_index)
-        files, findings = (*files, *locked_files), (*findings, *locked)
+    for config in _list_configs(found.config):
+        if _wants_lock(has, config_path, config):
+            locked_files, locked = _inspect_lock(has, read, config, default_index)
+            files, findings = (*files, *locked_files), (*findings, *locked)
+    files = tuple(dict.fromkeys(files))
     return replace(
         found,
         files=tuple(path for path in files if has(path)),
@@ -123,6 +126,11 @@ def inspect_config(path: str | None, body: bytes | None, *, repository_name: str
         missing=(),
         findings=parsed.findings,
     )
+
+
+def _list_configs(config: Config | None) -> tuple[Config | None, ...]:
+    """The config as it counts for each image; itself when it cannot be used."""
+    return (None,) if config is None else tuple(config.for_image(image) for image in config.images)
 
 
 def _wants_lock(has: Callable[[str], bool], config_path: str | None, config: Config | None) -> bool:

@@ -6,6 +6,8 @@ exactly one answer. People are told at the start and at the end, never in betwee
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hublish.core.answers.report import Answer, make_check_run, make_marker, render_answer, render_progress
 from hublish.core.codec import parse_value
 from hublish.core.github.ports import Thread
@@ -18,6 +20,12 @@ from hublish.workflows.services import Services
 
 LOOKING = "eyes"
 
+_TOLD: Mapping[TriggerKind, frozenset[RunState]] = {
+    TriggerKind.PUSH: frozenset({RunState.FAILED}),
+    TriggerKind.CHECK: frozenset({RunState.FAILED, RunState.DENIED}),
+}
+"""Ends that are said on the commit where there is no thread."""
+
 
 class Answering:
     """The voice of one service."""
@@ -28,14 +36,14 @@ class Answering:
     def acknowledge(self, run_id: str) -> None:
         """React at once, so that people see they were heard; nobody asked anything by bringing commits."""
         trigger = self._read_trigger(run_id)
-        if trigger.kind.may_change_config:
+        if not trigger.kind.talks:
             return
         self._services.conversation.ensure_reaction(trigger.repository, trigger.thread, LOOKING)
 
     def announce(self, run_id: str, answer: Answer, prepared: Prepared, *, queue_lines: tuple[str, ...] = ()) -> None:
         """Create or edit the progress comment; a push has its check run only. `queue_lines` say where builds wait."""
         trigger = self._read_trigger(run_id)
-        if trigger.kind.may_change_config:
+        if not trigger.kind.talks:
             return
         thread = self._find_thread(trigger, answer.sha)
         plan_lines = tuple(image.line for image in prepared.images)
@@ -61,12 +69,13 @@ class Answering:
     def answer(self, run_id: str, answer: Answer) -> None:
         """Say the one answer. A push is no question: what became of it stands in its check run, and a failure here too.
 
-        A pull request asks for nothing, so that nothing is ever said in it of its own accord.
+        A pull request asks for nothing, so that nothing is ever said in it of its own accord. A press on a check run is
+        answered there; what has no check run, a refusal or a failure, is said as a comment on the commit.
         """
         trigger = self._read_trigger(run_id)
         if trigger.kind is TriggerKind.PULL_REQUEST:
             return
-        if trigger.kind is TriggerKind.PUSH and answer.state is not RunState.FAILED:
+        if not trigger.kind.talks and answer.state not in _TOLD[trigger.kind]:
             return
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "answer")
@@ -77,7 +86,7 @@ class Answering:
     def tidy(self, run_id: str, answer: Answer) -> None:
         """Take the progress comment away, and close the issue that asked when its image is delivered."""
         trigger = self._read_trigger(run_id)
-        if trigger.kind.may_change_config:
+        if not trigger.kind.talks:
             return
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "progress")

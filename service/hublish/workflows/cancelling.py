@@ -52,7 +52,8 @@ class Cancelling:
     def _find_targets(self, run_id: str, trigger: Trigger) -> list[Run]:
         if trigger.target is not None:
             run = self._services.runs.read_run(trigger.target)
-            return [] if run is None else [run]
+            own = run is not None and parse_value(Trigger, run.trigger).repository.id == trigger.repository.id
+            return [run] if run is not None and own else []
         listed = self._services.runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT)
         return [run for run in reversed(listed) if run.id != run_id and _is_meant(trigger, run)]
 

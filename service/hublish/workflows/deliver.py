@@ -18,7 +18,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from dbos import error as dbos_error
 
 from hublish.core.answers.report import Answer, Failure, HubReport
-from hublish.core.building import BuildStopped, BuildSucceeded
+from hublish.core.building import BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
 from hublish.core.redact import redact
@@ -39,7 +39,16 @@ from hublish.workflows.durable import (
     run_effect,
     workflow,
 )
-from hublish.workflows.ending import end_run, end_with, explain_stop, make_answer, make_failure, with_hubs, with_images
+from hublish.workflows.ending import (
+    end_run,
+    end_with,
+    explain_stop,
+    make_answer,
+    make_failure,
+    name_stopped,
+    with_hubs,
+    with_images,
+)
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Built, Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -245,17 +254,17 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _collect(self, run_id: str, prepared: Prepared, names: tuple[str, ...]) -> Built:
         self._cancelling.verify_wanted(run_id)
         failure: Failure | None = None
+        stopped: list[str] = []
         for image, name in zip(prepared.images, names, strict=True):
             outcome = settle_build(self._services, name)
             if isinstance(outcome, BuildSucceeded):
                 self._note(run_id, f"build {image.title}", "done", "")
                 continue
             self._note(run_id, f"build {image.title}", "failed", outcome.message)
-            failure = failure or self._explain(name, outcome)
-        return Built(names=names, failure=failure)
-
-    def _explain(self, name: str, outcome: BuildStopped) -> Failure:
-        return explain_stop(outcome, last_lines=outcome.last_lines or self._services.archive.read_tail(name))
+            stopped.append(image.title)
+            tail = outcome.last_lines or self._services.archive.read_tail(name)
+            failure = failure or explain_stop(outcome, last_lines=tail)
+        return Built(names=names, failure=name_stopped(failure, tuple(stopped), total=len(names)))
 
     def _publish(self, run_id: str, prepared: Prepared, image: PreparedImage, name: str) -> Delivered:
         run = self._services.runs.read_run(run_id)

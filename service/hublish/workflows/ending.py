@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hublish.core.answers.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.building import BuildStopped
+from hublish.core.github.buttons import HUB_REFUSED
 from hublish.core.status import RunState
 from hublish.errors import RunCancelled, clip
 from hublish.workflows.durable import Fault
@@ -71,6 +72,14 @@ def explain_stop(outcome: BuildStopped, *, last_lines: tuple[str, ...]) -> Failu
     )
 
 
+def name_stopped(failure: Failure | None, stopped: tuple[str, ...], *, total: int) -> Failure | None:
+    """The failure of a run of several images: which of them have none, and that therefore none is published."""
+    if failure is None or total == 1:
+        return failure
+    message = f"{len(stopped)} of {total} images could not be built ({', '.join(stopped)}), so none is published."
+    return replace(failure, message=f"{message} {stopped[0]}: {failure.message}")
+
+
 def end_with(answer: Answer, failure: Failure) -> Answer:
     """The answer of a run that failed, or was stopped, after it began."""
     state = RunState.CANCELLED if failure.code == RunCancelled.__name__ else RunState.FAILED
@@ -106,4 +115,4 @@ def with_hubs(answer: Answer, hubs: tuple[HubReport, ...]) -> Answer:
         return answer
     message = f"The image was pushed, but the hub {refused.hub} does not list it: {refused.detail}"
     hint = f"Once that is settled, comment `/build {answer.wanted}` on an issue here; nothing is built again."
-    return end_with(answer, Failure(code="HubRefused", message=message, hint=hint))
+    return end_with(answer, Failure(code=HUB_REFUSED, message=message, hint=hint))

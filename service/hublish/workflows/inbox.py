@@ -7,10 +7,11 @@ anywhere in between repeats what is missing and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from hublish.core.codec import render_value
 from hublish.core.github.events import NOBODY, Ignored, Listener, parse_event
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.records import Delivery, DeliveryState, Run
 from hublish.core.status import RunState
 from hublish.errors import HublishError, WebhookRefused
@@ -24,6 +25,7 @@ BATCH = 200
 IDLE_SECONDS = 1.0
 SWEEP_EVERY = 300
 """Looks between two sweeps: at most five minutes."""
+DOUBLE_CLICK = timedelta(seconds=60)
 TRIES = 60
 """Looks at a delivery that fails in a way nobody foresaw; about a minute, then it no longer stands before others."""
 
@@ -133,9 +135,15 @@ class Inbox:
             "delivery", guid=delivery.guid, github_event=delivery.event, state=state.value, reason=reason, run=run_id
         )
 
+    def _is_new_attempt(self, latest: Run, trigger: Trigger, *, again: bool) -> bool:
+        if again or trigger.kind is not TriggerKind.CHECK:
+            return again and latest.state.may_retry
+        # A second press within a minute is a double click; a later one means it.
+        return self._services.now() - latest.created_at >= DOUBLE_CLICK
+
     def _ensure_run(self, trigger: Trigger, *, again: bool) -> Run:
         latest = self._services.runs.find_latest_run(make_run_key(trigger))
-        if latest is not None and not (again and latest.state.may_retry):
+        if latest is not None and not self._is_new_attempt(latest, trigger, again=again):
             return latest
         return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
 

@@ -155,7 +155,8 @@ class Preparation:
             try:
                 prepared, more = self._plan_image(trigger, ref, config, image, source)
             except _PlanRefused as error:
-                raise _PlanRefused(_join(findings, error.findings)) from error
+                among = image.title if len(config.images) > 1 else None
+                raise _PlanRefused(_join(findings, error.findings), among=among) from error
             images.append(prepared)
             findings = _join(findings, more)
         if config.hubs and not hubs:
@@ -246,8 +247,11 @@ class Preparation:
 class _PlanRefused(FindingsError):
     """Carries a plan's findings to the answer."""
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__("The image cannot be built as the repository stands.", findings=findings)
+    def __init__(self, findings: tuple[Finding, ...], *, among: str | None = None) -> None:
+        message = "The image cannot be built as the repository stands."
+        if among is not None:
+            message = f"The image {among} cannot be built as the repository stands, so none is."
+        super().__init__(message, findings=findings)
 
     @property
     def code(self) -> str:

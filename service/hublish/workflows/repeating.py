@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from hublish.core.codec import parse_value
 from hublish.core.github.commands import CommandName
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.records import Run, RunRecords
 from hublish.core.status import RunState
 
@@ -33,14 +33,24 @@ def complete_trigger(runs: RunRecords, trigger: Trigger) -> Trigger:
     if trigger.command not in RETRIES or trigger.problem is not None or trigger.ref is not None:
         return trigger
     if trigger.target is not None:
-        return _repeat(trigger, runs.read_run(trigger.target))
+        return _repeat(trigger, _find_own(runs, trigger))
     built = [(run, earlier) for run, earlier in _list_builds(runs, trigger)]
+    if trigger.kind is TriggerKind.CHECK:
+        return _repeat(trigger, next((run for run, _ in built if run.sha == trigger.thread.sha), None))
     place = (trigger.thread.kind, trigger.thread.number)
     here = [run for run, earlier in built if (earlier.thread.kind, earlier.thread.number) == place]
     if here:
         return _repeat(trigger, here[0])
     delivered = {run.ref for run, _ in built if run.state is RunState.DELIVERED}
     return _repeat(trigger, next((run for run, _ in built if run.state in RETRIED and run.ref not in delivered), None))
+
+
+def _find_own(runs: RunRecords, trigger: Trigger) -> Run | None:
+    """The run that a press means; one of another repository is none, whatever the check run says."""
+    run = runs.read_run(trigger.target or "")
+    if run is None or parse_value(Trigger, run.trigger).repository.id != trigger.repository.id:
+        return None
+    return run
 
 
 def _list_builds(runs: RunRecords, trigger: Trigger) -> Iterator[tuple[Run, Trigger]]:
@@ -58,7 +68,8 @@ def _repeat(trigger: Trigger, run: Run | None) -> Trigger:
             problem="Nothing failed here that could be tried again.",
             hint="Comment `/build` with a tag, branch or commit.",
         )
-    if run.state not in RETRIED:
+    # Whoever presses "Re-run" means it, also where all went well.
+    if run.state not in RETRIED and not (trigger.kind is TriggerKind.CHECK and run.state.ended):
         ended = "was delivered" if run.state.ended else "is still at work"
         return replace(
             trigger,

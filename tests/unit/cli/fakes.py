@@ -14,10 +14,11 @@ from hublish.bootstrap.doctor import Check
 from hublish.builders.baseimage.image import BaseImage
 from hublish.builders.planning.planner import Planned
 from hublish.builders.verification.verdict import Claims, OpenedImage, Verdict, Verification
-from hublish.cli.house import WorkbenchChoice
+from hublish.cli.house import AppRequest, WorkbenchChoice
 from hublish.core.building import BuildSucceeded, LayerSummary, Progress, Step
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
 from hublish.core.finding import Finding
+from hublish.core.github.manifest import CreatedApp
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ProgressSink
@@ -278,6 +279,7 @@ class FakeHouse:
     records: FakeRecords = field(default_factory=FakeRecords)
     locker: FakeLocker = field(default_factory=FakeLocker)
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
+    apps: list[AppRequest] = field(default_factory=list)
     mirrors: list[Mapping[str, str]] = field(default_factory=list)
     error: BaseException | None = None
     choices: list[WorkbenchChoice] = field(default_factory=list)
@@ -304,6 +306,18 @@ class FakeHouse:
     def open_deliveries(self) -> FakeDeliveries:
         self._fail()
         return self.deliveries
+
+    def preview_app(self, request: AppRequest) -> Mapping[str, object]:
+        self._fail()
+        self.apps.append(request)
+        return {"name": request.name}
+
+    def create_app(self, request: AppRequest, *, say: Callable[[str], None]) -> CreatedApp:
+        self._fail()
+        self.apps.append(request)
+        say("Open http://127.0.0.1:1/ in a browser on this machine.")
+        page = "https://github.com/apps/hublish"
+        return CreatedApp(id=7, slug="hublish", page=page, private_key="KEY", webhook_secret="SECRET")
 
     def _fail(self) -> None:
         if self.error is not None:

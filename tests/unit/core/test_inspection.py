@@ -110,3 +110,19 @@ def test_changed_file_counts_when_the_config_means_it(path: str, config: bytes |
     read = inspect_config(config_path, config, repository_name="ts").config
 
     assert concerns(path, config_path=config_path, config=read) is counts
+
+
+def test_lock_of_every_image_is_inspected() -> None:
+    """Each image may have a lock of its own; what they share is read and told once."""
+    images = b"version: 1\nimages:\n  - {name: r.example/a/x}\n  - {name: r.example/a/y}\n"
+    own = b"  - {name: r.example/a/z, python: {lock: z/Pipfile.lock}}\n"
+    files = {**make_files(images + own), "z/Pipfile.lock": b"{"}
+    found = inspect(files)
+
+    assert found.files == (CONFIG, PIPFILE, "Pipfile.lock", "z/Pipfile.lock")
+    assert [(finding.code, finding.path) for finding in found.findings] == [
+        ("PipfileMissing", "z/Pipfile"),
+        ("JSONInvalid", "z/Pipfile.lock"),
+    ]
+    assert concerns("z/Pipfile", config_path=CONFIG, config=found.config)
+    assert concerns("Pipfile", config_path=CONFIG, config=found.config)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from hublish.core.answers.report import Answer, Failure, render_answer
 from hublish.core.github.ports import Thread
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, SourceMissing
@@ -21,6 +23,7 @@ IMAGE = PreparedImage(
     python_version="", resources="", line="`ts`: layered",
 )  # fmt: skip
 PREPARED = Prepared(state=RunState.BUILDING, failure=None, ref=TAG, images=(IMAGE,))
+PRESS = dataclasses.replace(RELEASE, kind=TriggerKind.CHECK, thread=COMMIT)
 FAILURE = Failure(code="X", message="m", hint="")
 PROGRESS, ANSWER = "<!-- hublish:progress:r1 -->", "<!-- hublish:answer:r1 -->"
 
@@ -129,3 +132,19 @@ def test_unknown_run_says_nothing(stage: Stage) -> None:
     """A run that is not in the records has no thread."""
     with pytest.raises(SourceMissing, match="there is no run r1"):
         Answering(stage.services).acknowledge(RUN_ID)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [(RunState.DELIVERED, 0), (RunState.ANSWERED, 0), (RunState.FAILED, 1), (RunState.DENIED, 1)]
+)
+def test_press_on_a_check_run_is_answered_there(stage: Stage, state: RunState, said: int) -> None:
+    """No reaction and no comment on the way; what has no check run is said on the commit."""
+    answering = open_answering(stage, PRESS)
+    answer = dataclasses.replace(make_answer(RunState.FAILED), state=state)
+    answering.acknowledge(RUN_ID)
+    answering.announce(RUN_ID, answer, PREPARED)
+    answering.answer(RUN_ID, answer)
+    answering.tidy(RUN_ID, answer)
+
+    assert stage.conversation.reactions == []
+    assert list(stage.conversation.comments) == [(COMMIT, ANSWER)] * said

@@ -19,7 +19,7 @@ from hublish.errors import RunCancelled
 from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.ending import end_with
 from hublish.workflows.prepare import Preparation
-from tests.unit.workflows.parts import AT, COMMENT, RELEASE, REPLICA, SHA, Stage, make_run
+from tests.unit.workflows.parts import AT, COMMENT, HUB_REPOSITORY, RELEASE, REPLICA, SHA, Stage, make_run
 from tests.unit.workflows.test_answer import make_answer
 
 PAGE = "[page](https://hublish.example.com/runs/{})"
@@ -80,14 +80,19 @@ def test_a_ref_means_everything_at_work_for_it(stage: Stage) -> None:
 
 
 def test_a_button_means_its_own_run(stage: Stage) -> None:
-    """The run whose check run bears the button, whatever else is at work; an unknown one is none."""
+    """The run whose check run bears the button, whatever else is at work; one of another repository is none."""
     add_run(stage, "mine")
     add_run(stage, "pressed", ELSEWHERE)
     reply = command(stage, dataclasses.replace(CANCEL, target="pressed"))
-    unknown = Cancelling(stage.services).cancel("other", dataclasses.replace(CANCEL, target="nobody")).reply
+    stranger = dataclasses.replace(COMMENT, repository=HUB_REPOSITORY)
+    add_run(stage, "stranger", stranger, repo_id=8)
+    unknown, foreign = (
+        Cancelling(stage.services).cancel(f"by {target}", dataclasses.replace(CANCEL, target=target)).reply
+        for target in ("nobody", "stranger")
+    )
 
     assert reply == ("**Cancelled**", "", f"- `v2` at 0123456: {PAGE.format('pressed')}")
-    assert unknown == ("Nothing is at work here that could be cancelled.",)
+    assert unknown == foreign == ("Nothing is at work here that could be cancelled.",)
 
 
 def test_what_is_being_delivered_is_not_stopped(stage: Stage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,11 +71,12 @@ class Town:
         self.started: list[str] = []
         self.errors: dict[str, Exception] = {}
         self.name_error: Exception | None = None
+        self.now = AT
         numbers = itertools.count(1)
         services = SimpleNamespace(
             deliveries=self.deliveries,
             runs=self.runs,
-            now=lambda: AT,
+            now=lambda: self.now,
             make_run_id=lambda: f"run-{next(numbers)}",
             conversation=SimpleNamespace(fetch_name=self.fetch_name),
             policy=SimpleNamespace(bots=frozenset({"renovate[bot]"})),
@@ -214,3 +215,19 @@ def test_retry_keeps_what_it_is_about_with_its_run(town):
     town.inbox.take_batch()
 
     assert town.runs.read_run("run-2").ref == "v1"
+
+
+def test_double_click_is_one_press_and_a_later_one_is_another(town):
+    """Within a minute a button is pressed once, whatever the nerves; a redelivery is no press at all."""
+    town.deliver("a", make_body(1))
+    town.inbox.take_batch()
+    town.runs.move_run("run-1", RunState.FAILED, at=AT)
+    payload = json.loads(make_body(1))
+    check_run = {"id": 21, "head_sha": "a" * 40, "external_id": "0" * 32 + "/ts"}
+    body = json.dumps({**payload, "action": "rerequested", "check_run": check_run}).encode()
+    for seconds, guid in ((0, "b"), (59, "c"), (60, "d"), (300, "b")):
+        town.now = AT + timedelta(seconds=seconds)
+        town.deliver(guid, body, event="check_run")
+        town.inbox.take_batch()
+
+    assert town.started == ["run-1", "run-2", "run-2", "run-3", "run-3"]

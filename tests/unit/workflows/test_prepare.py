@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from hublish.builders.sourcefiles import read_source_file
 from hublish.core.answers.report import Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
@@ -220,13 +221,39 @@ def test_names_hubs_and_triggers_come_from_the_default_branch(stage: Stage) -> N
     assert str(read_request(stage, prepared).target).startswith(f"{NAME}:build-")
 
 
-def test_other_number_of_images_at_the_commit_does_not_count(stage: Stage) -> None:
-    """Which tags belong to which image would be a guess."""
+def test_image_of_the_commit_is_told_by_its_title(stage: Stage) -> None:
+    """The commit may make more images than the default branch names; those are not pushed."""
     two = f"version: 1\nimages: [{{name: {NAME}, tags: [a]}}, {{name: {NAME}-b, tags: [b]}}]\n"
     use_config(stage, CONFIG, two)
     prepared = prepare(stage)
 
-    assert [(image.name, image.floating_tags) for image in prepared.images] == [(NAME, ("latest",))]
+    assert [(image.name, image.floating_tags) for image in prepared.images] == [(NAME, ("a",))]
+
+
+def test_each_image_is_planned_from_its_own_lock(stage: Stage) -> None:
+    """One run, a build for each image, with the packages of the lock that it names."""
+    one, two = (f"{{name: registry.example.org/team/{name}, python: {{lock: {name}/Pipfile.lock}}}}" for name in "ab")
+    files = {}
+    for name, packages in (("a", {"jupyterhub": "5.0"}), ("b", {"jupyterhub": "5.0", "jupyterlab": "4.0"})):
+        source = make_source(None, packages=packages)
+        files |= {f"{name}/{path}": read_source_file(source, path) for path in ("Pipfile", "Pipfile.lock")}
+    use_config(stage, f"version: 1\nimages: [{one}, {two}]\n", files=files)
+    prepared = prepare(stage)
+    packages = [len(read_request(stage, prepared, index).plan.packages) for index in (0, 1)]
+
+    assert [image.title for image in prepared.images] == ["a", "b"]
+    assert packages[1] == packages[0] + 1
+
+
+def test_image_that_cannot_be_planned_is_named_among_several(stage: Stage) -> None:
+    """All of them wait for it: the verdict is joint."""
+    one, two = "{name: registry.example.org/team/a}", "{name: registry.example.org/team/b, python: {lock: b.txt}}"
+    use_config(stage, f"version: 1\nimages: [{one}, {two}]\n")
+    prepared = prepare(stage)
+
+    assert prepared.failure is not None
+    assert (prepared.state, prepared.images) == (RunState.FAILED, ())
+    assert prepared.failure.message == "The image b cannot be built as the repository stands, so none is."
 
 
 def test_commit_without_a_config_is_built_as_the_default_branch_says(stage: Stage) -> None:

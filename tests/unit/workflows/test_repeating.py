@@ -7,14 +7,17 @@ import dataclasses
 import pytest
 
 from hublish.core.github.commands import CommandName
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.ports import Thread
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.workflows.repeating import complete_trigger
-from tests.unit.workflows.parts import COMMENT, RELEASE, Stage
+from tests.unit.workflows.parts import COMMENT, HUB_REPOSITORY, RELEASE, SHA, Stage
 from tests.unit.workflows.test_cancelling import ELSEWHERE, add_run
 
 RETRY = dataclasses.replace(COMMENT, command=CommandName.RETRY, ref=None, ref_kind=None)
+PRESS = dataclasses.replace(RETRY, kind=TriggerKind.CHECK, thread=Thread(kind="commit", number=0, sha=SHA))
+ELSEWHERE_REPOSITORY = dataclasses.replace(COMMENT, repository=HUB_REPOSITORY)
 NOTHING = "Nothing failed here that could be tried again."
 
 
@@ -85,8 +88,24 @@ def test_button_means_its_own_run(stage: Stage) -> None:
     add_run(stage, "pressed", dataclasses.replace(COMMENT, ref="v5"), state=RunState.FAILED)
     add_run(stage, "newer", dataclasses.replace(COMMENT, ref="v6"), state=RunState.FAILED)
 
-    assert complete(stage, dataclasses.replace(RETRY, target="pressed")).ref == "v5"
-    assert complete(stage, dataclasses.replace(RETRY, target="gone")).problem == NOTHING
+    add_run(stage, "stranger", ELSEWHERE_REPOSITORY, state=RunState.FAILED, repo_id=77)
+
+    assert complete(stage, dataclasses.replace(PRESS, target="pressed")).ref == "v5"
+    assert complete(stage, dataclasses.replace(PRESS, target="gone")).problem == NOTHING
+    assert complete(stage, dataclasses.replace(PRESS, target="stranger")).problem == NOTHING
+
+
+def test_re_run_of_a_commit_means_its_last_build(stage: Stage) -> None:
+    """Also where all went well: whoever presses "Re-run" means it; what is at work is not begun twice."""
+    add_run(stage, "delivered", dataclasses.replace(COMMENT, ref="v5"), state=RunState.DELIVERED)
+    done = complete(stage, PRESS)
+    add_run(stage, "at work", dataclasses.replace(COMMENT, ref="v6"), state=RunState.BUILDING)
+    at_work = complete(stage, PRESS)
+    other = complete(stage, dataclasses.replace(PRESS, thread=Thread(kind="commit", number=0, sha="d" * 40)))
+
+    assert (done.ref, done.problem) == ("v5", None)
+    assert at_work.problem == "The last build here is still at work; nothing of it failed."
+    assert other.problem == NOTHING
 
 
 @pytest.mark.parametrize(

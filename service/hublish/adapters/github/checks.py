@@ -92,8 +92,12 @@ def _note_sent(held: CheckReply, check: CheckRun, *, sent: int) -> CheckReply:
     return held.model_copy(update={"output": held.output.model_copy(update={"annotations_count": count})})
 
 
-def _make_state(check: CheckRun) -> dict[str, str]:
-    state = {"status": check.status, "details_url": check.details_url}
+def _make_state(check: CheckRun) -> dict[str, object]:
+    actions = [
+        {"label": label, "description": description, "identifier": identifier}
+        for label, description, identifier in check.actions
+    ]
+    state: dict[str, object] = {"status": check.status, "details_url": check.details_url, "actions": actions}
     return state if check.conclusion is None else {**state, "conclusion": check.conclusion}
 
 

@@ -116,6 +116,7 @@ def make_plan(
         RegistryFailed: the base cannot be read.
         DiskFull, BuildFailed: what is found out cannot be kept, or system packages cannot be installed.
     """
+    inputs = replace(inputs, config=inputs.config.for_image(inputs.image))
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
     with name_disk_errors("planning"):
         if choice.strategy is Strategy.LAYERED:

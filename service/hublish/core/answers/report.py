@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hublish.core.answers.findings import make_annotations, render_findings
 from hublish.core.answers.markdown import cell, code_block, code_span, escape_inline
 from hublish.core.finding import Finding
+from hublish.core.github.buttons import choose_buttons
 from hublish.core.github.ports import CheckRun
 from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.status import RunState
@@ -252,6 +253,7 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
     if answer.failure is not None:
         title = f"{_HEADLINES[answer.state]}: {answer.failure.code}"
     summary = _fit(_answer_lines(answer)) if ended else f"[Steps and log]({answer.run_url})"
+    buttons = choose_buttons(answer.state, failure=None if answer.failure is None else answer.failure.code)
     return CheckRun(
         name=f"hublish / {image}",
         external_id=f"{answer.run_id}/{image}",
@@ -261,5 +263,6 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
         title=f"{title} ({own[0].digest[:19]})" if own else title,
         summary=summary,
         details_url=answer.run_url,
+        actions=tuple((button.label, button.description, button.identifier) for button in buttons),
         annotations=make_annotations(answer.findings)[:ANNOTATION_LIMIT],
     )

@@ -6,20 +6,19 @@ left to their default. Decides nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from hublish.core.config.values import Config, DockerfileConfig, ImageConfig, S2IConfig, Triggers
+from hublish.core.config.values import Config, DockerfileConfig, ImageConfig, PythonConfig, S2IConfig, Triggers
 from hublish.core.trees.yamltree import parse_tree
 
 Plain: TypeAlias = "str | int | float | bool | tuple[str, ...] | tuple[Document, ...] | Document | None"
 Document: TypeAlias = dict[str, Plain]
 
-PUBLISHED_KEYS = ("image", "images", "hubs", "triggers")
-"""What counts from the default branch, whatever a commit says."""
-
 _SIZE_UNITS = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10), ("T", 10**12), ("G", 10**9), ("M", 10**6))
+_IMAGE_NAME = re.compile(r"image\.name|images\[\d+\]\.name")
 _TIME_UNITS = (("h", 3600), ("m", 60), ("s", 1))
 _NO_TEXT = {
     "strategy": "by the files present",
@@ -47,7 +46,7 @@ class Setting:
     @property
     def published(self) -> bool:
         """True when it counts from the default branch."""
-        return self.key.split(".")[0].split("[")[0] in PUBLISHED_KEYS
+        return self.key.startswith(("hubs", "triggers.")) or _IMAGE_NAME.fullmatch(self.key) is not None
 
 
 def make_document(config: Config) -> Document:
@@ -58,11 +57,7 @@ def make_document(config: Config) -> Document:
         **named,
         "strategy": None if config.strategy is None else config.strategy.value,
         "base": None if config.base is None else str(config.base),
-        "python": {
-            "lock": config.python.lock,
-            "dev": config.python.dev,
-            "environment": config.python.environment.value,
-        },
+        "python": _make_python(config.python),
         "system": {"apt": config.system_apt},
         "source": {"path": config.source_path},
         **({} if config.dockerfile is None else {"dockerfile": _make_dockerfile(config.dockerfile)}),
@@ -161,7 +156,22 @@ def _render(value: Plain) -> str:
 
 
 def _make_image(image: ImageConfig) -> Document:
-    return {"name": image.reference.name, "tags": image.tags}
+    own: Document = {"name": image.reference.name, "tags": image.tags}
+    if image.strategy is not None:
+        own["strategy"] = image.strategy.value
+    if image.base is not None:
+        own["base"] = str(image.base)
+    if image.python is not None:
+        own["python"] = _make_python(image.python)
+    if image.dockerfile is not None:
+        own["dockerfile"] = _make_dockerfile(image.dockerfile)
+    if image.s2i is not None:
+        own["s2i"] = _make_s2i(image.s2i)
+    return own
+
+
+def _make_python(block: PythonConfig) -> Document:
+    return {"lock": block.lock, "dev": block.dev, "environment": block.environment.value}
 
 
 def _make_dockerfile(block: DockerfileConfig) -> Document:

@@ -6,6 +6,7 @@ JSON Schema. Every fault of a file comes back at once as a finding; nothing is r
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hublish.core.config.legacy import LEGACY_PATH, parse_legacy_config
@@ -40,7 +41,14 @@ from hublish.core.trees.yamltree import parse_tree
 from hublish.errors import ValueInvalid, clip
 
 if TYPE_CHECKING:
-    from hublish.core.config.model import ConfigModel, ImageModel, S2IModel
+    from hublish.core.config.model import (
+        ConfigModel,
+        DockerfileModel,
+        ImageModel,
+        OverlayModel,
+        PythonModel,
+        S2IModel,
+    )
 
 __all__ = [
     "CONFIG_PATHS",
@@ -173,22 +181,20 @@ def _order(finding: Finding) -> tuple[int, int, str, str]:
 
 
 def _make_config(model: ConfigModel, *, path: str) -> Config:
-    images = [model.image] if model.image is not None else model.images or []
+    images = (
+        [_make_image(model.image)] if model.image is not None else [_make_overlay(item) for item in model.images or []]
+    )
     triggers = model.triggers
     return Config(
         path=path,
         legacy=False,
-        images=tuple(_make_image(image) for image in images),
+        images=tuple(images),
         strategy=None if model.strategy is None else Strategy(model.strategy),
         base=None if model.base is None else parse_base(model.base),
-        python=PythonConfig(
-            lock=None if model.python.lock is None else parse_lock_path(model.python.lock),
-            dev=model.python.dev,
-            environment=Environment(model.python.environment),
-        ),
+        python=_make_python(model.python),
         system_apt=tuple(model.system.apt),
         source_path=parse_source_path(model.source.path),
-        dockerfile=_make_dockerfile(model),
+        dockerfile=None if model.dockerfile is None else _make_dockerfile(model.dockerfile),
         s2i=None if model.s2i is None else _make_s2i(model.s2i),
         resources=_make_resources(model),
         smoke=_make_smoke(model),
@@ -209,10 +215,26 @@ def _make_image(image: ImageModel) -> ImageConfig:
     return ImageConfig(reference=parse_image_name(image.name), tags=tuple(dict.fromkeys(image.tags)))
 
 
-def _make_dockerfile(model: ConfigModel) -> DockerfileConfig | None:
-    dockerfile = model.dockerfile
-    if dockerfile is None:
-        return None
+def _make_overlay(image: OverlayModel) -> ImageConfig:
+    return replace(
+        _make_image(image),
+        strategy=None if image.strategy is None else Strategy(image.strategy),
+        base=None if image.base is None else parse_base(image.base),
+        python=None if image.python is None else _make_python(image.python),
+        dockerfile=None if image.dockerfile is None else _make_dockerfile(image.dockerfile),
+        s2i=None if image.s2i is None else _make_s2i(image.s2i),
+    )
+
+
+def _make_python(model: PythonModel) -> PythonConfig:
+    return PythonConfig(
+        lock=None if model.lock is None else parse_lock_path(model.lock),
+        dev=model.dev,
+        environment=Environment(model.environment),
+    )
+
+
+def _make_dockerfile(dockerfile: DockerfileModel) -> DockerfileConfig:
     return DockerfileConfig(
         path=None if dockerfile.path is None else parse_file_path(dockerfile.path),
         context=parse_relative_path(dockerfile.context),

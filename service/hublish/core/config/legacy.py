@@ -8,6 +8,7 @@ a repository is never used, and scripts come from the builder image only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from hublish.core.config.legacy_keys import (
@@ -21,6 +22,7 @@ from hublish.core.config.legacy_keys import (
     LegacyReader,
 )
 from hublish.core.config.values import (
+    IMAGES_LIMIT,
     Config,
     DockerfileConfig,
     ImageConfig,
@@ -63,7 +65,9 @@ def parse_legacy_config(tree: Tree, *, repository_name: str | None) -> tuple[Con
     """
     reader = _Reader(tree, repository_name=repository_name)
     config = reader.read()
-    return (None if has_error(tuple(reader.findings)) else config), tuple(reader.findings)
+    # A common block is read for each overlay, and would say the same each time.
+    findings = tuple(dict.fromkeys(reader.findings))
+    return (None if has_error(findings) else config), findings
 
 
 class _Reader(LegacyReader):
@@ -77,18 +81,36 @@ class _Reader(LegacyReader):
         self._note_unread(top)
         build_at = top.get("build")
         build = {} if build_at is None else self.read_mapping(self.value_at(build_at), build_at, known=BUILD_KEYS)
-        overlay = self._choose_overlay(top)
-        lock = PythonConfig()
-        if overlay is not None:
-            name, keys = overlay
-            build = {**build, **keys}
-            lock = self._make_overlay_lock(top, name)
-        if not build:
-            message = "no `build` block says where an image is pushed"
-            hint = "add `build:` with `registry-org` and `registry-project`, or write a `.hublish.yaml`"
-            self.say(Severity.ERROR, "ImageMissing", message, at=() if build_at is None else build_at, hint=hint)
-            return None
-        return self._read_build(build, lock)
+        overlays = self._read_overlays(top)
+        if overlays:
+            at = top["overlays"]
+            made = [
+                self._read_build({**build, **keys}, self._make_overlay_lock(top, name), at=at)
+                for name, keys in overlays
+            ]
+            return self._join_overlays([config for config in made if config is not None], at=at)
+        return self._read_build(build, PythonConfig(), at=build_at or ())
+
+    def _join_overlays(self, configs: list[Config], *, at: KeyPath) -> Config | None:
+        """One config with an image for each overlay; a single one is the config itself."""
+        if len(configs) <= 1:
+            return configs[0] if configs else None
+        titles = [config.images[0].title for config in configs]
+        for title in dict.fromkeys(title for title in titles if titles.count(title) > 1):
+            message = f"two overlays make an image called `{clip(title)}`; a hub lists an image by this name"
+            self.say(Severity.ERROR, "DuplicateImage", message, at=at, hint="give each its own `registry-project`")
+        images = tuple(
+            replace(
+                config.images[0],
+                strategy=config.strategy,
+                base=config.base,
+                python=config.python,
+                dockerfile=config.dockerfile,
+                s2i=config.s2i,
+            )
+            for config in configs
+        )
+        return Config(path=self.tree.path, legacy=True, images=images, triggers=Triggers(tag=True))
 
     def _note_checks(self, top: dict[str, KeyPath]) -> None:
         at = top.get("check")
@@ -116,7 +138,12 @@ class _Reader(LegacyReader):
             if name in keys and self.value_at(keys[name]) not in ([], {}):
                 self.say(Severity.NOTE, "KeyUnused", f"`{name}` is not read: {reason}", at=keys[name])
 
-    def _read_build(self, build: dict[str, KeyPath], lock: PythonConfig) -> Config | None:
+    def _read_build(self, build: dict[str, KeyPath], lock: PythonConfig, *, at: KeyPath) -> Config | None:
+        if not build:
+            message = "no `build` block says where an image is pushed"
+            hint = "add `build:` with `registry-org` and `registry-project`, or write a `.hublish.yaml`"
+            self.say(Severity.ERROR, "ImageMissing", message, at=at, hint=hint)
+            return None
         strategy, default_path = self._read_strategy(build)
         path = self._read_parsed(build, "dockerfile-path", parse_file_path) or default_path
         scripts_url = self._read_parsed(build, "build-source-script", parse_scripts_url)
@@ -189,15 +216,15 @@ class _Reader(LegacyReader):
             self.say(Severity.ERROR, error.code, error.message, at=keys[name], hint=error.hint, on_key=False)
             return None
 
-    def _choose_overlay(self, top: dict[str, KeyPath]) -> tuple[str, dict[str, KeyPath]] | None:
-        """Read the overlays; the only one that has a build block is the image to make, several are not made yet."""
+    def _read_overlays(self, top: dict[str, KeyPath]) -> list[tuple[str, dict[str, KeyPath]]]:
+        """Read the overlays that have a name and a build block: each is an image."""
         at = top.get("overlays")
         if at is None:
-            return None
+            return []
         value = self.value_at(at)
         if not isinstance(value, list):
             self.say(Severity.WARNING, "WrongType", "expected a list of overlays; it is not read", at=at)
-            return None
+            return []
         overlays: list[tuple[str, dict[str, KeyPath]]] = []
         for index, item in enumerate(value):
             keys = self.read_mapping(item, (*at, index), known=OVERLAY_KEYS)
@@ -209,15 +236,10 @@ class _Reader(LegacyReader):
                 continue
             block = keys["build"]
             overlays.append((name, self.read_mapping(self.value_at(block), block, known=BUILD_KEYS)))
-        if len(overlays) > 1:
-            names = ", ".join(clip(name, limit=40) for name, _ in overlays[:10])
-            message = (
-                f"{len(overlays)} overlays ({names}) are not read: an image per overlay is not made from this file"
-            )
-            hint = "write a `.hublish.yaml` with `images`, or keep one overlay"
-            self.say(Severity.WARNING, "OverlaysUnused", message, at=at, hint=hint)
-            return None
-        return overlays[0] if overlays else None
+        if len(overlays) > IMAGES_LIMIT:
+            message = f"expected at most {IMAGES_LIMIT} overlays, got {len(overlays)}; the rest is not read"
+            self.say(Severity.WARNING, "OverlaysUnused", message, at=at)
+        return overlays[:IMAGES_LIMIT]
 
     def _make_overlay_lock(self, top: dict[str, KeyPath], name: str) -> PythonConfig:
         folder = self.read_text(top, "overlays-dir")

@@ -24,10 +24,14 @@ from hublish.errors import clip
 
 _LINE_LIMIT = 400
 _WIDTH = 120
-_USUAL: Document = {
-    "image": {"tags": (RELEASE_PLACEHOLDER,)},
+_USUAL_BLOCKS: Document = {
     "dockerfile": {"context": ".", "args": {}},
     "s2i": {"context": ".", "environment": {}},
+}
+_USUAL_IMAGE: Document = {
+    "tags": (RELEASE_PLACEHOLDER,),
+    "python": {"dev": False, "environment": "venv"},
+    **_USUAL_BLOCKS,
 }
 _READ_ALIKE = frozenset({"KeySpelling"})
 """Remarks about what was understood: the new file says it in the right words."""
@@ -61,8 +65,28 @@ def migrate_config(body: bytes, *, name: str, repository_name: str | None, paths
     remarks = [
         f"line {finding.line}: {finding.message}" for finding in parsed.findings if finding.code not in _READ_ALIKE
     ]
-    config, changes = _settle(parsed.config, paths)
+    config, changes = _settle_all(parsed.config, paths)
     return Migration(text=_render(config, [*remarks, *changes], name=name), findings=parsed.findings)
+
+
+def _settle_all(config: Config, paths: frozenset[str]) -> tuple[Config, list[str]]:
+    if len(config.images) == 1:
+        return _settle(config, paths)
+    images, changes = [], []
+    for image in config.images:
+        settled, more = _settle(config.for_image(image), paths)
+        changes += [f"{image.title}: {change}" for change in more]
+        images.append(
+            replace(
+                image,
+                strategy=settled.strategy,
+                base=settled.base,
+                python=settled.python,
+                dockerfile=settled.dockerfile,
+                s2i=settled.s2i,
+            )
+        )
+    return replace(config, images=tuple(images)), changes
 
 
 def _settle(config: Config, paths: frozenset[str]) -> tuple[Config, list[str]]:
@@ -102,7 +126,11 @@ def _render(config: Config, remarks: list[str], *, name: str) -> str:
     head = [f"# Made by `hublish migrate` from {name}, which is no longer read and can be removed."]
     if remarks:
         head += ["# Not taken over, or changed:", *(f"# - {clip(remark, limit=_LINE_LIMIT)}" for remark in remarks)]
-    usual = make_document(Config(path=CONFIG_PATH, legacy=False, images=config.images)) | _USUAL
+    usual = (
+        make_document(Config(path=CONFIG_PATH, legacy=False, images=config.images))
+        | {"image": _USUAL_IMAGE}
+        | _USUAL_BLOCKS
+    )
     changed = {"version": 1, **_drop_usual(make_document(config), usual)}
     text = yaml.safe_dump(changed, sort_keys=False, allow_unicode=True, width=_WIDTH)
     return "\n".join([*head, text])
@@ -112,6 +140,9 @@ def _drop_usual(document: Document, usual: Document) -> dict[str, Any]:
     """What differs from the defaults, as plain data."""
     kept: dict[str, Any] = {}
     for key, value in document.items():
+        if isinstance(value, tuple) and key == "images":
+            kept[key] = [_drop_usual(item, _USUAL_IMAGE) for item in value if isinstance(item, dict)]
+            continue
         known = usual.get(key)
         plain = _drop_usual(value, known if isinstance(known, dict) else {}) if isinstance(value, dict) else value
         if plain != known and plain not in (None, {}):

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from hublish.core.config import valuetext
+from hublish.core.config.values import IMAGES_LIMIT
 from hublish.core.trees.yamlmodel import StrictModel, make_validator
 from hublish.errors import ValueInvalid
 
-IMAGES_LIMIT = 20
 VERSION = 1
 
 
@@ -79,6 +79,7 @@ UserName = Annotated[
     str, AfterValidator(make_validator(valuetext.parse_user)), _pattern(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")
 ]
 ArgumentName = Annotated[str, AfterValidator(make_validator(valuetext.parse_build_argument))]
+StrategyName = Literal["layered", "source", "dockerfile"]
 BranchName = Annotated[str, AfterValidator(make_validator(valuetext.parse_branch))]
 
 
@@ -161,6 +162,18 @@ class S2IModel(StrictModel):
     )
 
 
+class OverlayModel(ImageModel):
+    """One of several images; what it says of how it is made counts for it in place of the common keys."""
+
+    strategy: StrategyName | None = Field(default=None, description="As `strategy`, for this image.")
+    base: BaseName | None = Field(default=None, description="As `base`, for this image.")
+    python: PythonModel | None = Field(default=None, description="As `python`, for this image; the block as a whole.")
+    dockerfile: DockerfileModel | None = Field(
+        default=None, description="As `dockerfile`, for this image; the block as a whole."
+    )
+    s2i: S2IModel | None = Field(default=None, description="As `s2i`, for this image; the block as a whole.")
+
+
 class ResourcesModel(StrictModel):
     """What a notebook needs: a hint that goes into the hub's list."""
 
@@ -201,10 +214,13 @@ class ConfigModel(StrictModel):
 
     version: Version = Field(description="Version of this format.", examples=[VERSION])
     image: ImageModel | None = Field(default=None, description="The image; give this or `images`.")
-    images: list[ImageModel] | None = Field(
-        default=None, min_length=1, max_length=IMAGES_LIMIT, description="Several images; give this or `image`."
+    images: list[OverlayModel] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=IMAGES_LIMIT,
+        description="Several images (overlays), made by one run; give this or `image`.",
     )
-    strategy: Literal["layered", "source", "dockerfile"] | None = Field(
+    strategy: StrategyName | None = Field(
         default=None, description="How it is made; without it Dockerfile, else Containerfile, else layered."
     )
     base: BaseName | None = Field(

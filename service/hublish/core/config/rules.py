@@ -5,6 +5,8 @@ Types and limits of single keys are in `config_model`; here nothing is read, onl
 
 from __future__ import annotations
 
+from typing import Any
+
 from hublish.core.config.values import Config
 from hublish.core.finding import Finding, Severity
 from hublish.core.place import KeyPath
@@ -56,23 +58,40 @@ def _check_collisions(tree: Tree, config: Config) -> list[Finding]:
 
 
 def _check_strategy(tree: Tree, config: Config) -> list[Finding]:
+    findings: list[Finding] = []
+    for index, image in enumerate(config.images if "images" in tree.value else ()):
+        own = tree.value["images"][index]
+        # A strategy that only this image has is judged at this image; the common one, below, once for all.
+        findings += _check_keys(tree, own, ("images", index), config.for_image(image), own_base="base" in own)
+    if any(image.strategy is not None for image in config.images):
+        return findings
+    return [*findings, *_check_keys(tree, tree.value, (), config, own_base=_have_bases(config))]
+
+
+def _have_bases(config: Config) -> bool:
+    return all(config.for_image(image).base is not None for image in config.images)
+
+
+def _check_keys(tree: Tree, block: dict[str, Any], at: KeyPath, config: Config, *, own_base: bool) -> list[Finding]:
+    """Check the keys of the file or of one image against the strategy that counts there."""
     if config.strategy is None:
         # `source` is never chosen by the files present.
-        return _check_unused(tree, ("s2i",), 'only the strategy "source" reads it')
+        return _check_unused(tree, block, at, ("s2i",), 'only the strategy "source" reads it')
     name = config.strategy.value
-    findings = _check_unused(tree, _UNUSED[config.strategy], f'the strategy "{name}" does not read it')
-    if config.strategy is Strategy.SOURCE and config.base is None:
+    findings = _check_unused(tree, block, at, _UNUSED[config.strategy], f'the strategy "{name}" does not read it')
+    missing = config.base is None and not own_base
+    if config.strategy is Strategy.SOURCE and missing and "strategy" in block:
         message = 'the strategy "source" needs `base`: the builder image that holds the s2i scripts'
         hint = "add `base: registry.example.org/builders/notebook:1.0`"
-        findings.append(tree.make_finding("KeyMissing", message, at=("strategy",), hint=hint))
+        findings.append(tree.make_finding("KeyMissing", message, at=(*at, "strategy"), hint=hint))
     return findings
 
 
-def _check_unused(tree: Tree, keys: tuple[str, ...], reason: str) -> list[Finding]:
+def _check_unused(tree: Tree, block: dict[str, Any], at: KeyPath, keys: tuple[str, ...], reason: str) -> list[Finding]:
     return [
         tree.make_finding(
-            "KeyUnused", f"`{key}` has no effect: {reason}", at=(key,), severity=Severity.WARNING, on_key=True
+            "KeyUnused", f"`{key}` has no effect: {reason}", at=(*at, key), severity=Severity.WARNING, on_key=True
         )
         for key in keys
-        if key in tree.value
+        if key in block
     ]

@@ -11,23 +11,8 @@ from hublish.core.finding import Finding
 from hublish.core.plan import Environment, Strategy
 from hublish.core.reference import Reference
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageConfig:
-    """One image a repository publishes.
-
-    Attributes:
-        reference: registry and repository, without tag and digest.
-        tags: at least one; "{release}" stands for the release's git tag.
-    """
-
-    reference: Reference
-    tags: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """The last part of the repository, by which people call the image."""
-        return self.reference.repository.rsplit("/", 1)[-1]
+IMAGES_LIMIT = 20
+"""Images that one repository makes in one run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +62,34 @@ class S2IConfig:
     context: str = "."
     environment: tuple[tuple[str, str], ...] = ()
     user: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageConfig:
+    """One image a repository publishes.
+
+    Attributes:
+        reference: registry and repository, without tag and digest.
+        tags: at least one; "{release}" stands for the release's git tag.
+        strategy: of this image alone; None, here and below, for what the config says for all.
+        base: likewise.
+        python: likewise.
+        dockerfile: likewise.
+        s2i: likewise.
+    """
+
+    reference: Reference
+    tags: tuple[str, ...]
+    strategy: Strategy | None = None
+    base: Reference | None = None
+    python: PythonConfig | None = None
+    dockerfile: DockerfileConfig | None = None
+    s2i: S2IConfig | None = None
+
+    @property
+    def title(self) -> str:
+        """The last part of the repository, by which people call the image."""
+        return self.reference.repository.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +192,17 @@ class Config:
     hubs: tuple[str, ...] = ()
     limits: Limits = Limits()
 
+    def for_image(self, image: ImageConfig) -> Config:
+        """The config as it counts for one of its images: what the image says of itself in place of the common keys."""
+        return replace(
+            self,
+            strategy=self.strategy if image.strategy is None else image.strategy,
+            base=self.base if image.base is None else image.base,
+            python=self.python if image.python is None else image.python,
+            dockerfile=self.dockerfile if image.dockerfile is None else image.dockerfile,
+            s2i=self.s2i if image.s2i is None else image.s2i,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedConfig:
@@ -195,7 +219,9 @@ def merge_configs(publish: Config, at_commit: Config | None) -> Config:
     """The config that counts: names, hubs and triggers of the default branch, the rest as it is at the commit."""
     if at_commit is None:
         return publish
-    images = publish.images
-    if len(images) == len(at_commit.images):
-        images = tuple(replace(image, tags=other.tags) for image, other in zip(images, at_commit.images, strict=True))
+    own = {image.title: image for image in at_commit.images}
+    if len(own) == len(publish.images) and own.keys() != {image.title for image in publish.images}:
+        # Images that have another name on the default branch meanwhile are told by their order.
+        own = dict(zip((image.title for image in publish.images), at_commit.images, strict=True))
+    images = tuple(replace(own.get(image.title, image), reference=image.reference) for image in publish.images)
     return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers)

@@ -17,6 +17,8 @@ from hublish.core.github.asking import make_comment_trigger
 from hublish.core.github.build_issue import BUILD_ISSUE_TITLE, USAGE, is_build_issue, parse_issue_tag
 from hublish.core.github.comment import parse_commands
 from hublish.core.github.payloads import (
+    CheckRunDelivery,
+    CheckSuiteDelivery,
     CommentDelivery,
     Delivery,
     IssueDelivery,
@@ -25,6 +27,7 @@ from hublish.core.github.payloads import (
     ReleaseDelivery,
 )
 from hublish.core.github.ports import Thread
+from hublish.core.github.pressing import make_press, make_suite_press
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.gitref import is_ref_name
 from hublish.core.repository import RefKind
@@ -59,6 +62,8 @@ _NOT_HANDLED = "hublish does not handle this event"
 _IGNORED_ACTIONS: Mapping[str, str] = {
     "release": "only a published release starts a build",
     "pull_request": "only an opened or reopened pull request, or new commits in one, are looked at",
+    "check_run": "only a pressed button or a re-run of a check run asks for something",
+    "check_suite": "only a re-run of all check runs asks for something",
     "issues": "only an opened or reopened issue starts a build",
     "issue_comment": "only a new comment can hold a command; an edited or deleted one starts nothing",
 }
@@ -248,6 +253,16 @@ def _read_comment(payload: dict[str, object], listener: Listener) -> Trigger | s
     return make_comment_trigger(delivery, commands) if commands else "the comment holds no command"
 
 
+def _read_press(payload: dict[str, object], listener: Listener) -> Trigger | str:
+    delivery = CheckRunDelivery.model_validate(payload)
+    return _refuse_bot(delivery, listener) or make_press(delivery)
+
+
+def _read_suite_press(payload: dict[str, object], listener: Listener) -> Trigger | str:
+    delivery = CheckSuiteDelivery.model_validate(payload)
+    return _refuse_bot(delivery, listener) or make_suite_press(delivery)
+
+
 # Each reader returns the trigger, or the reason why there is none.
 _READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigger | str]] = {
     ("release", "published"): _read_release,
@@ -258,4 +273,7 @@ _READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigg
     ("issues", "opened"): _read_opened_issue,
     ("issues", "reopened"): _read_reopened_issue,
     ("issue_comment", "created"): _read_comment,
+    ("check_run", "requested_action"): _read_press,
+    ("check_run", "rerequested"): _read_press,
+    ("check_suite", "rerequested"): _read_suite_press,
 }

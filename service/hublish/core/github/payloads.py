@@ -160,6 +160,40 @@ class IssueDelivery(Delivery):
     issue: Issue
 
 
+class CheckRunPart(_Part):
+    """A check run; `external_id` is whatever its App wrote."""
+
+    id: Id
+    head_sha: SHA
+    external_id: str | None = None
+
+
+class RequestedAction(_Part):
+    """The button that was pressed."""
+
+    identifier: str
+
+
+class CheckRunDelivery(Delivery):
+    """A `check_run` event."""
+
+    check_run: CheckRunPart
+    requested_action: RequestedAction | None = None
+
+
+class CheckSuitePart(_Part):
+    """All check runs of an App on a commit."""
+
+    id: Id
+    head_sha: SHA
+
+
+class CheckSuiteDelivery(Delivery):
+    """A `check_suite` event."""
+
+    check_suite: CheckSuitePart
+
+
 class CommentDelivery(Delivery):
     """An `issue_comment` event."""
 

@@ -72,6 +72,7 @@ class CheckRun:
         title: one line.
         summary: Markdown, at most 65,535 characters.
         details_url: the live page.
+        actions: buttons as `(label, description, identifier)`, at most 3.
         annotations: remarks beside lines of the commit's files.
     """
 
@@ -84,6 +85,7 @@ class CheckRun:
     summary: str
     details_url: str
     annotations: tuple[Annotation, ...] = ()
+    actions: tuple[tuple[str, str, str], ...] = ()
 
 
 class RepositoryReader(Protocol):

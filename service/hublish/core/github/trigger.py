@@ -20,6 +20,7 @@ class TriggerKind(Enum):
     ISSUE = "issue"
     COMMENT = "comment"
     PULL_REQUEST = "pull-request"
+    CHECK = "check"
 
     @property
     def proves_permission(self) -> bool:
@@ -30,6 +31,11 @@ class TriggerKind(Enum):
     def may_change_config(self) -> bool:
         """True for what brings commits: the config and the lock in them are checked, before anybody wants a build."""
         return self in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST)
+
+    @property
+    def talks(self) -> bool:
+        """True for what has a place for reactions and comments on the way; the others have their check run."""
+        return self in (TriggerKind.RELEASE, TriggerKind.ISSUE, TriggerKind.COMMENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,7 @@ class Trigger:
         command: what is wanted of the bot; None for a word it does not know, which is a problem.
         images: titles of the images that are wanted; empty for all.
         force: True to build anew what was built before.
-        target: id of the run that is meant, where a button of its check run was pressed; None elsewhere.
+        target: id of the run that is meant, where something of its check run was pressed; None elsewhere.
     """
 
     kind: TriggerKind

@@ -119,7 +119,7 @@ def _check_actor(trigger: Trigger, permission: Permission | None) -> Skip | Deny
 
 
 def _name_request(trigger: Trigger) -> str:
-    if trigger.kind is TriggerKind.COMMENT and trigger.command is not None:
+    if trigger.kind in (TriggerKind.COMMENT, TriggerKind.CHECK) and trigger.command is not None:
         return f"/{trigger.command.value} needs"
     return "Builds need"
 
@@ -164,6 +164,8 @@ def _check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
         return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
     if trigger.kind is TriggerKind.RELEASE:
         return _check_release(trigger, config)
+    if trigger.kind is TriggerKind.CHECK:
+        return None
     if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:
         return None
     key = f"triggers.{trigger.kind.value}"

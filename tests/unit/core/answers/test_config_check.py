@@ -48,13 +48,13 @@ def test_good_config_succeeds_and_shows_what_counts() -> None:
 
 | key | value | from |
 | --- | --- | --- |
-| `image.tags` | `{release}` | default |
 | `triggers.release` | `true` | default |
 | `triggers.prerelease` | `false` | default |
 | `triggers.tag` | `false` | default |
 | `triggers.issue` | `true` | default |
 | `triggers.comment` | `true` | default |
 | `hubs` | `none` | default |
+| `image.tags` | `{release}` | default |
 | `base` | `the operator's for the lock's Python` | default |
 | `python.lock` | `the one that is there` | default |
 | `python.dev` | `false` | default |

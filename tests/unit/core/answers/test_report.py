@@ -302,6 +302,7 @@ def test_check_run_of_a_run_at_work(state: RunState, status: str, title: str) ->
         title=title,
         summary=f"[Steps and log]({URL})",
         details_url=URL,
+        actions=(("Cancel", "Stop this build.", "cancel"),),
     )
 
     assert make_check_run(answer, image="ts", sha=SHA) == expected
@@ -321,6 +322,9 @@ def test_check_run_of_an_unhappy_end_names_the_cause(state: RunState, conclusion
     check = make_check_run(dataclasses.replace(FAILED, state=state), image="ts", sha=SHA)
 
     assert (check.status, check.conclusion, check.title) == ("completed", conclusion, title)
+    assert check.actions == (
+        (("Retry", "Build what is not built yet.", "retry"),) if conclusion in ("failure", "cancelled") else ()
+    )
 
 
 def test_check_run_annotates_the_lines_of_findings() -> None:

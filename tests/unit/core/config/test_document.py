@@ -111,7 +111,14 @@ def test_settings_of_an_unreadable_file_are_none_set() -> None:
 
 @pytest.mark.parametrize(
     ("key", "published"),
-    [("image.name", True), ("images[0].tags", True), ("hubs", True), ("triggers.tag", True), ("base", False)],
+    [
+        ("image.name", True),
+        ("images[0].name", True),
+        ("images[0].tags", False),
+        ("hubs", True),
+        ("triggers.tag", True),
+        ("base", False),
+    ],
 )
 def test_published_settings_count_from_the_default_branch(key: str, published: bool) -> None:
     """Names, hubs and triggers; the rest counts as it is at the commit."""

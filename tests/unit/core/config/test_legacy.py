@@ -307,15 +307,68 @@ def test_overlay_folder_that_escapes_is_refused() -> None:
     ]
 
 
-def test_several_overlays_are_named_and_not_read() -> None:
-    """The common build block stands; the overlays are named with the way to several images."""
-    text = (
-        "build: {registry-org: team}\noverlays:\n  - name: a\n    build: {arch: x}\n  - name: b\n    build: {arch: y}\n"
+def test_each_overlay_is_an_image_of_its_own() -> None:
+    """The common build block counts for each where it says nothing itself; what is noted of it is noted once."""
+    text = """\
+build: {registry-org: team, registry-secret: s, build-strategy: Source, base-image: "quay.io/a/b:1"}
+overlays_dir: .
+overlays:
+  - name: a
+    build: {registry-project: a}
+  - name: b
+    build: {registry-project: b, build-strategy: Dockerfile, dockerfile-path: b/Dockerfile, custom-tag: latest}
+"""
+    base = Reference(registry="quay.io", repository="a/b", tag="1")
+    first = ImageConfig(
+        reference=Reference(registry="quay.io", repository="team/a"),
+        tags=("{release}",),
+        strategy=Strategy.SOURCE,
+        base=base,
+        python=PythonConfig(),
     )
+    second = ImageConfig(
+        reference=Reference(registry="quay.io", repository="team/b"),
+        tags=("{release}", "latest"),
+        strategy=Strategy.DOCKERFILE,
+        base=base,
+        python=PythonConfig(),
+        dockerfile=DockerfileConfig(path="b/Dockerfile"),
+    )
+    expected = Config(path=".aicoe-ci.yaml", legacy=True, images=(first, second), triggers=Triggers(tag=True))
 
-    assert parse(text).config == make_config()
+    assert parse(text).config == expected
     assert lines(text) == [
-        "2:1 warning OverlaysUnused overlays: 2 overlays (a, b) are not read: an image per overlay is not made from this file | write a `.hublish.yaml` with `images`, or keep one overlay",
+        "1:29 note KeyUnused build.registry-secret: `registry-secret` is not read: the operator decides which credential is used for a registry | ",
+    ]
+
+
+def test_overlays_that_make_one_image_are_refused() -> None:
+    """The second would take the first one's place."""
+    text = "build: {registry-org: team}\noverlays:\n  - {name: a, build: {}}\n  - {name: b, build: {}}\n"
+
+    assert lines(text) == [
+        "2:1 error DuplicateImage overlays: two overlays make an image called `ts`; a hub lists an image by this name | give each its own `registry-project`",
+    ]
+
+
+def test_overlay_without_any_target_is_refused() -> None:
+    """Neither it nor a common block says where an image goes."""
+    text = "overlays:\n  - {name: a, build: {}}\n"
+
+    assert lines(text) == [
+        "1:1 error ImageMissing overlays: no `build` block says where an image is pushed | add `build:` with `registry-org` and `registry-project`, or write a `.hublish.yaml`",
+    ]
+
+
+def test_more_overlays_than_a_run_makes_are_told() -> None:
+    """The first ones are made."""
+    items = "".join(f"  - {{name: o{n}, build: {{registry-org: team, registry-project: p{n}}}}}\n" for n in range(22))
+    parsed = parse(f"overlays:\n{items}")
+
+    assert parsed.config is not None
+    assert len(parsed.config.images) == 20
+    assert [found.message for found in parsed.findings] == [
+        "expected at most 20 overlays, got 22; the rest is not read"
     ]
 
 

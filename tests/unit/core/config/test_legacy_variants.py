@@ -11,7 +11,7 @@ from hublish.core.finding import has_error
 from tests.golden.legacy_configs import SUFFIX, TABLE, list_variants, migrate, render_table
 
 # Nothing can be built from these: no image is asked for, or the file is no YAML.
-WITHOUT_IMAGE = {"custom-build-only", "empty-checks-only", "mixed-indentation", "overlays"}
+WITHOUT_IMAGE = {"custom-build-only", "empty-checks-only", "mixed-indentation"}
 
 
 def test_what_is_read_of_each_variant_is_the_golden_table() -> None:

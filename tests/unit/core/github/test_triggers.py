@@ -288,3 +288,14 @@ def test_a_push_with_a_faulty_config_is_denied_with_the_findings() -> None:
 def test_pattern_of_branches_matches_within_one_part(pattern: str, branch: str, expected: bool) -> None:
     """`*` is any text without a slash, also none; everything else is literal."""
     assert expected == matches_branch(pattern, branch)
+
+
+def test_a_press_is_allowed_where_comments_are_switched_off() -> None:
+    """The switch is about comments; who presses is asked about all the same."""
+    press = replace(COMMENT, kind=TriggerKind.CHECK, command=CommandName.RETRY)
+    config = make_config("{comment: false}")
+    denied = decide_with(press, config=config, permission=Permission.READ)
+
+    assert decide_with(press, config=config) == Build(reason="check by alice")
+    assert isinstance(denied, Deny)
+    assert denied.reason == "/retry needs write permission on org/ts; the permission of alice is read."
