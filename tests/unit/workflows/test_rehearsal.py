@@ -14,7 +14,7 @@ from hublish.core.repository import Permission
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, NotAllowed
 from hublish.workflows.rehearsal import Rehearsal, _Overlay, rehearse
-from tests.unit.workflows.parts import AT, RUN_ID, SHA, Stage
+from tests.unit.workflows.parts import AT, COMMENT, RUN_ID, SHA, Stage
 
 COMMIT = f"octo/ts@{SHA}"
 
@@ -137,3 +137,33 @@ def test_write_that_nobody_foresaw_is_refused(stage: Stage) -> None:
     assert overlay.list_runs(1) == ()
     with pytest.raises(NotAllowed, match="a rehearsal changes nothing, but ensure_run was called"):
         _ = overlay.ensure_run
+
+
+def test_cancel_that_is_rehearsed_stops_nothing(stage: Stage) -> None:
+    """It names what it would stop, and the run goes on."""
+    waiting = stage.receive(COMMENT)
+    rehearsal = play(stage, comment(f"/cancel {waiting.ref}"), event="issue_comment")
+
+    assert rehearsal.decision == "answered"
+    assert waiting.id in rehearsal.sayings[-1].text
+    assert stage.services.cancels.find_cancel(waiting.id) is None
+
+
+def test_status_that_is_rehearsed_reads_only(stage: Stage) -> None:
+    """The answer as it would stand now."""
+    rehearsal = play(stage, comment("/status"), event="issue_comment")
+
+    assert rehearsal.decision == "answered"
+    assert [saying.kind for saying in rehearsal.sayings] == ["reaction", "comment"]
+
+
+def test_push_that_changes_the_config_is_checked(stage: Stage) -> None:
+    """With the check run that it would have."""
+    body = make_body(
+        ref="refs/heads/main", before="1" * 40, after=SHA, created=False, deleted=False, pusher={"name": "octocat"}
+    )
+    payload = {key: value for key, value in json.loads(body).items() if key not in ("action", "release")}
+    rehearsal = play(stage, json.dumps(payload).encode(), event="push")
+
+    assert rehearsal.decision == "skipped"
+    assert {saying.kind for saying in rehearsal.sayings} <= {"check run"}
