@@ -18,7 +18,7 @@ from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.strategy import choose_strategy
 from tests.fakes import TINY_BASE, FakeSource
 from tests.sandbox.wheels import make_lock
-from tests.unit.builders.baseimage.test_facts import read
+from tests.unit.builders.baseimage.parts import read
 from tests.unit.builders.planning.parts import CONFIG, IMAGE, NOTEBOOK, make_source, plan, summarise
 from tests.unit.builders.samples import BASE
 

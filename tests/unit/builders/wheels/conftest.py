@@ -7,7 +7,7 @@ import pytest
 from hublish.builders.layered.environment import TargetEnvironment, make_environment
 from hublish.core.plan import Environment
 from tests.fakes import TINY_BASE
-from tests.unit.builders.baseimage.test_facts import read
+from tests.unit.builders.baseimage.parts import read
 
 
 @pytest.fixture

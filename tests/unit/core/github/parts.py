@@ -8,6 +8,7 @@ from typing import Any
 from hublish.core.github.events import Event, parse_event
 from hublish.core.repository import Repository
 
+SHA = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = Repository(
     id=7, owner="org", name="ts", installation_id=99, default_branch="main", private=True, owner_id=3
 )

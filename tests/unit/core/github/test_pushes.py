@@ -11,9 +11,7 @@ from hublish.core.github.events import Event, Ignored, parse_event
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
-from tests.unit.core.github.parts import BASE, REPOSITORY, parse
-
-SHA = "0123456789abcdef0123456789abcdef01234567"
+from tests.unit.core.github.parts import BASE, REPOSITORY, SHA, parse
 
 
 def push(**parts: Any) -> Event:
