@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, cast
 
 from hublish.core.answers.report import Failure
+from hublish.core.cancels import STOPPABLE, Cancel
 from hublish.core.github.events import Ignored, parse_event
 from hublish.core.github.ports import CheckRun, Comment, Conversation, HubRepository, Thread
 from hublish.core.github.trigger import Trigger
@@ -22,13 +24,14 @@ from hublish.core.status import RunState
 from hublish.errors import NotAllowed
 from hublish.workflows.answer import Answering
 from hublish.workflows.ending import make_answer
-from hublish.workflows.inbox import make_listener, make_run, make_run_key
+from hublish.workflows.inbox import is_new_attempt, make_listener, make_run, make_run_key
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
+from hublish.workflows.repeating import complete_trigger
 from hublish.workflows.services import Services
 
-_RUN_READS = ("find_latest_run", "list_runs", "list_open_runs")
-_BUILD_READS = ("read_request", "read_build", "list_targets")
+_RUN_READS = ("find_latest_run", "list_runs", "list_open_runs", "list_repository_runs")
+_BUILD_READS = ("find_latest_build", "read_request", "read_build", "list_targets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +76,9 @@ def rehearse(services: Services, *, event: str, body: bytes, again: bool) -> Reh
     asked = parse_event(event=event, body=body, listener=make_listener(services, event))
     if isinstance(asked, Ignored):
         return Rehearsal(decision="ignored", reason=asked.reason, trigger=None)
+    asked = complete_trigger(services.runs, asked)
     latest = services.runs.find_latest_run(make_run_key(asked))
-    if latest is not None and not (again and latest.state.may_retry):
+    if latest is not None and not is_new_attempt(latest, asked, again=again, now=services.now()):
         reason = f"the run {latest.id} answers this already; it is {latest.state.value}"
         return Rehearsal(decision="joined", reason=reason, trigger=asked)
     return _play(services, asked, make_run(services, asked, latest))
@@ -124,6 +128,7 @@ def _make_harmless(services: Services, run: Run, voice: _Voice) -> Services:
         conversation=cast("Conversation", voice),
         runs=cast("RunRecords", runs),
         builds=cast("BuildRecords", builds),
+        cancels=_Cancels(services.runs),
         hub_repository=cast("HubRepository", _Overlay(services.hub_repository, reads=())),
         output=cast("ImageWriter", _Overlay(services.output, reads=())),
     )
@@ -153,6 +158,27 @@ class _Overlay:
         if name in self._reads:
             return getattr(self._port, name)
         raise NotAllowed(f"a rehearsal changes nothing, but {name} was called")
+
+
+class _Cancels:
+    """Cancels of which nobody hears: what would be stopped is known to the rehearsal alone."""
+
+    def __init__(self, runs: RunRecords) -> None:
+        self._runs = runs
+        self._requested: list[Cancel] = []
+
+    def request_cancel(self, cancel: Cancel, *, at: datetime) -> bool:  # noqa: ARG002  # a name of the port
+        run = self._runs.read_run(cancel.run_id)
+        if run is None or run.state not in STOPPABLE:
+            return False
+        self._requested.append(cancel)
+        return True
+
+    def find_cancel(self, run_id: str) -> Cancel | None:
+        return next((cancel for cancel in self._requested if cancel.run_id == run_id), None)
+
+    def list_cancels(self, by: str) -> tuple[Cancel, ...]:
+        return tuple(cancel for cancel in self._requested if cancel.by == by)
 
 
 class _Voice:

@@ -10,11 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from hublish.adapters.store.schema import metadata
+from hublish.core.cancels import Cancel
 from hublish.core.repository import Permission
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, NotAllowed
-from hublish.workflows.rehearsal import Rehearsal, _Overlay, rehearse
-from tests.unit.workflows.parts import AT, RUN_ID, SHA, Stage
+from hublish.workflows.rehearsal import Rehearsal, _Cancels, _Overlay, rehearse
+from tests.unit.workflows.parts import AT, RELEASE, RUN_ID, SHA, Stage
+from tests.unit.workflows.test_cancelling import add_run
 
 COMMIT = f"octo/ts@{SHA}"
 
@@ -137,3 +139,38 @@ def test_write_that_nobody_foresaw_is_refused(stage: Stage) -> None:
     assert overlay.list_runs(1) == ()
     with pytest.raises(NotAllowed, match="a rehearsal changes nothing, but ensure_run was called"):
         _ = overlay.ensure_run
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/help", "**Commands**"),
+        ("/status", "**Status** of `octo/ts`"),
+        ("/plan v1", "**Plan** for `v1` at 0123456; nothing was built."),
+        ("/cancel", "Nothing is at work here that could be cancelled."),
+        ("/cancel v1", "**Cancelled**\n\n- `v1` at 0123456: [page](https://hublish.example.com/runs/mine)"),
+        ("/cancel v2", "**Not cancelled**\n\n- `v2` at 0123456: [page](https://hublish.example.com/runs/late)"),
+        ("/retry", "**Not started:** the request\n\nRequestUnclear: Nothing failed here that could be tried again."),
+    ],
+)
+def test_command_is_rehearsed_and_nothing_is_stopped(stage: Stage, text: str, said: str) -> None:
+    """The answer is the real one; the run that a rehearsed /cancel names goes on."""
+    add_run(stage, "mine", RELEASE)
+    late = dataclasses.replace(RELEASE, ref="v2")
+    add_run(stage, "late", late, state=RunState.DELIVERING)
+    rehearsal = play(stage, comment(text), event="issue_comment")
+
+    assert rehearsal.sayings[-1].text.startswith(said)
+    assert stage.services.cancels.find_cancel("mine") is None
+
+
+def test_rehearsed_cancel_is_known_to_itself_alone(stage: Stage) -> None:
+    """A run that nobody knows cannot be stopped, and what one command stops is not another's."""
+    add_run(stage, "mine", RELEASE)
+    cancels = _Cancels(stage.services.runs)
+    cancel = Cancel(run_id="mine", by="c1", actor="octocat")
+
+    assert cancels.request_cancel(cancel, at=AT)
+    assert not cancels.request_cancel(dataclasses.replace(cancel, run_id="nobody"), at=AT)
+    assert (cancels.find_cancel("mine"), cancels.find_cancel("nobody")) == (cancel, None)
+    assert (cancels.list_cancels("c1"), cancels.list_cancels("c2")) == ((cancel,), ())
