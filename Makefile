@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.hublish-installed
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help install install-system install-sandbox lint format test demo cluster-up test-cluster cluster-down \
-	bench-webhook bench-layers s2i-parity schema docs clean
+	bench-webhook bench-layers bench-engines s2i-parity schema docs clean
 
 help: ## print this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench-webhook: ## 200 signed deliveries a second for 60 s; writes bench/out/webh
 
 bench-layers: install ## builds against pipenv, uv and BuildKit, medians of 3; ARGS=--resume goes on (root, about 90 min)
 	$(BIN)/python -m bench.layers $(ARGS)
+
+bench-engines: cluster-up ## builds in pods against bare TaskRuns, ten on two slots; ARGS='--case layered' (root, about 10 min)
+	$(BIN)/python -m bench.engines $(ARGS)
 
 schema: ## write config-schema/hublish.schema.json anew from the model
 	$(BIN)/python config-schema/generate.py

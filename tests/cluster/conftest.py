@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from hublish.core.reference import Reference
+from tests.cluster.access import remove_runs, write_service_kubeconfig
 from tests.cluster.cluster import BASELINE, RESTRICTED, Cluster, ClusterMissing, find_cluster
 from tests.cluster.images import find_archive
 from tests.cluster.places import State
 from tests.cluster.program_images import make_program_archive
+from tests.cluster.scripted import ensure_program
+from tests.cluster.yard import Yard
 from tests.sandbox.base_image import make_debian_base, push_layout
 from tests.sandbox.contract import check_calls
 from tests.sandbox.github import SANDBOX_FOLDER, GitHubSandbox
@@ -102,3 +106,22 @@ def authorities(cluster: Cluster) -> str:
         metadata = {"name": "authorities", "namespace": namespace}
         cluster.kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
     return "authorities"
+
+
+@pytest.fixture(scope="session")
+def program(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The image of scripted pods, and the Tasks."""
+    ensure_program(cluster, tmp_path_factory.mktemp("program"))
+
+
+@pytest.fixture
+def yard(cluster: Cluster, program: None, base_layout: Path, tmp_path: Path) -> Iterator[Yard]:
+    """The engine `tekton` with scripted pods."""
+    write_service_kubeconfig(cluster, tmp_path / "kubeconfig")
+    digest = push_layout(base_layout, cluster.registry, "team/ts", "built")
+    target = Reference(registry=cluster.registry, repository="team/ts", tag="built")
+    yard = Yard(cluster=cluster, folder=tmp_path, digest=digest, target=target)
+    yield yard
+    for engine in yard.engines:
+        engine.close()
+    remove_runs(cluster)

@@ -1,138 +1,21 @@
 """The tekton engine on a real cluster: what its pods say and do, and how each fault ends.
 
-The Task is the real one. Its image is not: `hublish` in it is a shell script that does what the test's Secret says, so that a
-pod is up in seconds and can be made to misbehave.
+What the pods do is in `scripted`.
 """
 
 from __future__ import annotations
 
-import os
 import signal
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pytest
 
-from hublish.adapters.registry import RegistryClient, RegistryRule
-from hublish.core.building import BuildOutcome, BuildStopped, BuildSucceeded
-from hublish.core.plan import Strategy
-from hublish.core.reference import Reference
+from hublish.core.building import BuildSucceeded
 from hublish.engines import tekton_run
-from tests.cluster.access import ensure_tasks, remove_runs, write_service_kubeconfig
-from tests.cluster.cluster import RESTRICTED, Cluster
-from tests.cluster.images import image_name, write_program_archive
-from tests.fakes import FakeLog
-from tests.golden.tekton_runs import LAYERED_CHOICES, REQUEST
-from tests.sandbox.base_image import push_layout
+from tests.cluster.cluster import RESTRICTED
+from tests.cluster.scripted import RESULTS
+from tests.cluster.yard import list_pods, stop, wait, wait_for
 
 pytestmark = [pytest.mark.timeout(1500)]
-WAIT_SECONDS = 480.0
-PROGRAM = """#!/bin/sh
-if [ "$2" = build ]; then exec sh /work/build; fi
-exec sh "/secrets/$2/script"
-"""
-RESULTS = "for name in IMAGE_URL CHAINS_GIT_URL CHAINS_GIT_COMMIT; do eval printf x '>$'RESULT_$name; done\n"
-FETCH = "cp /secrets/fetch/build /work/build; echo fetched\n"
-
-
-@dataclass
-class Yard:
-    """An engine on the cluster, and what its pods are to do."""
-
-    cluster: Cluster
-    folder: Path
-    digest: str
-    target: Reference
-    scripts: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    logs: dict[str, FakeLog] = field(default_factory=dict)
-    engines: list = field(default_factory=list)
-
-    def open_engine(self, **choices: object):
-        """An engine as bootstrap makes one, its choices changed."""
-        os.environ["TEKTON_VERSION"] = "v1"
-        from hublish.engines.tekton import TektonChoices, TektonEngine, open_cluster
-
-        run = replace(LAYERED_CHOICES, image=image_name("hublish-script"), user=65532, **choices)
-        engine = TektonEngine(
-            TektonChoices(
-                runs={Strategy.LAYERED: run},
-                slots=8,
-                keep_runs=0,
-                keep_seconds=0,
-                folder=self.folder / "engine",
-                grace_seconds=5,
-            ),
-            cluster=open_cluster(self.folder / "kubeconfig"),
-            images=RegistryClient(rules={self.target.registry: RegistryRule(plain_http=True)}, allowed_hosts=None),
-            make_files=lambda request: self.scripts[request.name],
-        )
-        self.engines.append(engine)
-        return engine
-
-    def start(self, engine, name: str, *, build: str, push: str | None = None, seconds: int = 300) -> FakeLog:
-        """Start a build whose Steps run these scripts."""
-        push = f"{RESULTS}printf {self.digest} >$RESULT_IMAGE_DIGEST; echo pushed\n" if push is None else push
-        self.scripts[name] = {
-            "fetch": {"script": FETCH.encode(), "build": build.encode()},
-            "push": {"script": push.encode()},
-        }
-        self.logs.setdefault(name, FakeLog())
-        plan = replace(REQUEST.plan, time_seconds=seconds)
-        engine.start(replace(REQUEST, name=name, plan=plan, target=self.target), self.logs[name])
-        return self.logs[name]
-
-
-@pytest.fixture(scope="module")
-def program(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("program")
-    archive = write_program_archive(folder, "hublish-script", program="hublish", script=PROGRAM)
-    cluster.ensure_image(f"oci-archive:{archive}", "hublish-script")
-    ensure_tasks(cluster)
-
-
-@pytest.fixture
-def yard(cluster: Cluster, program: None, base_layout: Path, tmp_path: Path) -> Iterator[Yard]:
-    write_service_kubeconfig(cluster, tmp_path / "kubeconfig")
-    digest = push_layout(base_layout, cluster.registry, "team/ts", "built")
-    target = Reference(registry=cluster.registry, repository="team/ts", tag="built")
-    yard = Yard(cluster=cluster, folder=tmp_path, digest=digest, target=target)
-    yield yard
-    for engine in yard.engines:
-        engine.close()
-    remove_runs(cluster)
-
-
-def wait_for(condition: Callable[[], bool], *, what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.1)
-
-
-def wait(engine, name: str) -> BuildOutcome:
-    """The outcome of a build."""
-    wait_for(lambda: (engine.status(name) or NOTHING).outcome is not None, what=f"the end of {name}")
-    return engine.status(name).outcome
-
-
-@dataclass
-class _Nothing:
-    outcome: None = None
-
-
-NOTHING = _Nothing()
-
-
-def stop(engine, name: str) -> BuildStopped:
-    outcome = wait(engine, name)
-    assert isinstance(outcome, BuildStopped), outcome
-    return outcome
-
-
-def list_pods(cluster: Cluster, name: str) -> list[Mapping]:
-    return cluster.kubectl.list("pods", RESTRICTED, selector=f"tekton.dev/pipelineRun={name}")
 
 
 def test_build_ends_with_its_image_and_a_whole_log(yard) -> None:
@@ -207,9 +90,7 @@ def test_failures_in_pods_are_clear(yard) -> None:
 def test_image_that_cannot_be_pulled_is_named(yard) -> None:
     """The answer is the operator's to use."""
     missing = f"{yard.cluster.registry}/none/such:1"
-    os.environ["TEKTON_VERSION"] = "v1"
-    engine = yard.open_engine()
-    engine._choices = replace(engine._choices, runs={Strategy.LAYERED: replace(LAYERED_CHOICES, image=missing)})
+    engine = yard.open_engine(image=missing)
     yard.start(engine, "build-imageless", build="true\n")
     outcome = stop(engine, "build-imageless")
 

@@ -65,8 +65,7 @@ def make_files(town: Town, gate: Gate) -> dict[str, str]:
     dockerfile = (
         f"FROM {town.registry.host}/base/busybox:1\n"
         "COPY notes /notes\n"
-        f"RUN number=$(ls /notes | wc -l); echo {NUMBER} $number; "
-        f"printf 'GET /%s HTTP/1.0\\r\\n\\r\\n' $number | nc {gate.host} {gate.port} | grep opened > /made\n"
+        f"RUN number=$(ls /notes | wc -l); echo {NUMBER} $number; {gate.render_call('$number')} > /made\n"
         'CMD ["jupyterhub-singleuser"]\n'
     )
     return {".hublish.yaml": yaml.safe_dump(config), "Dockerfile": dockerfile}

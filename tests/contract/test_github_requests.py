@@ -58,6 +58,18 @@ def test_large_answer_is_not_kept(scene: Scene) -> None:
     assert statuses(scene, "/contents/large") == [200, 200]
 
 
+def test_the_primary_limit_is_given_back_with_its_reset(scene: Scene) -> None:
+    """An hour's count that is used up is no matter of pauses: the caller learns when it begins anew."""
+    reader = GitHubReader(scene.app)
+    reader.fetch_file(scene.repository, "README.md", "main")
+    scene.github.set_options(rate_limit=1)
+    with pytest.raises(GitHubFailed) as failed:
+        reader.fetch_file(scene.repository, "images/a.yaml", "main")
+
+    assert (failed.value.transient, failed.value.status, scene.sleeps) == (True, 403, [])
+    assert 3000 < (failed.value.retry_after_seconds or 0) <= 3601
+
+
 def test_comment_of_this_process_is_edited_and_deleted_without_a_look(scene: Scene) -> None:
     """One look, before the first write; a deletion forgets it."""
     conversation = GitHubConversation(scene.app)

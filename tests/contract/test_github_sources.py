@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from hublish.adapters.github import GitHubApp, GitHubSources
+from hublish.adapters.source_archive import ArchiveSourceFetcher
+from hublish.engines.commits import RepositoryCommits
 from hublish.errors import GitHubFailed, SourceMissing
 from tests.contract.github_parts import FILES, Scene
 
@@ -39,6 +42,21 @@ def test_the_tarball_holds_the_files_of_the_commit(scene: Scene, sources: GitHub
 
     assert commit == sha
     assert files == {path: text.encode() for path, text in FILES.items()}
+
+
+def test_a_package_comes_from_another_public_repository(scene: Scene, sources: GitHubSources, tmp_path: Path) -> None:
+    """Read as the repository that is built: what that may not read stays closed to its images."""
+    scene.github.create_user("lib")
+    scene.github.create_repo("lib/words", files={"setup.py": "", "words.py": "x = 1\n"})
+    commit = str(scene.github.ref_sha("lib/words", "heads/main"))
+    fetcher = ArchiveSourceFetcher(
+        fetch_tarball=sources.open_tarball, list_tree=sources.list_tree, cache=tmp_path / "sources"
+    )
+    commits = RepositoryCommits(sources=fetcher, repository=scene.repository, web_url="https://github.example.com")
+    source = commits.fetch_commit("https://github.example.com/lib/words.git", commit)
+
+    assert sorted(source.tree.paths) == ["setup.py", "words.py"]
+    assert source.tree.commit == commit
 
 
 def test_the_token_stays_with_the_api(scene: Scene, sources: GitHubSources) -> None:

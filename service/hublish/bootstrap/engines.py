@@ -139,9 +139,11 @@ def choose_runner(
 
 
 def can_build_wheels(names: Sequence[str]) -> bool:
-    """Tell whether layered builds of these engines can build wheels: they run in this process, beside containers."""
-    layered = next((name for name in names if name in {"local", "tekton"}), None)
-    return layered == "local" and not set(ENGINE_NAMES).isdisjoint(names)
+    """Tell whether these engines can build wheels: for a layered build in this process, beside containers.
+
+    The engine tekton leaves such builds to the next one, so that their order does not count.
+    """
+    return "local" in names and not set(ENGINE_NAMES).isdisjoint(names)
 
 
 def make_buildah(data: Path, chosen: BuildahSettings, *, network: NetworkMode | None = None) -> BuildahBackend:

@@ -17,6 +17,7 @@ from hublish.core.reference import Reference
 
 PLAN_FORMAT = 1
 BUILD_KEY_LENGTH = 24
+_LATER = frozenset({"container", "builds_wheels"})
 
 
 class Strategy(Enum):
@@ -70,6 +71,7 @@ class Plan:
         target_repository: `registry/repository` to push to; "" when nothing is pushed.
         trust: whose code this is.
         container: what a container engine's build depends on; None for layers.
+        builds_wheels: a package has no wheel that fits, so that one is built: by an engine that has a container for it.
     """
 
     strategy: Strategy
@@ -95,6 +97,7 @@ class Plan:
     target_repository: str
     trust: Trust
     container: ContainerPlan | None = None
+    builds_wheels: bool = False
 
 
 def list_bases(plan: Plan) -> tuple[Reference, ...]:
@@ -116,8 +119,8 @@ def render_plan(plan: Plan) -> str:
                 return [plain(item) for item in value]
             case _ if dataclasses.is_dataclass(value):
                 fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-                # Plans of layers have no such part, and their keys are older than it.
-                return {name: item for name, item in fields.items() if name != "container" or item is not None}
+                # Most plans of layers have no such parts, and their keys are older than these.
+                return {name: item for name, item in fields.items() if name not in _LATER or item not in (None, False)}
             case _:
                 return value
 

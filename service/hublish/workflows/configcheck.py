@@ -119,7 +119,7 @@ class ConfigCheck:
             inspection.config_body,
             owner=repository.owner,
             namespaces=policy.namespaces,
-            hubs=policy.hubs,
+            hubs={name: hub.repo for name, hub in policy.hubs.items()},
         )
         return replace(inspection, findings=(*inspection.findings, *refused))
 

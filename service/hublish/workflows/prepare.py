@@ -17,6 +17,7 @@ from hublish.core.answers.markdown import code_span, escape_inline
 from hublish.core.answers.report import SHORT_SHA, Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
+from hublish.core.config.allowed import choose_hubs
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
 from hublish.core.config.values import merge_configs
 from hublish.core.finding import Finding
@@ -148,7 +149,8 @@ class Preparation:
             return Prepared(state=RunState.FAILED, failure=failure, ref=ref, findings=findings)
         images: list[PreparedImage] = []
         notes: list[str] = []
-        hubs = config.hubs if ref.kind is RefKind.TAG and not trigger.images else ()
+        wanted = choose_hubs(config, {name: hub.repo for name, hub in services.policy.hubs.items()})
+        hubs = wanted if ref.kind is RefKind.TAG and not trigger.images else ()
         for hub in hubs:
             find_hub(services.policy.hubs, hub)
         for image in choose_images(trigger, config):
@@ -159,7 +161,7 @@ class Preparation:
                 raise _PlanRefused(_join(findings, error.findings), among=among) from error
             images.append(prepared)
             findings = _join(findings, more)
-        if config.hubs and not hubs:
+        if wanted and not hubs:
             what = "only all images together go" if trigger.images else "only a tag goes"
             notes.append(f"No hub is changed: {what} the whole way.")
         return Prepared(

@@ -7,22 +7,24 @@ replaced, and a write that nobody foresaw is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 from hublish.core.answers.report import Failure
-from hublish.core.cancels import STOPPABLE, Cancel
+from hublish.core.cancels import Cancel
 from hublish.core.github.events import Ignored, parse_event
-from hublish.core.github.ports import CheckRun, Comment, Conversation, HubRepository, Thread
+from hublish.core.github.ports import CheckRun, Comment, Conversation, Thread
 from hublish.core.github.trigger import Trigger
-from hublish.core.ports import ImageWriter
-from hublish.core.records import BuildRecords, Run, RunRecords
+from hublish.core.ports import SystemBaseBuilder
+from hublish.core.records import Run
 from hublish.core.repository import Repository, ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import NotAllowed
+from hublish.errors import HublishError, NotAllowed
 from hublish.workflows.answer import Answering
+from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.ending import make_answer
 from hublish.workflows.inbox import is_new_attempt, make_listener, make_run, make_run_key
 from hublish.workflows.prepare import Preparation
@@ -30,8 +32,21 @@ from hublish.workflows.prepared import Prepared
 from hublish.workflows.repeating import complete_trigger
 from hublish.workflows.services import Services
 
-_RUN_READS = ("find_latest_run", "list_runs", "list_open_runs", "list_repository_runs")
-_BUILD_READS = ("find_latest_build", "read_request", "read_build", "list_targets")
+_READS: Mapping[str, tuple[str, ...]] = {
+    "runs": ("find_latest_run", "list_runs", "list_open_runs", "list_repository_runs"),
+    "builds": ("read_request", "read_build", "list_targets", "find_latest_build"),
+    "steps": ("list_steps", "list_links", "list_waiting_runs"),
+    "cancels": ("find_cancel",),
+    "image_records": ("find_owner", "find_image", "find_release"),
+    "queue": ("list_tickets", "list_times"),
+    "replicas": ("list_replicas",),
+    "engine": ("strategies",),
+    "archive": (),
+    "deliveries": (),
+    "hub_repository": (),
+    "output": (),
+}
+"""What of the ports that can write only reads; all else is replaced or refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +104,7 @@ def _play(services: Services, trigger: Trigger, run: Run) -> Rehearsal:
     ports = _make_harmless(services, run, voice)
     answering = Answering(ports)
     answering.acknowledge(run.id)
+    _check_config(ports, run)
 
     def open_checks(ref: ResolvedRef, titles: tuple[str, ...]) -> None:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
@@ -109,29 +125,60 @@ def _play(services: Services, trigger: Trigger, run: Run) -> Rehearsal:
     )
 
 
+def _check_config(ports: Services, run: Run) -> None:
+    try:
+        ConfigCheck(ports).run(run.id)
+    except HublishError as error:
+        # As in a run: whatever becomes of the check, a build that is wanted goes on.
+        if error.transient:
+            raise
+
+
 def _explain(failure: Failure | None) -> str:
     return "" if failure is None else f"{failure.code}: {failure.message} {failure.hint}".strip()
 
 
 def _make_harmless(services: Services, run: Run, voice: _Voice) -> Services:
-    runs = _Overlay(
-        services.runs,
-        reads=_RUN_READS,
-        methods={
+    asked: list[Cancel] = []
+    records = services.image_records
+
+    def request_cancel(cancel: Cancel, *, at: datetime) -> bool:  # noqa: ARG001  # the port's
+        asked.append(cancel)
+        return True
+
+    def claim_owner(name: str, repo_id: int, *, at: datetime) -> int:  # noqa: ARG001  # the port's
+        owner = records.find_owner(name)
+        return repo_id if owner is None else owner
+
+    methods: dict[str, dict[str, Callable[..., object]]] = {
+        "runs": {
             "read_run": lambda run_id: run if run_id == run.id else services.runs.read_run(run_id),
             "move_run": _do_nothing,
         },
-    )
-    builds = _Overlay(services.builds, reads=_BUILD_READS, methods={"ensure_request": _do_nothing})
+        "builds": {"ensure_request": _do_nothing},
+        "steps": {"ensure_step": _do_nothing},
+        "cancels": {"request_cancel": request_cancel, "list_cancels": lambda _by: tuple(asked)},
+        "image_records": {"claim_owner": claim_owner, "hold_repository": lambda _name: nullcontext()},
+        "archive": {"open_log": lambda _name: SimpleNamespace(append=_do_nothing)},
+    }
+    ports: dict[str, Any] = {
+        name: _Overlay(getattr(services, name), reads=reads, methods=methods.get(name, {}))
+        for name, reads in _READS.items()
+    }
+    builder = SimpleNamespace(build=_refuse_base)
     return replace(
         services,
+        **ports,
         conversation=cast("Conversation", voice),
-        runs=cast("RunRecords", runs),
-        builds=cast("BuildRecords", builds),
-        cancels=_Cancels(services.runs),
-        hub_repository=cast("HubRepository", _Overlay(services.hub_repository, reads=())),
-        output=cast("ImageWriter", _Overlay(services.output, reads=())),
+        hold=lambda _name: nullcontext(),
+        find_system_builder=lambda owner, trust: (
+            None if services.find_system_builder(owner, trust) is None else cast("SystemBaseBuilder", builder)
+        ),
     )
+
+
+def _refuse_base(*_arguments: object, **_named: object) -> str:
+    raise NotAllowed("the base would be given the packages of `system.apt` first; what follows is not known before")
 
 
 def _do_nothing(*_arguments: object, **_named: object) -> None:
@@ -158,27 +205,6 @@ class _Overlay:
         if name in self._reads:
             return getattr(self._port, name)
         raise NotAllowed(f"a rehearsal changes nothing, but {name} was called")
-
-
-class _Cancels:
-    """Cancels of which nobody hears: what would be stopped is known to the rehearsal alone."""
-
-    def __init__(self, runs: RunRecords) -> None:
-        self._runs = runs
-        self._requested: list[Cancel] = []
-
-    def request_cancel(self, cancel: Cancel, *, at: datetime) -> bool:  # noqa: ARG002  # a name of the port
-        run = self._runs.read_run(cancel.run_id)
-        if run is None or run.state not in STOPPABLE:
-            return False
-        self._requested.append(cancel)
-        return True
-
-    def find_cancel(self, run_id: str) -> Cancel | None:
-        return next((cancel for cancel in self._requested if cancel.run_id == run_id), None)
-
-    def list_cancels(self, by: str) -> tuple[Cancel, ...]:
-        return tuple(cancel for cancel in self._requested if cancel.by == by)
 
 
 class _Voice:

@@ -111,6 +111,7 @@ def test_words_for_people_do_not_change_the_key(changes: dict[str, object]) -> N
         {"source_repo_id": 8},
         {"target_repository": "registry.example.org/team/other"},
         {"trust": Trust.PULL_REQUEST},
+        {"builds_wheels": True},
     ],
 )
 def test_whatever_the_outcome_depends_on_changes_the_key(changes: dict[str, object]) -> None:

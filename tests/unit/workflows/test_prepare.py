@@ -245,6 +245,19 @@ def test_each_image_is_planned_from_its_own_lock(stage: Stage) -> None:
     assert packages[1] == packages[0] + 1
 
 
+def test_deploy_block_of_the_old_config_is_a_pull_request_to_its_hub(stage: Stage) -> None:
+    """The hub whose list is in the repository that the block names, as it stands on the default branch."""
+    old = (
+        b"build: {registry: registry.example.org, registry-org: team}\ndeploy: {project-org: org, project-name: apps}\n"
+    )
+    stage.reader.files.clear()
+    stage.reader.files["octo/ts", ".aicoe-ci.yaml"] = old
+    stage.checkouts.sources["octo/ts"] = make_source(f"version: 1\nimage: {{name: {NAME}}}\n")
+    prepared = prepare(stage)
+
+    assert (prepared.state, prepared.hubs) == (RunState.BUILDING, ("demo",))
+
+
 def test_image_that_cannot_be_planned_is_named_among_several(stage: Stage) -> None:
     """All of them wait for it: the verdict is joint."""
     one, two = "{name: registry.example.org/team/a}", "{name: registry.example.org/team/b, python: {lock: b.txt}}"

@@ -10,13 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from hublish.adapters.store.schema import metadata
-from hublish.core.cancels import Cancel
 from hublish.core.repository import Permission
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, NotAllowed
-from hublish.workflows.rehearsal import Rehearsal, _Cancels, _Overlay, rehearse
-from tests.unit.workflows.parts import AT, RELEASE, RUN_ID, SHA, Stage
-from tests.unit.workflows.test_cancelling import add_run
+from hublish.workflows.rehearsal import Rehearsal, _Overlay, rehearse
+from tests.unit.workflows.parts import AT, COMMENT, RUN_ID, SHA, Stage
 
 COMMIT = f"octo/ts@{SHA}"
 
@@ -141,36 +139,31 @@ def test_write_that_nobody_foresaw_is_refused(stage: Stage) -> None:
         _ = overlay.ensure_run
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("/help", "**Commands**"),
-        ("/status", "**Status** of `octo/ts`"),
-        ("/plan v1", "**Plan** for `v1` at 0123456; nothing was built."),
-        ("/cancel", "Nothing is at work here that could be cancelled."),
-        ("/cancel v1", "**Cancelled**\n\n- `v1` at 0123456: [page](https://hublish.example.com/runs/mine)"),
-        ("/cancel v2", "**Not cancelled**\n\n- `v2` at 0123456: [page](https://hublish.example.com/runs/late)"),
-        ("/retry", "**Not started:** the request\n\nRequestUnclear: Nothing failed here that could be tried again."),
-    ],
-)
-def test_command_is_rehearsed_and_nothing_is_stopped(stage: Stage, text: str, said: str) -> None:
-    """The answer is the real one; the run that a rehearsed /cancel names goes on."""
-    add_run(stage, "mine", RELEASE)
-    late = dataclasses.replace(RELEASE, ref="v2")
-    add_run(stage, "late", late, state=RunState.DELIVERING)
-    rehearsal = play(stage, comment(text), event="issue_comment")
+def test_cancel_that_is_rehearsed_stops_nothing(stage: Stage) -> None:
+    """It names what it would stop, and the run goes on."""
+    waiting = stage.receive(COMMENT)
+    rehearsal = play(stage, comment(f"/cancel {waiting.ref}"), event="issue_comment")
 
-    assert rehearsal.sayings[-1].text.startswith(said)
-    assert stage.services.cancels.find_cancel("mine") is None
+    assert rehearsal.decision == "answered"
+    assert waiting.id in rehearsal.sayings[-1].text
+    assert stage.services.cancels.find_cancel(waiting.id) is None
 
 
-def test_rehearsed_cancel_is_known_to_itself_alone(stage: Stage) -> None:
-    """A run that nobody knows cannot be stopped, and what one command stops is not another's."""
-    add_run(stage, "mine", RELEASE)
-    cancels = _Cancels(stage.services.runs)
-    cancel = Cancel(run_id="mine", by="c1", actor="octocat")
+def test_status_that_is_rehearsed_reads_only(stage: Stage) -> None:
+    """The answer as it would stand now."""
+    rehearsal = play(stage, comment("/status"), event="issue_comment")
 
-    assert cancels.request_cancel(cancel, at=AT)
-    assert not cancels.request_cancel(dataclasses.replace(cancel, run_id="nobody"), at=AT)
-    assert (cancels.find_cancel("mine"), cancels.find_cancel("nobody")) == (cancel, None)
-    assert (cancels.list_cancels("c1"), cancels.list_cancels("c2")) == ((cancel,), ())
+    assert rehearsal.decision == "answered"
+    assert [saying.kind for saying in rehearsal.sayings] == ["reaction", "comment"]
+
+
+def test_push_that_changes_the_config_is_checked(stage: Stage) -> None:
+    """With the check run that it would have."""
+    body = make_body(
+        ref="refs/heads/main", before="1" * 40, after=SHA, created=False, deleted=False, pusher={"name": "octocat"}
+    )
+    payload = {key: value for key, value in json.loads(body).items() if key not in ("action", "release")}
+    rehearsal = play(stage, json.dumps(payload).encode(), event="push")
+
+    assert rehearsal.decision == "skipped"
+    assert {saying.kind for saying in rehearsal.sayings} <= {"check run"}

@@ -34,6 +34,8 @@ from hublish.core.plan import Plan
 from hublish.core.ports import PackageIndex, Source
 from hublish.errors import DiskFull, IndexFailed, NotAllowed, WheelInvalid, WheelMissing, clip
 
+WHEEL_BUILT = "WheelBuilt"
+"""Code of the note on a package whose wheel is built."""
 BUILD_HINT = (
     "Commit its wheel or publish it to a package index and lock again; or have a container engine switched on: buildah or "
     "Docker on this machine, in the service `engines.use`."
@@ -149,7 +151,7 @@ def _judge(
         title = f"{package.name} {package.version}"
         if sdist is not None and can_build():
             message = f"{title} has no wheel that fits: it is built in the base from {clip(sdist.filename)}"
-            finding = _make_finding("WheelBuilt", message, "", lock_path, line=package.line, severity=Severity.NOTE)
+            finding = _make_finding(WHEEL_BUILT, message, "", lock_path, line=package.line, severity=Severity.NOTE)
         else:
             finding = _make_finding("WheelMissing", f"{title}: {reason}", MISSING_HINT, lock_path, line=package.line)
         findings.append(finding)
@@ -161,7 +163,7 @@ def _judge_source(package: LockedPackage, *, can_build: Callable[[], bool], lock
     origin = "another repository" if package.origin is PackageOrigin.VCS else "a folder or archive of this repository"
     if can_build():
         message = f"{package.name} comes from {origin}: its wheel is built in the base"
-        return _make_finding("WheelBuilt", message, "", lock_path, line=package.line, severity=Severity.NOTE)
+        return _make_finding(WHEEL_BUILT, message, "", lock_path, line=package.line, severity=Severity.NOTE)
     message = (
         f"`{package.name}` comes from {origin}, so its wheel must be built first; no container engine here does that"
     )

@@ -15,7 +15,7 @@ from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.baseimage.record import load_base
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.layerindex.index import LayerIndex
-from hublish.builders.planning.packagecheck import WheelSupply, check_packages
+from hublish.builders.planning.packagecheck import WHEEL_BUILT, WheelSupply, check_packages
 from hublish.builders.planning.plancheck import (
     check_hub_majors,
     check_hub_packages,
@@ -165,7 +165,8 @@ def _plan_layered(
         findings += check_packages(
             plan, source=inputs.source, facts=facts, supply=supply, layers=layers, lock_path=lock.path
         )
-        plan = None if has_error(findings) else plan
+        builds = any(finding.code == WHEEL_BUILT for finding in findings)
+        plan = None if has_error(findings) else replace(plan, builds_wheels=builds)
     return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
 
 

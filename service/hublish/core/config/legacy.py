@@ -14,6 +14,7 @@ from typing import TypeVar
 from hublish.core.config.legacy_keys import (
     BUILD_CHECKS,
     BUILD_KEYS,
+    DEPLOY_KEYS,
     OTHER_CHECKS,
     OVERLAY_KEYS,
     OVERLAYS_CHECK,
@@ -74,11 +75,17 @@ class _Reader(LegacyReader):
     def __init__(self, tree: Tree, *, repository_name: str | None) -> None:
         super().__init__(tree)
         self._repository_name = repository_name
+        self._deploys: list[str] = []
 
     def read(self) -> Config | None:
+        config = self._read_all()
+        return None if config is None else replace(config, deploys=tuple(dict.fromkeys(self._deploys)))
+
+    def _read_all(self) -> Config | None:
         top = self.read_mapping(self.tree.value, (), known=TOP_KEYS)
         self._note_checks(top)
         self._note_unread(top)
+        self._read_deploy(top)
         build_at = top.get("build")
         build = {} if build_at is None else self.read_mapping(self.value_at(build_at), build_at, known=BUILD_KEYS)
         overlays = self._read_overlays(top)
@@ -137,6 +144,24 @@ class _Reader(LegacyReader):
             # An empty list or mapping asks for nothing, so there is nothing to say.
             if name in keys and self.value_at(keys[name]) not in ([], {}):
                 self.say(Severity.NOTE, "KeyUnused", f"`{name}` is not read: {reason}", at=keys[name])
+
+    def _read_deploy(self, keys: dict[str, KeyPath]) -> None:
+        """Read where the old service pushed a change to an image list; here a pull request to that hub is made."""
+        at = keys.get("deploy")
+        if at is None or self.value_at(at) in ([], {}):
+            return
+        block = self.read_mapping(self.value_at(at), at, known=DEPLOY_KEYS)
+        owner, name = self.read_text(block, "project-org"), self.read_text(block, "project-name")
+        if owner is None or name is None:
+            message = "`deploy` is not read: it needs `project-org` and `project-name`, the repository of the list"
+            self.say(Severity.NOTE, "KeyUnused", message, at=at)
+            return
+        repo = clip(f"{owner}/{name}", limit=140)
+        self._deploys.append(repo)
+        message = (
+            f"`deploy` is read as the hub with its list in {repo}: it gets a pull request; other keys have no effect"
+        )
+        self.say(Severity.NOTE, "DeployRead", message, at=at)
 
     def _read_build(self, build: dict[str, KeyPath], lock: PythonConfig, *, at: KeyPath) -> Config | None:
         if not build:
@@ -229,6 +254,7 @@ class _Reader(LegacyReader):
         for index, item in enumerate(value):
             keys = self.read_mapping(item, (*at, index), known=OVERLAY_KEYS)
             self._note_unread(keys)
+            self._read_deploy(keys)
             name = self.read_text(keys, "name")
             if name is None or "build" not in keys:
                 message = "an overlay needs `name` and `build`; this one is not read"

@@ -18,11 +18,10 @@ UNREAD_KEYS = {
     "release": "hublish publishes images, not Python packages",
     "package-upload": "hublish publishes images, not Python packages",
     "pytest-env": "hublish runs no checks on pull requests; keep them in your CI",
-    "deploy": "the pull request to a hub's list takes its place; name the hubs in `.hublish.yaml`",
     "sibling": "hublish tags no other repository",
     "gather": "hublish gathers no metrics of models",
 }
-TOP_KEYS = ("check", "build", "overlays", "overlays-dir", *UNREAD_KEYS)
+TOP_KEYS = ("check", "build", "overlays", "overlays-dir", "deploy", *UNREAD_KEYS)
 # Entries of `check`: those that ask for an image, and those that ask for something hublish does not do.
 OVERLAYS_CHECK = "overlays-build"
 BUILD_CHECKS = ("thoth-build", OVERLAYS_CHECK)
@@ -46,6 +45,7 @@ BUILD_KEYS = (
     "registry-secret",
     "arch",
 )
+DEPLOY_KEYS = ("project-org", "project-name", "image-name", "overlay-contextpath")
 OVERLAY_KEYS = ("name", "build", "deploy", "gather")
 
 # The old service's own misspelling is its documented key, and `overlays_dir` its only key with an underscore.

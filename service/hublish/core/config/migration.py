@@ -33,7 +33,7 @@ _USUAL_IMAGE: Document = {
     "python": {"dev": False, "environment": "venv"},
     **_USUAL_BLOCKS,
 }
-_READ_ALIKE = frozenset({"KeySpelling"})
+_READ_ALIKE = frozenset({"KeySpelling", "DeployRead"})
 """Remarks about what was understood: the new file says it in the right words."""
 
 
@@ -66,6 +66,9 @@ def migrate_config(body: bytes, *, name: str, repository_name: str | None, paths
         f"line {finding.line}: {finding.message}" for finding in parsed.findings if finding.code not in _READ_ALIKE
     ]
     config, changes = _settle_all(parsed.config, paths)
+    changes += [
+        f"`deploy` named {repo}: write the name of the hub with its list there into `hubs`" for repo in config.deploys
+    ]
     return Migration(text=_render(config, [*remarks, *changes], name=name), findings=parsed.findings)
 
 

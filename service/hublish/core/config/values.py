@@ -174,6 +174,7 @@ class Config:
         triggers: what starts a build.
         hubs: names of the operator's hubs, in the order of the file.
         limits: of one build.
+        deploys: repositories, as `owner/name`, whose hubs are meant too; only the old format names hubs so.
     """
 
     path: str
@@ -191,6 +192,7 @@ class Config:
     triggers: Triggers = Triggers()
     hubs: tuple[str, ...] = ()
     limits: Limits = Limits()
+    deploys: tuple[str, ...] = ()
 
     def for_image(self, image: ImageConfig) -> Config:
         """The config as it counts for one of its images: what the image says of itself in place of the common keys."""
@@ -224,4 +226,4 @@ def merge_configs(publish: Config, at_commit: Config | None) -> Config:
         # Images that have another name on the default branch meanwhile are told by their order.
         own = dict(zip((image.title for image in publish.images), at_commit.images, strict=True))
     images = tuple(replace(own.get(image.title, image), reference=image.reference) for image in publish.images)
-    return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers)
+    return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers, deploys=publish.deploys)

@@ -123,6 +123,7 @@ class TektonEngine:
                 hint="Run `hublish doctor` to see which engines work here.",
             )
         _verify_secretless(request)
+        _verify_has_wheels(request)
         self._threads.start(request, log)
 
     def status(self, name: str) -> EngineStatus | None:
@@ -243,6 +244,15 @@ class TektonEngine:
         except EngineFailed:
             # Owned by the run, they go with it; whoever cleans up next finds the rest.
             return
+
+
+def _verify_has_wheels(request: BuildRequest) -> None:
+    """No Step of a layered pod may run code of a package, so that wheels are built by another engine."""
+    if request.plan.builds_wheels:
+        raise StrategyUnavailable(
+            "the tekton engine builds no wheels, and a package of the lock has none that fits",
+            hint="The operator adds the engine local, and docker or buildah beside it, for such builds.",
+        )
 
 
 def _verify_secretless(request: BuildRequest) -> None:

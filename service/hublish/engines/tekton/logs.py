@@ -83,9 +83,12 @@ class LogReader:
         self._thread.start()
 
     def finish(self, *, seconds: float) -> None:
-        """The run ended: read what is left, for so long, and stop."""
+        """The run ended: read what is left, until nothing has come for so long, and stop."""
         self._ended.set()
-        self._thread.join(seconds)
+        seen = None
+        while self._thread.is_alive() and self._cursor != seen:
+            seen = self._cursor
+            self._thread.join(seconds)
         self.stop()
 
     def keep(self) -> None:

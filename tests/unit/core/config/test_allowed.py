@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hublish.core.config.allowed import check_allowed
+from hublish.core.config.allowed import check_allowed, choose_hubs
 from hublish.core.config.file import parse_config
 
 NAMESPACES = {"registry.example.org": {"octo": ("team",)}}
@@ -23,7 +23,7 @@ hubs:
 def check(body: bytes, *, path: str = ".hublish.yaml", owner: str = "octo") -> list[tuple[str | None, int | None, str]]:
     config = parse_config(body, path=path, repository_name="ts").config
     assert config is not None
-    found = check_allowed(config, body, owner=owner, namespaces=NAMESPACES, hubs={"demo"})
+    found = check_allowed(config, body, owner=owner, namespaces=NAMESPACES, hubs={"demo": "org/apps"})
     return [(finding.key, finding.line, finding.message) for finding in found]
 
 
@@ -66,3 +66,22 @@ def test_old_config_of_somebody_else_is_an_error() -> None:
     body = b"build: {registry: registry.example.org, registry-org: other, registry-project: x}\n"
 
     assert [(key, line) for key, line, _ in check(body, path=".aicoe-ci.yaml")] == [("image.name", None)]
+
+
+DEPLOY = b"build: {registry: registry.example.org, registry-org: team}\ndeploy: {project-org: %s, project-name: Apps}\n"
+
+
+def test_deploy_of_the_old_format_means_the_hub_of_that_repository() -> None:
+    """Case does not count, as on GitHub; hubs that are named come first, and none twice."""
+    config = parse_config(DEPLOY % b"Org", path=".aicoe-ci.yaml", repository_name="ts").config
+    assert config is not None
+
+    assert choose_hubs(config, {"b": "org/apps", "a": "ORG/apps", "other": "org/other"}) == ("a", "b")
+    assert check(DEPLOY % b"Org", path=".aicoe-ci.yaml") == []
+
+
+def test_deploy_without_a_hub_is_a_warning() -> None:
+    """Nothing is refused for it; nothing is proposed either."""
+    assert check(DEPLOY % b"nobody", path=".aicoe-ci.yaml") == [
+        ("deploy", None, "no hub of this service has its list in nobody/Apps, so nothing is proposed there")
+    ]

@@ -157,7 +157,7 @@ def test_empty_lists_and_blocks_ask_for_nothing(check: str) -> None:
             "build:\n  registry-org: team\n  arch: s390x\ndeploy:\n  project-org: x\n",
             [
                 "3:3 note KeyUnused build.arch: `arch` is not read: images are made for linux/amd64 | ",
-                "4:1 note KeyUnused deploy: `deploy` is not read: the pull request to a hub's list takes its place; name the hubs in `.hublish.yaml` | ",
+                "4:1 note KeyUnused deploy: `deploy` is not read: it needs `project-org` and `project-name`, the repository of the list | ",
             ],
         ),
         (
@@ -284,7 +284,7 @@ overlays:
     assert parse(text).config == expected
     assert lines(text) == [
         "1:1 warning OverlayFiles overlays_dir: of the overlay's folder only `overlays/gpu/Pipfile.lock` and its Pipfile are read; other files are not copied over | ",
-        "8:5 note KeyUnused overlays[0].deploy: `deploy` is not read: the pull request to a hub's list takes its place; name the hubs in `.hublish.yaml` | ",
+        "8:5 note KeyUnused overlays[0].deploy: `deploy` is not read: it needs `project-org` and `project-name`, the repository of the list | ",
         "9:5 warning OverlaysUnused overlays[1]: an overlay needs `name` and `build`; this one is not read | ",
         "10:5 warning OverlaysUnused overlays[2]: an overlay needs `name` and `build`; this one is not read | ",
     ]

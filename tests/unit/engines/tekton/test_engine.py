@@ -71,6 +71,15 @@ def test_records_of_the_step_that_pushes_are_handed_on(engine, cluster, images, 
     assert kept_records == [(said[1], NAME, digest)]
 
 
+def test_plan_that_builds_wheels_is_left_to_another_engine(engine, cluster) -> None:
+    """Nothing of a package is run in a layered pod."""
+    plan = replace(REQUEST.plan, builds_wheels=True)
+
+    with pytest.raises(StrategyUnavailable, match="the tekton engine builds no wheels"):
+        engine.start(replace(REQUEST, plan=plan), FakeLog())
+    assert cluster.calls == []
+
+
 def test_running_run_is_adopted(engine, cluster, images) -> None:
     """A run that is found under the name is followed: no second one, no new Secrets."""
     digest = push_image(images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,30 @@ def test_log_is_read_where_nothing_can_be_kept(cluster, tmp_path) -> None:
     (tmp_path / "cursor").mkdir()
 
     assert read_all(cluster, tmp_path) == expected
+
+
+def test_rest_of_a_log_is_read_as_long_as_lines_come(cluster, tmp_path, monkeypatch) -> None:
+    """However slow a node is: each wait for the end of the reader brings one line here, and none is the last one."""
+    expected = write_steps(cluster)
+    told: Told = []
+    may_take = threading.Semaphore(0)
+
+    def take(step: str, line: str) -> None:
+        may_take.acquire()
+        told.append((step, line))
+
+    reader = LogReader(cluster, run="r", namespace="n", take=take, cursor=tmp_path / "cursor")
+    reader.start()
+
+    def join(_seconds: float) -> None:
+        before = reader._cursor
+        may_take.release()
+        wait_for(lambda: reader._cursor != before or not reader._thread.is_alive(), what="one more line, or the end")
+
+    monkeypatch.setattr(reader._thread, "join", join)
+    reader.finish(seconds=10)
+
+    assert told == expected
 
 
 def test_damaged_cursor_means_the_beginning(cluster, tmp_path) -> None:
