@@ -52,6 +52,8 @@ def make_comment_trigger(delivery: CommentDelivery, commands: tuple[Command, ...
         return _add_wanted_ref(trigger, first, delivery.issue)
     if first.name is CommandName.RETEST and trigger.pull_request_number is not None:
         return replace(trigger, ref=str(trigger.pull_request_number), ref_kind=RefKind.PULL_REQUEST)
+    if first.name is CommandName.DEPLOY:
+        return replace(trigger, hub=first.words[0]) if first.words else trigger
     return replace(trigger, ref=first.words[0]) if first.words else trigger
 
 
