@@ -36,6 +36,7 @@ from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnav
 from hublish.workflows.asked import choose_deployed, choose_images, find_permission, make_refusal, resolve_trigger
 from hublish.workflows.bases import find_systems, open_supply, verify_base
 from hublish.workflows.build import find_siblings
+from hublish.workflows.locking import name_command
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
@@ -119,7 +120,7 @@ class Preparation:
         try:
             prepared = self._plan(trigger, ref, publish.config)
         except FindingsError as error:
-            prepared = _fail(error, findings=error.findings)
+            prepared = replace(_fail(error, findings=error.findings), notes=name_command(error.findings, ref))
         except HublishError as error:
             if error.transient:
                 raise

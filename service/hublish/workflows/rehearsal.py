@@ -44,6 +44,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "archive": (),
     "deliveries": (),
     "hub_repository": (),
+    "locker": (),
     "output": (),
 }
 """What of the ports that can write only reads; all else is replaced or refused."""

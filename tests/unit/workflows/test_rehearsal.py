@@ -149,6 +149,15 @@ def test_cancel_that_is_rehearsed_stops_nothing(stage: Stage) -> None:
     assert stage.services.cancels.find_cancel(waiting.id) is None
 
 
+def test_lock_that_is_rehearsed_is_not_made(stage: Stage) -> None:
+    """No container is started; what would happen is said."""
+    rehearsal = play(stage, comment("/lock"), event="issue_comment")
+
+    assert rehearsal.decision == "answered"
+    assert rehearsal.sayings[-1].text.startswith("**To be locked:** `main`.")
+    assert stage.locker.requests == []
+
+
 def test_status_that_is_rehearsed_reads_only(stage: Stage) -> None:
     """The answer as it would stand now."""
     rehearsal = play(stage, comment("/status"), event="issue_comment")

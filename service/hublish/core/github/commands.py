@@ -36,6 +36,7 @@ class CommandName(Enum):
     CANCEL = "cancel"
     DEPLOY = "deploy"
     PLAN = "plan"
+    LOCK = "lock"
     STATUS = "status"
     HELP = "help"
 
@@ -133,6 +134,14 @@ COMMAND_RULES: tuple[CommandRule, ...] = (
         words=(Word.REF, Word.IMAGE),
         many=True,
         help="Say what `/build` would build, and from what, or what stands in the way. Nothing is built.",
+    ),
+    CommandRule(
+        name=CommandName.LOCK,
+        words=(Word.REF,),
+        help=(
+            "Make Pipfile.lock of a branch anew, by default of the default branch, and open or update a pull request with it. "
+            "pipenv runs in a container, from the listed sources only."
+        ),
     ),
     CommandRule(
         name=CommandName.STATUS,

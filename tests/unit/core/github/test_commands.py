@@ -24,6 +24,7 @@ def test_every_row_of_the_table_says_how_it_is_written_and_who_may() -> None:
         "/cancel [ref]": Permission.WRITE,
         "/deploy [hub]": Permission.WRITE,
         "/plan [ref] [image...]": Permission.WRITE,
+        "/lock [ref]": Permission.WRITE,
         "/status": Permission.READ,
         "/help": Permission.READ,
     }
@@ -40,6 +41,7 @@ def test_every_row_of_the_table_says_how_it_is_written_and_who_may() -> None:
         ("build v1 ts gpu --force", CommandName.BUILD, ("v1", "ts", "gpu"), True),
         ("build --force v1", CommandName.BUILD, ("v1",), True),
         ("plan main ts", CommandName.PLAN, ("main", "ts"), False),
+        ("lock dev/next", CommandName.LOCK, ("dev/next",), False),
         ("status", CommandName.STATUS, (), False),
         ("help", CommandName.HELP, (), False),
     ],

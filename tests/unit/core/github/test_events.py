@@ -236,6 +236,12 @@ def test_a_build_issue_without_a_tag_carries_the_problem() -> None:
                 "pull_request_number": 3,
             },
         ),
+        (QUESTION, "/lock", {"command": CommandName.LOCK, "ref": "main", "ref_kind": RefKind.BRANCH}),
+        (
+            PULL_REQUEST,
+            "/lock dev/next",
+            {"command": CommandName.LOCK, "ref": "dev/next", "ref_kind": RefKind.BRANCH, "pull_request_number": 3},
+        ),
         (QUESTION, "/status", {"command": CommandName.STATUS, "ref": None, "ref_kind": None}),
         (QUESTION, "@hublish help", {"command": CommandName.HELP, "ref": None, "ref_kind": None}),
         (
