@@ -32,7 +32,7 @@ from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
 from hublish.errors import FindingsError, HublishError, NotAllowed, StrategyUnavailable
-from hublish.workflows.asked import choose_images, find_permission, make_refusal, resolve_trigger
+from hublish.workflows.asked import choose_deployed, choose_images, find_permission, make_refusal, resolve_trigger
 from hublish.workflows.bases import find_systems, open_supply, verify_base
 from hublish.workflows.build import find_siblings
 from hublish.workflows.locking import name_command
@@ -159,6 +159,7 @@ class Preparation:
         images: list[PreparedImage] = []
         notes: list[str] = []
         wanted = choose_hubs(config, {name: hub.repo for name, hub in services.policy.hubs.items()})
+        wanted = choose_deployed(trigger, wanted, config)
         hubs = wanted if ref.kind is RefKind.TAG and not trigger.images else ()
         for hub in hubs:
             find_hub(services.policy.hubs, hub)

@@ -26,7 +26,7 @@ from hublish.errors import HublishError, NotAllowed
 from hublish.workflows.answer import Answering
 from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.ending import make_answer
-from hublish.workflows.inbox import make_listener, make_run, make_run_key
+from hublish.workflows.inbox import is_new_attempt, make_listener, make_run, make_run_key
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
 from hublish.workflows.repeating import complete_trigger
@@ -93,7 +93,7 @@ def rehearse(services: Services, *, event: str, body: bytes, again: bool) -> Reh
         return Rehearsal(decision="ignored", reason=asked.reason, trigger=None)
     asked = complete_trigger(services.runs, asked)
     latest = services.runs.find_latest_run(make_run_key(asked))
-    if latest is not None and not (again and latest.state.may_retry):
+    if latest is not None and not is_new_attempt(latest, asked, again=again, now=services.now()):
         reason = f"the run {latest.id} answers this already; it is {latest.state.value}"
         return Rehearsal(decision="joined", reason=reason, trigger=asked)
     return _play(services, asked, make_run(services, asked, latest))
