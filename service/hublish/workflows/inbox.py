@@ -7,7 +7,7 @@ anywhere in between repeats what is missing and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hublish.core.codec import render_value
 from hublish.core.github.events import NOBODY, Ignored, Listener, parse_event
@@ -135,17 +135,26 @@ class Inbox:
             "delivery", guid=delivery.guid, github_event=delivery.event, state=state.value, reason=reason, run=run_id
         )
 
-    def _is_new_attempt(self, latest: Run, trigger: Trigger, *, again: bool) -> bool:
-        if again or trigger.kind is not TriggerKind.CHECK:
-            return again and latest.state.may_retry
-        # A second press within a minute is a double click; a later one means it.
-        return self._services.now() - latest.created_at >= DOUBLE_CLICK
-
     def _ensure_run(self, trigger: Trigger, *, again: bool) -> Run:
         latest = self._services.runs.find_latest_run(make_run_key(trigger))
-        if latest is not None and not self._is_new_attempt(latest, trigger, again=again):
+        if latest is not None and not is_new_attempt(latest, trigger, again=again, now=self._services.now()):
             return latest
         return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
+
+
+def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, now: datetime) -> bool:
+    """Tell whether a trigger whose key had a run already is a new attempt.
+
+    Args:
+        latest: that run.
+        trigger: what was asked.
+        again: True for a redelivery, which repeats a failure and nothing else.
+        now: aware UTC.
+    """
+    if again or trigger.kind is not TriggerKind.CHECK:
+        return again and latest.state.may_retry
+    # A second press within a minute is a double click; a later one means it.
+    return now - latest.created_at >= DOUBLE_CLICK
 
 
 def make_listener(services: Services, event: str) -> Listener:
