@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hublish.core.locks.lock import IndexSource
+from hublish.core.locks.locker import LockRequest
 from hublish.core.ports import BlobPush, IndexFile, Manifest
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository, ResolvedRef
 from hublish.core.source import FileMode, SourceFile, SourceTree
-from hublish.errors import RegistryFailed, WheelMissing
+from hublish.errors import HublishError, RegistryFailed, WheelMissing
 from hublish.oci.image import HistoryEntry, ImageSpec, render_spec
 from hublish.oci.manifest import (
     OCI_CONFIG,
@@ -297,6 +298,30 @@ class FakeSources:
 
     def fetch_source(self, repository: Repository, ref: ResolvedRef) -> FakeSource:
         return self.source
+
+
+@dataclass
+class FakeLocker:
+    """A Locker that gives out `lock`, having said `lines`; `errors` are raised first, one a call."""
+
+    lock: bytes = b""
+    lines: tuple[str, ...] = ()
+    errors: list[HublishError] = field(default_factory=list)
+    requests: list[LockRequest] = field(default_factory=list)
+
+    def make_lock(
+        self, request: LockRequest, *, log: Callable[[str], None], verify_running: Callable[[], None]
+    ) -> bytes:
+        self.requests.append(request)
+        for line in self.lines:
+            log(line)
+        verify_running()
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.lock
+
+    def close(self) -> None:
+        """Nothing is at work."""
 
 
 @dataclass

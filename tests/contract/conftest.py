@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hublish.adapters.github import GitHubReader
 from tests.contract.github_parts import Scene, make_scene
 from tests.sandbox.contract import check_calls
 from tests.sandbox.github import GitHubSandbox
@@ -19,3 +20,9 @@ def scene(github: GitHubSandbox) -> Iterator[Scene]:
     violations = check_calls(github.calls())
 
     assert violations == ()
+
+
+@pytest.fixture
+def reader(scene: Scene) -> GitHubReader:
+    """What the App reads there."""
+    return GitHubReader(scene.app)

@@ -15,9 +15,9 @@ from tests.e2e.answers import wait_for_ref, wait_until
 from tests.e2e.build_events import noting_builds, open_gate, read_events
 from tests.e2e.crashing_service import EFFECTS
 from tests.e2e.deliveries import post_signed
-from tests.e2e.test_crashes import CRASHING, make_masked
+from tests.e2e.test_crashes import CRASHING, clean_hub, make_masked
 from tests.sandbox.github import GitHubSandbox
-from tests.sandbox.town import ENDED, SOURCE_REPO, Town
+from tests.sandbox.town import ENDED, HUB_REPO, SOURCE_REPO, Town
 
 pytestmark = [pytest.mark.github, pytest.mark.registry, pytest.mark.timeout(900)]
 
@@ -180,3 +180,21 @@ def test_question_survives_kill_around_its_answer(tmp_path: Path, github: GitHub
 
     assert kills == ["before conversation.ensure_comment answer", "after conversation.ensure_comment answer"]
     assert answer.startswith("**Status** of `octocat/ts`")
+
+
+def test_closed_proposal_is_made_again(town: Town) -> None:
+    """What a maintainer closed by mistake comes back by `/deploy`, and nothing is built for it."""
+    town.github.publish_release(SOURCE_REPO, "v1.0")
+    wait_for_ref(town, "v1.0")
+    clean_hub(town)
+    talk = Conversation(town)
+    elsewhere = talk.ask("/deploy moon")
+    before = town.github.pull_requests(HUB_REPO)
+    deployed = talk.ask("/deploy demo")
+    (proposed,) = town.github.pull_requests(HUB_REPO)
+
+    assert before == []
+    assert "NotAllowed: .hublish.yaml on the default branch does not name the hub moon; it names demo" in elsewhere
+    assert deployed.startswith("**Delivered:** `v1.0`")
+    assert "| time | an earlier build was used |" in deployed
+    assert proposed["state"] == "open"

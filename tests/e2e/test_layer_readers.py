@@ -27,7 +27,7 @@ from hublish.oci.layers import LayerBlob
 from hublish.oci.manifest import OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST, make_digest
 from tests.fakes import TINY_BASE
 from tests.sandbox.wheels import make_wheel, wheel_filename
-from tests.unit.builders.baseimage.test_facts import read
+from tests.unit.builders.baseimage.parts import read
 
 CPU_MODELS = ("Nehalem", "Haswell", "qemu64")
 # Text that a compressor has choices in, written by a generator of its own so that no library's version matters.

@@ -42,6 +42,7 @@ from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, m
 from hublish.bootstrap.engines import can_build_wheels, make_backends, make_engine
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name
+from hublish.bootstrap.servicelock import ServiceLocker, make_locker
 from hublish.bootstrap.systembuilds import ServedBackend, SystemBuilders
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -63,6 +64,7 @@ class _Clients:
     registry: RegistryClient
     index: PackageIndex
     caches: OwnerCaches
+    backends: Sequence[ServedBackend]
 
 
 def make_services(settings: Settings) -> Services:
@@ -73,33 +75,32 @@ def make_services(settings: Settings) -> Services:
         DatabaseFailed: the database cannot be reached.
     """
     clients = _make_clients(settings)
-    github, database = clients.github, clients.database
-    replicas = ReplicaStore(database, make_replica_name(settings))
-    backends = make_backends(settings)
+    replicas = ReplicaStore(clients.database, make_replica_name(settings))
     return Services(
-        reader=GitHubReader(github),
-        changes=GitHubChanges(github),
-        conversation=GitHubConversation(github),
-        hub_repository=GitHubHub(github),
+        reader=GitHubReader(clients.github),
+        changes=GitHubChanges(clients.github),
+        conversation=GitHubConversation(clients.github),
+        hub_repository=GitHubHub(clients.github),
         sources=clients.sources,
         images=clients.registry,
         output=clients.registry,
-        engine=_make_engine(settings, clients, backends),
+        engine=_make_engine(settings, clients),
         archive=DiskArchive(settings.log_folder),
-        deliveries=DeliveryStore(database),
-        delivery_log=GitHubDeliveries(github),
-        runs=RunStore(database),
-        steps=StepStore(database),
-        builds=BuildStore(database),
-        image_records=ImageStore(database),
-        cancels=CancelStore(database),
-        queue=QueueStore(database),
+        deliveries=DeliveryStore(clients.database),
+        delivery_log=GitHubDeliveries(clients.github),
+        runs=RunStore(clients.database),
+        steps=StepStore(clients.database),
+        builds=BuildStore(clients.database),
+        image_records=ImageStore(clients.database),
+        cancels=CancelStore(clients.database),
+        queue=QueueStore(clients.database),
         replicas=replicas,
         replica=make_replica_name(settings),
         hold_duty=replicas.hold_duty,
-        hold=partial(hold, database),
+        hold=partial(hold, clients.database),
         supply=_make_supply(settings, clients.index),
-        find_system_builder=_make_system_builders(settings, clients, backends).find,
+        locker=_make_locker(settings, clients),
+        find_system_builder=_make_system_builders(settings, clients).find,
         caches=clients.caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),
@@ -129,6 +130,7 @@ def _make_clients(settings: Settings) -> _Clients:
         registry=registry,
         index=make_index(settings, cache=settings.data / "index"),
         caches=_make_caches(settings, registry),
+        backends=make_backends(settings),
     )
 
 
@@ -152,7 +154,7 @@ def _make_caches(settings: Settings, registry: RegistryClient) -> OwnerCaches:
     )
 
 
-def _make_engine(settings: Settings, clients: _Clients, backends: Sequence[ServedBackend]) -> Engine:
+def _make_engine(settings: Settings, clients: _Clients) -> Engine:
     return make_engine(
         settings,
         sources=clients.sources,
@@ -161,13 +163,19 @@ def _make_engine(settings: Settings, clients: _Clients, backends: Sequence[Serve
         index=clients.index,
         caches=clients.caches,
         mint_token=clients.github.token_for_clone,
-        backends=backends,
+        backends=clients.backends,
     )
 
 
-def _make_system_builders(settings: Settings, clients: _Clients, backends: Sequence[ServedBackend]) -> SystemBuilders:
+def _make_locker(settings: Settings, clients: _Clients) -> ServiceLocker:
+    return make_locker(settings, clients.backends, images=clients.registry, index=clients.index, caches=clients.caches)
+
+
+def _make_system_builders(settings: Settings, clients: _Clients) -> SystemBuilders:
     seconds = settings.limits.build_seconds
-    return SystemBuilders(backends, registry=clients.registry, folder=settings.data / "tasks", build_seconds=seconds)
+    return SystemBuilders(
+        clients.backends, registry=clients.registry, folder=settings.data / "tasks", build_seconds=seconds
+    )
 
 
 def _make_supply(settings: Settings, index: PackageIndex) -> WheelSupply:

@@ -78,6 +78,7 @@ class _Works:
         self.inbox.stop()
         self.feeding.stop()
         self.services.engine.close()
+        self.services.locker.close()
         stop_workflows()
         # Only now: what another replica takes over must have stopped here.
         self.watching.stop()

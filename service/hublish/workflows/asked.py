@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from hublish.core.answers.report import Failure
 from hublish.core.config.file import Config, ImageConfig
+from hublish.core.github.commands import CommandName
 from hublish.core.github.trigger import Trigger
 from hublish.core.github.triggers import Deny, Skip
 from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
+from hublish.errors import NotAllowed
 from hublish.workflows.prepared import Prepared
 from hublish.workflows.services import Services
 
@@ -42,6 +44,24 @@ def resolve_trigger(services: Services, trigger: Trigger) -> ResolvedRef | None:
 def choose_images(trigger: Trigger, config: Config) -> tuple[ImageConfig, ...]:
     """The images that are wanted, in the config's order; all unless the trigger names some."""
     return tuple(image for image in config.images if not trigger.images or image.title in trigger.images)
+
+
+def choose_deployed(trigger: Trigger, hubs: tuple[str, ...], config: Config) -> tuple[str, ...]:
+    """The hubs of `/deploy`, of those that the config means; for any other trigger all of them.
+
+    Raises:
+        NotAllowed: the config means no hub, or not the one that is named.
+    """
+    if trigger.command is not CommandName.DEPLOY:
+        return hubs
+    chosen = tuple(hub for hub in hubs if trigger.hub in ("", hub))
+    if not chosen:
+        named = f"does not name the hub {trigger.hub}" if trigger.hub else "names no hub"
+        raise NotAllowed(
+            f"{config.path} on the default branch {named}; it names {', '.join(hubs) or 'none'}",
+            hint="add the hub to `hubs` there, or name one that stands there",
+        )
+    return chosen
 
 
 def make_refusal(refusal: Skip | Deny, *, ref: ResolvedRef | None) -> Prepared:

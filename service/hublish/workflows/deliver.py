@@ -21,10 +21,9 @@ from hublish.core.answers.report import Answer, Failure, HubReport
 from hublish.core.building import BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
-from hublish.core.redact import redact
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import HublishError, SourceMissing, clip
+from hublish.errors import HublishError, SourceMissing
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
 from hublish.workflows.build import BuildWorkflow, join_image_build, start_build
@@ -46,9 +45,11 @@ from hublish.workflows.ending import (
     make_answer,
     make_failure,
     name_stopped,
+    note_step,
     with_hubs,
     with_images,
 )
+from hublish.workflows.locking import Locking
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Built, Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -91,6 +92,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._preparation = Preparation(services)
         self._proposal = Proposal(services)
         self._cancelling = Cancelling(services)
+        self._locking = Locking(services)
+        self._note = partial(note_step, services)
 
     @workflow("deliver")
     async def run(self, run_id: str) -> str:
@@ -114,6 +117,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         prepared = await self._stage("plan", run_id, Prepared, partial(self._plan, run_id))
         if isinstance(prepared, Fault):
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
+        if prepared.lock is not None:
+            prepared = await self._locking.run(run_id, prepared.lock)
         wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
         answer = make_answer(self._services, run_id, prepared, wanted if isinstance(wanted, str) else "")
         if prepared.state is RunState.BUILDING:
@@ -229,11 +234,6 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             return value
 
         return await run_effect(name, kind, recorded, attempts=attempts)
-
-    def _note(self, run_id: str, name: str, state: str, detail: str) -> None:
-        self._services.steps.ensure_step(
-            run_id, name, state=state, detail=clip(redact(detail)), at=self._services.now()
-        )
 
     def _move(self, run_id: str, state: RunState, sha: str | None) -> None:
         self._services.runs.move_run(run_id, state, at=self._services.now(), sha=sha)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hublish.core.answers.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.building import BuildStopped
 from hublish.core.github.buttons import HUB_REFUSED
+from hublish.core.redact import redact
 from hublish.core.status import RunState
 from hublish.errors import RunCancelled, clip
 from hublish.workflows.durable import Fault
@@ -15,6 +16,11 @@ from hublish.workflows.services import Services
 
 ROAD = (RunState.RECEIVED, RunState.PLANNING, RunState.BUILDING, RunState.DELIVERING)
 """The states of a run that goes well, in order, before it is delivered."""
+
+
+def note_step(services: Services, run_id: str, name: str, state: str, detail: str) -> None:
+    """Write down how far a step of a run is, for its page: "running", "done" or "failed", and why."""
+    services.steps.ensure_step(run_id, name, state=state, detail=clip(redact(detail)), at=services.now())
 
 
 def end_run(services: Services, run_id: str, answer: Answer, *, untold: Fault | None = None) -> None:

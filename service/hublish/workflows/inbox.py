@@ -7,7 +7,7 @@ anywhere in between repeats what is missing and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hublish.core.codec import render_value
 from hublish.core.github.events import NOBODY, Ignored, Listener, parse_event
@@ -137,18 +137,26 @@ class Inbox:
 
     def _ensure_run(self, trigger: Trigger, delivery: Delivery) -> Run:
         latest = self._services.runs.find_latest_run(make_run_key(trigger))
-        if latest is not None and not _is_new_attempt(latest, trigger, delivery):
+        again = delivery.times > 1
+        if latest is not None and not is_new_attempt(latest, trigger, again=again, arrived_at=delivery.received_at):
             return latest
         return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
 
 
-def _is_new_attempt(latest: Run, trigger: Trigger, delivery: Delivery) -> bool:
-    again = delivery.times > 1
+def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, arrived_at: datetime) -> bool:
+    """Tell whether a trigger whose key had a run already is a new attempt.
+
+    Args:
+        latest: that run.
+        trigger: what was asked.
+        again: True for a redelivery, which repeats a failure and nothing else.
+        arrived_at: when its delivery came, aware UTC.
+    """
     if again or trigger.kind is not TriggerKind.CHECK:
         return again and latest.state.may_retry
-    # A second press within a minute is a double click; a later one means it. When the press came counts, not when it is
-    # looked at: after a crash that may be much later, and the latest run is then its own.
-    return delivery.received_at - latest.created_at >= DOUBLE_CLICK
+    # A second press within a minute is a double click; a later one means it. By its arrival and not by the clock: after a
+    # crash it is looked at again, however late, and the latest run is then its own.
+    return arrived_at - latest.created_at >= DOUBLE_CLICK
 
 
 def make_listener(services: Services, event: str) -> Listener:

@@ -38,6 +38,14 @@ class PreparedImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockOrder:
+    """A lock that is to be made anew: the branch it is of, and whether a push to that branch is built."""
+
+    branch: str
+    rebuilt: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """The decision on a run.
 
@@ -51,6 +59,7 @@ class Prepared:
         findings: remarks and errors of config, lock and source.
         notes: sentences for the answer, plain text.
         reply: what a command that delivers nothing is answered with, Markdown already.
+        lock: what is to be locked before there is an answer; None for everything but `/lock`.
     """
 
     state: RunState
@@ -62,6 +71,7 @@ class Prepared:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     reply: tuple[str, ...] = ()
+    lock: LockOrder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hublish.core.codec import parse_value
+from hublish.core.github.buttons import HUB_REFUSED
 from hublish.core.github.commands import CommandName
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.records import Run, RunRecords
+from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 
 LOOKS_AT = 200
@@ -32,6 +34,8 @@ def complete_trigger(runs: RunRecords, trigger: Trigger) -> Trigger:
     Returns:
         The trigger with the ref, the images and the release of that run, or with the problem that there is none.
     """
+    if trigger.command is CommandName.DEPLOY and trigger.problem is None:
+        return _find_release(runs, trigger)
     if trigger.command not in RETRIES or trigger.problem is not None or trigger.ref is not None:
         return trigger
     if trigger.target is not None:
@@ -45,6 +49,19 @@ def complete_trigger(runs: RunRecords, trigger: Trigger) -> Trigger:
         return _repeat(trigger, here[0])
     delivered = {run.ref for run, _ in built if run.state is RunState.DELIVERED}
     return _repeat(trigger, next((run for run, _ in built if run.state in RETRIED and run.ref not in delivered), None))
+
+
+def _find_release(runs: RunRecords, trigger: Trigger) -> Trigger:
+    """The last release whose images stand in the registry, all of them."""
+    for run, earlier in _list_builds(runs, trigger):
+        stands = run.state is RunState.DELIVERED or run.message.startswith(f"{HUB_REFUSED}:")
+        if stands and earlier.ref_kind is RefKind.TAG and not earlier.images:
+            return replace(trigger, ref=earlier.ref, ref_kind=RefKind.TAG, prerelease=earlier.prerelease)
+    return replace(
+        trigger,
+        problem="No release of this repository was delivered yet.",
+        hint="Publish a release, or comment `/build` with a tag.",
+    )
 
 
 def _find_own(runs: RunRecords, trigger: Trigger) -> Run | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hublish.core.answers.lock_update import render_lock_ordered
 from hublish.core.answers.markdown import code_span, escape_inline
 from hublish.core.answers.replies import PlannedImage, RunLine, render_help, render_plan, render_status
 from hublish.core.building import BuildSucceeded
@@ -11,12 +12,14 @@ from hublish.core.config.file import CONFIG_PATHS, ParsedConfig
 from hublish.core.finding import Severity
 from hublish.core.github.commands import COMMAND_RULES, CommandName
 from hublish.core.github.trigger import Trigger
+from hublish.core.github.triggers import check_switches, matches_branch
 from hublish.core.queue import render_place
 from hublish.core.records import Run
 from hublish.core.status import RunState
+from hublish.workflows.asked import make_refusal
 from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.places import read_places
-from hublish.workflows.prepared import Prepared, PreparedImage, make_reply
+from hublish.workflows.prepared import LockOrder, Prepared, PreparedImage, make_reply
 from hublish.workflows.services import Services
 
 STATUS_RUNS = 8
@@ -44,6 +47,7 @@ class Replies:
         makers = {
             CommandName.CANCEL: self._cancelling.cancel,
             CommandName.HELP: self._help,
+            CommandName.LOCK: self._lock,
             CommandName.STATUS: self._status,
         }
         maker = None if trigger.command is None else makers.get(trigger.command)
@@ -71,6 +75,17 @@ class Replies:
 
     def _help(self, _run_id: str, _trigger: Trigger) -> Prepared:
         return make_reply(render_help(COMMAND_RULES, app=self._services.conversation.fetch_name()))
+
+    def _lock(self, _run_id: str, trigger: Trigger) -> Prepared:
+        """Order the lock; it is made in a stage of its own, as that takes minutes."""
+        config = self._read_config(trigger).config
+        refusal = None if config is None else check_switches(trigger, config)
+        if refusal is not None:
+            return make_refusal(refusal, ref=None)
+        branch = trigger.ref or trigger.repository.default_branch
+        listed = () if config is None else config.triggers.push
+        order = LockOrder(branch=branch, rebuilt=any(matches_branch(pattern, branch) for pattern in listed))
+        return Prepared(state=RunState.ANSWERED, failure=None, ref=None, reply=render_lock_ordered(branch), lock=order)
 
     def _status(self, run_id: str, trigger: Trigger) -> Prepared:
         services = self._services

@@ -13,6 +13,7 @@ from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
 from hublish.core.github.ports import ChangeReader, Conversation, HubRepository, RepositoryReader
+from hublish.core.locks.locker import Locker
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
 from hublish.core.plan import Trust
@@ -112,6 +113,7 @@ class Services:
     hold: Hold
     caches: OwnerCaches
     supply: WheelSupply | None = None
+    locker: Locker
     find_system_builder: FindSystemBuilder = lambda _owner, _trust: None
     policy: Policy
     now: Callable[[], datetime]

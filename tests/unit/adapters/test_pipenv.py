@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,12 +88,19 @@ def test_missing_pipenv_is_named(folder: Path, tmp_path: Path) -> None:
 )
 def test_endless_pipenv_is_ended(install: Install, folder: Path, *, stop: bool, seconds: float, code: str) -> None:
     """Ctrl-C and the time limit end it at once, with what it started."""
-    environ = install("exec sleep 4321 & sleep 4321")
+    # Of this process alone: other tests of this machine look for their own at the same time.
+    seconds_asleep = f"4321.{os.getpid()}"
+    environ = install(f"exec sleep {seconds_asleep} & sleep {seconds_asleep}")
     with pytest.raises(HublishError) as caught:
         run(environ, folder, stop=stop, seconds=seconds)
 
+    asleep = f"sleep\0{seconds_asleep}\0".encode()
+    deadline = time.monotonic() + 60
+    while any(read(path) == asleep for path in Path("/proc").glob("[0-9]*/cmdline")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
     assert caught.value.code == code
-    assert [path for path in Path("/proc").glob("[0-9]*/cmdline") if read(path) == b"sleep\x004321\x00"] == []
 
 
 def read(path: Path) -> bytes:

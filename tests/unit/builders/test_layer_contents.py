@@ -19,7 +19,7 @@ from hublish.core.plan import Environment
 from hublish.oci.manifest import parse_manifest
 from tests.fakes import TINY_BASE
 from tests.sandbox.wheels import make_wheel, wheel_filename
-from tests.unit.builders.baseimage.test_facts import read
+from tests.unit.builders.baseimage.parts import read
 from tests.unit.builders.samples import TARGET, Bench
 from tests.unit.builders.wheels.test_wheelfile import rewrite
 

@@ -34,7 +34,7 @@ from hublish.core.records import Run
 from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 from hublish.core.status import RunState
 from hublish.workflows.services import Hub, Policy, Services
-from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
+from tests.fakes import TINY_BASE, FakeImages, FakeLocker, FakeSource, make_tar
 from tests.github_fakes import (
     FakeChanges,
     FakeCheckouts,
@@ -127,6 +127,7 @@ class Stage:
         self.conversation = FakeConversation()
         self.delivery_log = FakeDeliveryLog()
         self.hub_repository = FakeHubRepository()
+        self.locker = FakeLocker()
         self.images = FakeImages()
         self.images.add_image(BASE, [make_tar(TINY_BASE)])
         self.checkouts = FakeCheckouts({"octo/ts": make_source(), "org/apps": FakeSource({"images/README": b""})})
@@ -165,6 +166,7 @@ class Stage:
             hold_duty=self.replicas.hold_duty,
             hold=partial(hold, self.database),
             caches=OwnerCaches(folder / "layers"),
+            locker=self.locker,
             policy=policy,
             now=lambda: AT,
             make_run_id=lambda: RUN_ID,

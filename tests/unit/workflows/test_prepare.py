@@ -12,6 +12,7 @@ from hublish.builders.sourcefiles import read_source_file
 from hublish.core.answers.report import Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
+from hublish.core.github.commands import CommandName
 from hublish.core.github.trigger import Trigger
 from hublish.core.plan import Strategy, Trust
 from hublish.core.ports import Engine
@@ -23,7 +24,20 @@ from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared, PreparedImage
 from tests.fakes import TINY_BASE, FakeSource, make_tar
 from tests.unit.builders.samples import BASE
-from tests.unit.workflows.parts import AT, COMMENT, CONFIG, ISSUE, NAME, RELEASE, RUN_ID, SHA, TAG, Stage, make_source
+from tests.unit.workflows.parts import (
+    AT,
+    COMMENT,
+    CONFIG,
+    HUB,
+    ISSUE,
+    NAME,
+    RELEASE,
+    RUN_ID,
+    SHA,
+    TAG,
+    Stage,
+    make_source,
+)
 
 FORBIDDEN = CONFIG.replace("/team/", "/other/")
 
@@ -418,3 +432,38 @@ def test_denied_request_is_told_to_nobody_before_its_answer(stage: Stage) -> Non
 
     assert told == []
     assert prepared.titles == ()
+
+
+@pytest.mark.parametrize(("hub", "hubs"), [("", ("demo", "other")), ("other", ("other",))])
+def test_release_is_deployed_to_all_hubs_or_to_one(stage: Stage, hub: str, hubs: tuple[str, ...]) -> None:
+    """The same plan as the release had, so that nothing is built; only the hubs differ."""
+    use_config(stage, CONFIG.replace("[demo]", "[demo, other]"))
+    known = {"demo": HUB, "other": dataclasses.replace(HUB, name="other")}
+    stage.services = dataclasses.replace(stage.services, policy=dataclasses.replace(stage.services.policy, hubs=known))
+    trigger = dataclasses.replace(COMMENT, command=CommandName.DEPLOY, ref="v1", ref_kind=RefKind.TAG, hub=hub)
+
+    assert prepare(stage, trigger).hubs == hubs
+
+
+@pytest.mark.parametrize(
+    ("hub", "hubs", "reason"),
+    [
+        ("moon", "[demo]", "does not name the hub moon; it names demo"),
+        ("demo", "[]", "does not name the hub demo; it names none"),
+        ("", "[]", "names no hub; it names none"),
+    ],
+)
+def test_release_is_deployed_to_no_hub_that_the_config_does_not_name(
+    stage: Stage, hub: str, hubs: str, reason: str
+) -> None:
+    """A comment opens no way that the default branch does not."""
+    use_config(stage, CONFIG.replace("[demo]", hubs))
+    trigger = dataclasses.replace(COMMENT, command=CommandName.DEPLOY, ref="v1", ref_kind=RefKind.TAG, hub=hub)
+    prepared = prepare(stage, trigger)
+
+    assert prepared.state is RunState.FAILED
+    assert prepared.failure == Failure(
+        code="NotAllowed",
+        message=f".hublish.yaml on the default branch {reason}",
+        hint="add the hub to `hubs` there, or name one that stands there",
+    )

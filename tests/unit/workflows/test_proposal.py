@@ -7,58 +7,14 @@ import dataclasses
 import pytest
 
 from hublish.core.answers.report import HubReport
-from hublish.core.github.consent import HubRule
 from hublish.core.github.ports import BranchState
 from hublish.core.records import ImageRecord
 from hublish.core.reference import parse_reference
-from hublish.core.status import RunState
-from hublish.errors import CatalogInvalid, NotAllowed, PullRequestTaken, RegistryFailed, SourceMissing
-from hublish.workflows.prepared import Delivered, Prepared, PreparedImage
+from hublish.errors import PullRequestTaken, RegistryFailed, SourceMissing
 from hublish.workflows.propose import Proposal
-from hublish.workflows.services import Services
 from tests.fakes import FakeSource
-from tests.unit.workflows.parts import AT, NAME, RUN_ID, TAG, Stage
-
-DIGEST, OLD = "sha256:" + "b" * 64, "sha256:" + "a" * 64
-KUSTOMIZATION = "kind: Kustomization\nresources:\n  - other.yaml\n"
-OTHER = "kind: ImageStream\nmetadata: {name: other}\nspec: {tags: []}\n"
-PREPARED = Prepared(state=RunState.BUILDING, failure=None, ref=TAG, hubs=("demo",))
-IMAGE = Delivered(
-    prepared=PreparedImage(
-        title="ts", name=NAME, fixed_tags=("v1",), floating_tags=("latest",), build_key="k", python_version="3.11",
-        resources="1 GPU", line="",
-    ),
-    digest=DIGEST, size_bytes=12_000_000, layers=3, uploaded_bytes=5, seconds=9.0, tags=("v1", "latest"), kept_tags=(),
-    packages=(("six", "1.17.0"),),
-)  # fmt: skip
-
-
-def fill_hub(stage: Stage, **files: bytes | str) -> None:
-    """Put files into the hub's folder; a "-> target" is a link."""
-    tree: dict[str, bytes | str] = {
-        "images/kustomization.yaml": KUSTOMIZATION.encode(),
-        "images/other.yaml": OTHER.encode(),
-        "images/deep/far.yaml": b"{broken",
-        "elsewhere/far.yaml": b"{broken",
-        "images/notes.txt": b"\xff",
-        "images/link.yaml": "-> other.yaml",
-    }
-    stage.checkouts.sources["org/apps"] = FakeSource(
-        {**tree, **{f"images/{name}.yaml": body for name, body in files.items()}}
-    )
-
-
-def propose(
-    stage: Stage,
-    *,
-    services: Services | None = None,
-    images: tuple[Delivered, ...] = (IMAGE,),
-    prepared: Prepared = PREPARED,
-    hub: str = "demo",
-) -> HubReport:
-    if stage.runs.read_run(RUN_ID) is None:
-        stage.receive()
-    return Proposal(stage.services if services is None else services).run(RUN_ID, prepared, hub, images)
+from tests.unit.workflows.parts import AT, NAME, Stage
+from tests.unit.workflows.proposal_parts import DIGEST, IMAGE, KUSTOMIZATION, OLD, OTHER, PREPARED, fill_hub, propose
 
 
 def test_new_image_is_one_file_and_one_line(stage: Stage) -> None:
@@ -129,83 +85,6 @@ def test_person_who_pushes_at_the_last_moment_wins(stage: Stage) -> None:
         propose(stage)
 
     assert stage.hub_repository.files == {}
-
-
-def test_hub_that_did_not_consent_is_not_touched(stage: Stage) -> None:
-    """Neither the operator nor the hub's own file names this repository."""
-    fill_hub(stage)
-    with pytest.raises(NotAllowed) as caught:
-        propose(stage, services=stage.with_hub(accept=(HubRule(repo="octo/other"),)))
-
-    assert caught.value.hint == "a maintainer of org/apps can allow it in .hublish-hub.yaml"
-    assert stage.hub_repository.state is None
-
-
-CONSENT = b"accept: [{repo: octo/ts}]\n"
-
-
-@pytest.mark.parametrize("branch", ["main", "live"])
-def test_hub_consents_by_its_own_file(stage: Stage, branch: str) -> None:
-    """On its default branch, also when the tarball leaves the file out or the list is on another branch."""
-    fill_hub(stage)
-    stage.reader.files["org/apps", ".hublish-hub.yaml"] = CONSENT
-
-    assert propose(stage, services=stage.with_hub(accept=(), branch=branch)).ok is True
-
-
-def test_consent_in_the_tree_is_read_there(stage: Stage) -> None:
-    """The list was fetched with it: GitHub is not asked for the file."""
-    fill_hub(stage)
-    tree = stage.checkouts.sources["org/apps"]
-    stage.checkouts.sources["org/apps"] = FakeSource({**tree.bodies, ".hublish-hub.yaml": CONSENT})
-
-    assert propose(stage, services=stage.with_hub(accept=(HubRule(repo="octo/other"),))).ok is True
-    assert "fetch_file" not in stage.reader.calls
-
-
-def test_list_on_another_branch_has_no_say(stage: Stage) -> None:
-    """Consent counts on the default branch only."""
-    fill_hub(stage)
-    tree = stage.checkouts.sources["org/apps"]
-    stage.checkouts.sources["org/apps"] = FakeSource({**tree.bodies, ".hublish-hub.yaml": CONSENT})
-    with pytest.raises(NotAllowed):
-        propose(stage, services=stage.with_hub(accept=(), branch="live"))
-
-
-def test_consent_that_cannot_be_read_is_no_consent(stage: Stage) -> None:
-    """The place of the fault is told to who can mend it; the operator's own rule needs no such file."""
-    fill_hub(stage)
-    stage.reader.files["org/apps", ".hublish-hub.yaml"] = b"accept: {\n"
-    with pytest.raises(NotAllowed, match=r"org/apps has a \.hublish-hub.yaml that cannot be read: .hublish-hub.yaml:"):
-        propose(stage, services=stage.with_hub(accept=()))
-
-    assert propose(stage).ok is True
-
-
-def test_hub_that_is_not_in_the_settings_is_refused(stage: Stage) -> None:
-    """With the names that are."""
-    with pytest.raises(NotAllowed, match="the hub other is not in this service's settings; known: demo"):
-        propose(stage, hub="other")
-    policy = dataclasses.replace(stage.services.policy, hubs={})
-    with pytest.raises(NotAllowed, match="known: none"):
-        propose(stage, services=dataclasses.replace(stage.services, policy=policy))
-
-
-def test_hub_without_the_app_is_refused(stage: Stage) -> None:
-    """Its owner has to install it there."""
-    del stage.reader.repositories["org/apps"]
-    with pytest.raises(NotAllowed) as caught:
-        propose(stage)
-
-    assert caught.value.message == "the App is not installed on org/apps, where the hub demo keeps its list"
-    assert caught.value.hint == "an owner of org/apps installs the App there"
-
-
-def test_list_that_is_not_text_is_refused(stage: Stage) -> None:
-    """A YAML file of the folder that is not UTF-8 cannot be read around."""
-    fill_hub(stage, latin=b"kind: \xe9\n")
-    with pytest.raises(CatalogInvalid, match=r"images/latin.yaml: not UTF-8"):
-        propose(stage)
 
 
 def test_list_in_the_root_of_its_repository(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.workflows.repeating import complete_trigger
-from tests.unit.workflows.parts import COMMENT, HUB_REPOSITORY, RELEASE, SHA, Stage
+from tests.unit.workflows.parts import AT, COMMENT, HUB_REPOSITORY, RELEASE, SHA, Stage
 from tests.unit.workflows.test_cancelling import ELSEWHERE, add_run
 
 RETRY = dataclasses.replace(COMMENT, command=CommandName.RETRY, ref=None, ref_kind=None)
@@ -133,3 +133,22 @@ def test_any_other_trigger_stays_as_it_is(stage: Stage, trigger: Trigger) -> Non
     add_run(stage, "mine", state=RunState.FAILED)
 
     assert complete(stage, trigger) is trigger
+
+
+def test_last_release_that_stands_is_deployed(stage: Stage) -> None:
+    """Delivered, or refused by a hub alone; what failed, what was built in part and what is no tag has no release."""
+    release = dataclasses.replace(RELEASE, ref="v3", prerelease=True)
+    deploy = dataclasses.replace(RETRY, command=CommandName.DEPLOY, hub="demo")
+    nothing = complete(stage, deploy)
+    add_run(stage, "v3", release, state=RunState.DELIVERED)
+    add_run(stage, "failed", dataclasses.replace(release, ref="v4"), state=RunState.FAILED)
+    add_run(stage, "part", dataclasses.replace(release, ref="v5", images=("ts",)), state=RunState.DELIVERED)
+    add_run(stage, "branch", dataclasses.replace(COMMENT, ref_kind=RefKind.BRANCH), state=RunState.DELIVERED)
+    delivered = complete(stage, deploy)
+    add_run(stage, "refused", dataclasses.replace(RELEASE, ref="v6"))
+    stage.runs.move_run("refused", RunState.FAILED, at=AT, message="HubRefused: The image was pushed, but")
+    refused = complete(stage, deploy)
+
+    assert nothing.problem == "No release of this repository was delivered yet."
+    assert delivered == dataclasses.replace(deploy, ref="v3", ref_kind=RefKind.TAG, prerelease=True)
+    assert refused == dataclasses.replace(deploy, ref="v6", ref_kind=RefKind.TAG)

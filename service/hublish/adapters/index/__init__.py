@@ -8,7 +8,7 @@ Source: the simple repository API (PEP 503, 592, 658, 691, 700).
 
 from hublish.adapters.index.client import HTTPPackageIndex
 from hublish.adapters.index.pip_configuration import PipConfiguration, read_pip_configuration
-from hublish.adapters.index.rules import IndexRule
+from hublish.adapters.index.rules import IndexRule, IndexRules
 from hublish.adapters.index.transport import IndexTiming
 
-__all__ = ["HTTPPackageIndex", "IndexRule", "IndexTiming", "PipConfiguration", "read_pip_configuration"]
+__all__ = ["HTTPPackageIndex", "IndexRule", "IndexRules", "IndexTiming", "PipConfiguration", "read_pip_configuration"]

@@ -89,8 +89,12 @@ class LockTools:
     verify_running: Callable[[], None]
 
 
-def read_sources(pipfile: bytes) -> tuple[IndexSource, ...]:
+def read_sources(pipfile: bytes, *, indexes_only: bool = False) -> tuple[IndexSource, ...]:
     """Read the sources of a Pipfile that was parsed before, for a container.
+
+    Args:
+        pipfile: its bytes.
+        indexes_only: whether packages from git and the like are refused as well: a service asks what its operator lists.
 
     Raises:
         LockFailed: one needs a login or is none; or the Pipfile names packages that lie in the repository.
@@ -107,18 +111,25 @@ def read_sources(pipfile: bytes) -> tuple[IndexSource, ...]:
                 f"the source {clip(name, limit=80)} needs a login, which code in the container could read", hint=_HERE
             )
         sources.append(IndexSource(name=name, url=url.rstrip("/"), verify_ssl=bool(entry.get("verify_ssl", True))))
-    groups = [group for name, group in data.items() if name not in _SECTIONS and isinstance(group, dict)]
-    local = [
-        name
+    local = _find_package(data, {"path", "file"})
+    if local is not None:
+        raise LockFailed(f"{local} lies in the repository, which the container is not given", hint=_HERE)
+    fetched = _find_package(data, {"git", "hg", "svn", "bzr"}) if indexes_only else None
+    if fetched is not None:
+        raise LockFailed(f"{fetched} comes from a repository, and only package indexes are asked here", hint=_HERE)
+    return tuple(sources)
+
+
+def _find_package(data: dict[str, Any], keys: set[str]) -> str | None:
+    """The first package of a Pipfile whose entry has one of these keys, for people."""
+    groups = (group for name, group in data.items() if name not in _SECTIONS and isinstance(group, dict))
+    found = (
+        clip(name, limit=80)
         for group in groups
         for name, entry in group.items()
-        if isinstance(entry, dict) and not entry.keys().isdisjoint({"path", "file"})
-    ]
-    if local:
-        raise LockFailed(
-            f"{clip(local[0], limit=80)} lies in the repository, which the container is not given", hint=_HERE
-        )
-    return tuple(sources)
+        if isinstance(entry, dict) and not entry.keys().isdisjoint(keys)
+    )
+    return next(found, None)
 
 
 def lock_in_container(pipfile: bytes, *, sources: tuple[IndexSource, ...], tools: LockTools) -> bytes:

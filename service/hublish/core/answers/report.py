@@ -160,7 +160,7 @@ def _answer_lines(answer: Answer) -> list[str]:
     if len(answer.images) != 1:
         lines += ["", *(f"- {_hub_line(hub)}" for hub in answer.hubs)] if answer.hubs else []
     if answer.failure is not None:
-        lines += ["", *_failure_lines(answer.failure)]
+        lines += ["", *render_failure(answer.failure)]
     return lines + _remarks(answer)
 
 
@@ -197,7 +197,8 @@ def _hub_line(hub: HubReport) -> str:
     return f"hub {code_span(hub.hub)}: {_hub_text(hub)}"
 
 
-def _failure_lines(failure: Failure) -> list[str]:
+def render_failure(failure: Failure) -> list[str]:
+    """Render why something did not come about: the first error, what to do, the end of the log."""
     lines = [f"{failure.code}: {escape_inline(failure.message, limit=2048)}"]
     if failure.hint:
         lines += ["", f"**What to do:** {escape_inline(failure.hint, limit=1024)}"]

@@ -50,9 +50,7 @@ def make_comment_trigger(delivery: CommentDelivery, commands: tuple[Command, ...
         return replace(trigger, problem=first.problem, hint=first.hint)
     if first.name in WITH_REF:
         return _add_wanted_ref(trigger, first, delivery.issue)
-    if first.name is CommandName.RETEST and trigger.pull_request_number is not None:
-        return replace(trigger, ref=str(trigger.pull_request_number), ref_kind=RefKind.PULL_REQUEST)
-    return replace(trigger, ref=first.words[0]) if first.words else trigger
+    return _add_named(trigger, first)
 
 
 def _add_wanted_ref(trigger: Trigger, command: Command, issue: Issue) -> Trigger:
@@ -66,3 +64,16 @@ def _add_wanted_ref(trigger: Trigger, command: Command, issue: Issue) -> Trigger
         hint = "" if asked.problem is None else "Comment the command anew, followed by the tag."
         return replace(trigger, ref=asked.tag, ref_kind=RefKind.TAG, problem=asked.problem, hint=hint)
     return replace(trigger, ref=trigger.repository.default_branch, ref_kind=RefKind.BRANCH)
+
+
+def _add_named(trigger: Trigger, command: Command) -> Trigger:
+    """Fill in what a command is about that does not begin with a ref."""
+    if command.name is CommandName.RETEST and trigger.pull_request_number is not None:
+        return replace(trigger, ref=str(trigger.pull_request_number), ref_kind=RefKind.PULL_REQUEST)
+    if command.name is CommandName.DEPLOY:
+        return replace(trigger, hub=command.words[0]) if command.words else trigger
+    if command.name is CommandName.LOCK:
+        # A lock is of a branch: there is nothing to merge a new one into elsewhere.
+        branch = command.words[0] if command.words else trigger.repository.default_branch
+        return replace(trigger, ref=branch, ref_kind=RefKind.BRANCH)
+    return replace(trigger, ref=command.words[0]) if command.words else trigger

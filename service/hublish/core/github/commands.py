@@ -22,6 +22,7 @@ OTHER_BOTS = frozenset({"ok-to-test", "retitle", "test"})
 
 _WORD = re.compile(r"[A-Za-z_-]+")
 _IMAGE = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
+_HUB = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAME_LIMIT = 128
 _SHOWN_CHARACTERS = 100
 
@@ -33,7 +34,9 @@ class CommandName(Enum):
     RETRY = "retry"
     RETEST = "retest"
     CANCEL = "cancel"
+    DEPLOY = "deploy"
     PLAN = "plan"
+    LOCK = "lock"
     STATUS = "status"
     HELP = "help"
 
@@ -43,17 +46,20 @@ class Word(Enum):
 
     REF = "ref"
     IMAGE = "image"
+    HUB = "hub"
 
     def accepts(self, text: str) -> bool:
         """Tell whether a text can be such a word; whether the thing exists is asked later."""
         if self is Word.REF:
             return is_ref_name(text)
+        if self is Word.HUB:
+            return len(text) <= _NAME_LIMIT and _HUB.fullmatch(text) is not None
         return len(text) <= _NAME_LIMIT and _IMAGE.fullmatch(text) is not None
 
     @property
     def title(self) -> str:
         """What it is, for people: "the name of a ref"."""
-        return f"the name of {'an image' if self is Word.IMAGE else 'a ref'}"
+        return f"the name of {'an' if self is Word.IMAGE else 'a'} {self.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +122,26 @@ COMMAND_RULES: tuple[CommandRule, ...] = (
         ),
     ),
     CommandRule(
+        name=CommandName.DEPLOY,
+        words=(Word.HUB,),
+        help=(
+            "Propose the images of the last delivered release again, to all hubs of the config or to one of them. Nothing is "
+            "built again."
+        ),
+    ),
+    CommandRule(
         name=CommandName.PLAN,
         words=(Word.REF, Word.IMAGE),
         many=True,
         help="Say what `/build` would build, and from what, or what stands in the way. Nothing is built.",
+    ),
+    CommandRule(
+        name=CommandName.LOCK,
+        words=(Word.REF,),
+        help=(
+            "Make Pipfile.lock of a branch anew, by default of the default branch, and open or update a pull request with it. "
+            "pipenv runs in a container, from the listed sources only."
+        ),
     ),
     CommandRule(
         name=CommandName.STATUS,

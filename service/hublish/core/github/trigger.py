@@ -9,7 +9,7 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import Thread
 from hublish.core.repository import RefKind, Repository
 
-BUILDS = frozenset({CommandName.BUILD, CommandName.RETRY, CommandName.RETEST})
+BUILDS = frozenset({CommandName.BUILD, CommandName.RETRY, CommandName.RETEST, CommandName.DEPLOY})
 
 
 class TriggerKind(Enum):
@@ -63,6 +63,7 @@ class Trigger:
         command: what is wanted of the bot; None for a word it does not know, which is a problem.
         images: titles of the images that are wanted; empty for all.
         force: True to build anew what was built before.
+        hub: the one hub of the config that is meant; "" for all.
         target: id of the run that is meant, where something of its check run was pressed; None elsewhere.
     """
 
@@ -84,6 +85,7 @@ class Trigger:
     command: CommandName | None = CommandName.BUILD
     images: tuple[str, ...] = ()
     force: bool = False
+    hub: str = ""
     target: str | None = None
 
     @property

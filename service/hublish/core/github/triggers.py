@@ -75,7 +75,7 @@ def decide(
         return refusal
     if config is None:
         return _explain_config(trigger, config_findings)
-    refusal = _check_switches(trigger, config) or _check_images(trigger, config)
+    refusal = check_switches(trigger, config) or _check_images(trigger, config)
     if refusal is not None:
         return refusal
     return Build(reason=f"{trigger.kind.value} by {trigger.actor}")
@@ -156,8 +156,8 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
     )
 
 
-def _check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
-    """What the config file switches off: silence for a release or a push, an answer for a person who asked."""
+def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
+    """Check what the config file switches off: silence for a release or a push, an answer for a person who asked."""
     switches = config.triggers
     if trigger.kind is TriggerKind.PUSH:
         listed = any(matches_branch(pattern, trigger.ref or "") for pattern in switches.push)

@@ -94,16 +94,21 @@ def redirect_sources(pipfile: bytes, mirrors: Mapping[str, str]) -> bytes:
 
     Args:
         pipfile: a Pipfile that was parsed before.
-        mirrors: URL of a source, without trailing slash -> URL that is asked instead.
+        mirrors: URL of a source, without trailing slash -> URL that is asked instead. One over plain HTTP, which whoever
+            maps it has allowed, has no certificate to verify; pip would pass over it without a word.
     """
     data = _load(pipfile)
-    data["source"] = [
-        {**source, "url": mirrors.get(str(source.get("url", "")).rstrip("/"), source.get("url", ""))}
-        for source in data["source"]
-    ]
+    data["source"] = [_redirect(source, mirrors) for source in data["source"]]
     stream = io.StringIO()
     plette.Pipfile(data).dump(stream)
     return stream.getvalue().encode()
+
+
+def _redirect(source: dict[str, Any], mirrors: Mapping[str, str]) -> dict[str, Any]:
+    mirror = mirrors.get(str(source.get("url", "")).rstrip("/"))
+    if mirror is None:
+        return source
+    return {**source, "url": mirror, **({"verify_ssl": False} if mirror.startswith("http:") else {})}
 
 
 def restore_lock(lock: bytes, *, pipfile: bytes, asked: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -126,38 +126,51 @@ class LogReader:
             self.failure = error
 
     def _read_step(self, step: str) -> bool:
-        """Read the log of a Step as far as there is one; True once it is read to its end."""
+        """Read the log of a Step as far as there is one; True once it is read to its end.
+
+        A node ends the stream when the container has ended, which may be before all its lines are written down. So the
+        end is where a container that had ended before gives nothing new.
+        """
         try:
             found = self._find_container(step)
             if found is None or found[1] == "waiting":
                 # A Step after one that failed is never begun, and one that was skipped says nothing.
                 return found is not None and self._ended.is_set()
             pod, state = found
+            before = self._cursor
             try:
-                self._follow(pod, f"step-{step}", step)
+                rest = self._follow(pod, f"step-{step}", step)
             finally:
                 self.keep()
+            gone = self._find_container(step) is None
         except (EngineFailed, urllib3.exceptions.HTTPError, OSError):
             return False
-        again = self._find_container(step)
-        return state == "terminated" or again is None or again[1] == "terminated"
+        if self._stop.is_set() or not (gone or (state == "terminated" and self._cursor == before)):
+            return False
+        if rest is not None:
+            self._take(step, rest)
+        return True
 
-    def _follow(self, pod: str, container: str, step: str) -> None:
+    def _follow(self, pod: str, container: str, step: str) -> str | None:
+        """Take the lines that are new; returns the last one where it has no end yet."""
         since = None
         if self._cursor.at:
             since = int((datetime.now(UTC) - datetime.fromisoformat(self._cursor.at)).total_seconds()) + _MARGIN_SECONDS
         known, skipped = (self._cursor.at, self._cursor.lines), 0
         with self._cluster.open_log(pod, container, namespace=self._namespace, since_seconds=since) as response:
             self._response = response
-            for raw in _split_lines(response):
+            for raw, ended in _split_lines(response):
                 if self._stop.is_set():
-                    return
+                    return None
                 at, _, line = raw.partition(" ")
                 if at < known[0] or (at == known[0] and skipped < known[1]):
                     skipped += at == known[0]
                     continue
+                if not ended:
+                    return line
                 self._take(step, line)
                 self._note(at)
+        return None
 
     def _note(self, at: str) -> None:
         known = self._cursor
@@ -180,13 +193,13 @@ def find_state(pod: Mapping[str, Any], container: str) -> str | None:
     return None
 
 
-def _split_lines(response: urllib3.BaseHTTPResponse) -> Any:
-    """Lines of a log as they come, a very long one in pieces."""
+def _split_lines(response: urllib3.BaseHTTPResponse) -> Iterator[tuple[str, bool]]:
+    """Lines of a log as they come, each with whether it has its end: only the last may lack it."""
     kept = b""
     for piece in response.stream(_PIECE_BYTES, decode_content=False):
         *lines, kept = (kept + piece).split(b"\n")
-        yield from (line.decode(errors="replace") for line in lines)
+        yield from ((line.decode(errors="replace"), True) for line in lines)
         if len(kept) > _LINE_BYTES:
             raise EngineFailed("a line of the log is longer than 4 MiB")
     if kept:
-        yield kept.decode(errors="replace")
+        yield kept.decode(errors="replace"), False

@@ -6,7 +6,8 @@ import pytest
 
 from hublish.builders.baseimage import scan as base_scan
 from hublish.errors import BaseUnsupported, ImageInvalid
-from tests.unit.builders.baseimage.test_facts import TINY_BASE, read
+from tests.fakes import TINY_BASE
+from tests.unit.builders.baseimage.parts import read
 
 SITE = "/usr/local/lib/python3.11/dist-packages"
 

@@ -13,7 +13,7 @@ import pytest
 from hublish.builders.layered.entrypoint import SCRIPT, find_home, find_user, make_entrypoint
 from hublish.core.plan import Environment
 from tests.fakes import TINY_BASE
-from tests.unit.builders.baseimage.test_facts import read
+from tests.unit.builders.baseimage.parts import read
 from tests.unit.builders.samples import TARGET, Bench
 
 

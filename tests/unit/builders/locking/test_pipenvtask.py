@@ -115,6 +115,16 @@ def test_sources_of_a_pipfile_are_read() -> None:
     assert read_sources(PIPFILE) == expected
 
 
+@pytest.mark.parametrize("system", ["git", "hg", "svn", "bzr"])
+def test_package_from_a_repository_is_refused_where_only_indexes_are_asked(system) -> None:
+    """A service asks what its operator lists; on a user's own machine it is the user's affair."""
+    text = f'[packages]\nmine = {{{system} = "https://github.com/o/mine"}}\n'.encode()
+    with pytest.raises(LockFailed, match="mine comes from a repository, and only package indexes are asked here"):
+        read_sources(text, indexes_only=True)
+
+    assert len(read_sources(text)) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -16,8 +16,8 @@ from hublish.core.plan import Trust
 from hublish.core.reference import Reference
 from tests.fakes import TINY_BASE, FakeImages, FakeSource, make_tar
 from tests.sandbox.wheels import PLACEHOLDER_SOURCE, make_lock, make_wheel
-from tests.unit.builders.baseimage.test_facts import read
-from tests.unit.builders.planning.test_planner import CONFIG, IMAGE, NOTEBOOK
+from tests.unit.builders.baseimage.parts import read
+from tests.unit.builders.planning.parts import CONFIG, IMAGE, NOTEBOOK
 from tests.unit.builders.samples import BASE
 
 A = "a" * 64

@@ -10,7 +10,6 @@ import os
 import tarfile
 import zipfile
 import zlib
-from dataclasses import replace
 from pathlib import Path
 from posixpath import normpath
 
@@ -19,19 +18,12 @@ from installer import install as install_by_pypa
 from installer.destinations import SchemeDictionaryDestination
 from installer.sources import WheelFile
 
-from hublish.builders.layered.environment import TargetEnvironment, make_environment
 from hublish.builders.wheels import wheelfile, wheelinstall
-from hublish.builders.wheels.bytecodecache import BytecodeCache, make_bytecode_key
-from hublish.builders.wheels.wheellayer import WheelLayerJob, make_wheel_layer
-from hublish.core.plan import Environment
 from hublish.errors import WheelInvalid
-from hublish.oci.manifest import make_digest
-from tests.fakes import TINY_BASE
-from tests.sandbox.wheels import make_wheel, wheel_filename
-from tests.unit.builders.baseimage.test_facts import read
+from tests.sandbox.wheels import make_wheel
+from tests.unit.builders.wheels.parts import DATA, make_blob, write
 
 RANDOM = os.urandom(40_000)
-DATA = "alpha-1.0.data"
 FILES = {
     "alpha/__init__.py": "x = 1\n",
     "alpha/long.py": "# nothing\n" + "".join(f"name_{number} = {number}\n" for number in range(3000)),
@@ -46,23 +38,6 @@ FILES = {
     f"{DATA}/scripts/shell": "#!/bin/sh\n",
     f"{DATA}/platlib/plat.py": "p",
 }
-
-
-@pytest.fixture
-def environment() -> TargetEnvironment:
-    return make_environment(read(TINY_BASE), Environment.VENV)
-
-
-def write(folder: Path, body: bytes) -> Path:
-    folder.mkdir(exist_ok=True)
-    path = folder / wheel_filename("alpha", "1.0")
-    path.write_bytes(body)
-    return path
-
-
-def make_blob(folder: Path, environment: TargetEnvironment, path: Path, *, bytecode: bool = False) -> bytes:
-    job = WheelLayerJob(wheels=(path,), environment=environment, bytecode=bytecode, folder=folder)
-    return (folder / make_wheel_layer(job).blob.digest.removeprefix("sha256:")).read_bytes()
 
 
 def read_layer(blob: bytes, prefix: str) -> dict[str, tuple[bool, bytes]]:
@@ -223,83 +198,3 @@ def test_layer_is_one_stream_to_any_reader(tmp_path, environment):
     blob = make_blob(tmp_path / "blobs", environment, path)
 
     assert b"".join(zlib.decompress(stream, -15) for stream in find_members(blob)) == gzip.decompress(blob)
-
-
-def test_cache_gives_the_bytes_that_compiling_gives(tmp_path, environment, monkeypatch):
-    """A wheel is compiled once for an interpreter and a place; a template that cannot be compiled stays one."""
-    files = {"alpha/a.py": "x = 1\n", "alpha/template.py": "{{ name }} = \n", f"{DATA}/purelib/b.py": "y = {1, 2}\n"}
-    path = write(tmp_path / "wheels", make_wheel("alpha", "1.0", files))
-    expected = make_blob(tmp_path / "plain", environment, path, bytecode=True)
-    job = WheelLayerJob(
-        wheels=(path,),
-        environment=environment,
-        bytecode=True,
-        folder=tmp_path / "cached",
-        hashes=("a" * 64,),
-        cache=BytecodeCache(folder=tmp_path / "bytecode", writable=True),
-    )
-
-    first = make_wheel_layer(job)
-    monkeypatch.setattr(wheelinstall, "make_bytecode", lambda *_, **__: pytest.fail("compiled twice"))
-    second = make_wheel_layer(job)
-
-    assert first == second
-    assert second.blob.digest == make_digest(expected)
-    assert len(list((tmp_path / "bytecode").iterdir())) == 1
-
-
-def test_cache_of_others_is_read_and_never_written(tmp_path, environment):
-    """A build of other people's code leaves nothing that another build would use."""
-    path = write(tmp_path / "wheels", make_wheel("alpha", "1.0", {"a.py": "x = 1\n"}))
-    cache = BytecodeCache(folder=tmp_path / "bytecode", writable=False)
-    job = WheelLayerJob(
-        wheels=(path,), environment=environment, bytecode=True, folder=tmp_path, hashes=("a" * 64,), cache=cache
-    )
-
-    make_wheel_layer(job)
-
-    assert not cache.folder.exists()
-
-
-def test_damaged_cache_is_made_anew(tmp_path):
-    """Half a file is no file."""
-    cache = BytecodeCache(folder=tmp_path, writable=True)
-    cache.store("key", {"/a.py": b"code" * 100})
-    whole = (tmp_path / "key.zip").read_bytes()
-
-    assert cache.load("key") == {"/a.py": b"code" * 100}
-    listed = whole.index(b"PK\x01\x02")
-    # An unknown compression, a password, deflate that is none: each has an error of its own.
-    changes = ((10, b"\x63"), (8, b"\x01"), (10, b"\x08"))
-    others = [whole[: listed + at] + byte + whole[listed + at + 1 :] for at, byte in changes]
-    for damaged in (b"", whole[:50], whole.replace(b"codecode", b"codeC0de", 1), *others):
-        (tmp_path / "key.zip").write_bytes(damaged)
-        assert cache.load("key") is None
-
-
-def test_giant_is_not_kept(tmp_path, environment, monkeypatch):
-    """What is too much to be held is compiled each time."""
-    monkeypatch.setattr(wheelinstall, "HELD_BYTES", 10)
-    path = write(tmp_path / "wheels", make_wheel("alpha", "1.0", {"a.py": "x = 1\n", "b.py": "y = 1\n"}))
-    cache = BytecodeCache(folder=tmp_path / "bytecode", writable=True)
-
-    make_wheel_layer(
-        WheelLayerJob(
-            wheels=(path,), environment=environment, bytecode=True, folder=tmp_path, hashes=("a" * 64,), cache=cache
-        )
-    )
-
-    assert not cache.folder.exists()
-
-
-def test_key_names_all_that_bytecode_depends_on(environment):
-    """Another wheel, another place: another key."""
-    other = replace(environment, site_packages="/usr/lib/python3.11/site-packages")
-
-    keys = {
-        make_bytecode_key("a", environment, distribution="alpha"),
-        make_bytecode_key("b", environment, distribution="alpha"),
-        make_bytecode_key("a", other, distribution="alpha"),
-    }
-
-    assert len(keys) == 3

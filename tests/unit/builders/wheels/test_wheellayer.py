@@ -18,7 +18,7 @@ from hublish.core.plan import Environment
 from hublish.errors import BuildFailed, ImageInvalid, WheelInvalid
 from tests.fakes import TINY_BASE
 from tests.sandbox.wheels import make_wheel, wheel_filename
-from tests.unit.builders.baseimage.test_facts import read
+from tests.unit.builders.baseimage.parts import read
 
 TAG = sys.implementation.cache_tag
 VENV = "/opt/hublish/venv"

@@ -17,7 +17,7 @@ from hublish.core.plan import Environment
 from hublish.core.ports import IndexFile
 from hublish.errors import BuildFailed
 from tests.fakes import TINY_BASE
-from tests.unit.builders.baseimage.test_facts import read
+from tests.unit.builders.baseimage.parts import read
 from tests.unit.builders.samples import die
 
 

@@ -12,7 +12,7 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.events import Event, Ignored, parse_event
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
-from tests.unit.core.github.test_events import BASE, REPOSITORY, SHA
+from tests.unit.core.github.parts import BASE, REPOSITORY, SHA
 
 RUN_ID = "0123456789abcdef" * 2
 CHECK_RUN = {"id": 21, "head_sha": SHA, "external_id": f"{RUN_ID}/ts"}

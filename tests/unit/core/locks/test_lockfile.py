@@ -13,7 +13,7 @@ from hublish.core.finding import Severity
 from hublish.core.locks.lockfile import IndexSource, Lock, LockedPackage, PackageOrigin, ParsedLock, parse_lock
 from hublish.core.locks.pipfile import parse_pipfile
 from hublish.core.locks.sources import has_secret
-from hublish.core.locks.vcs import parse_vcs_location
+from hublish.core.locks.vcs import parse_vcs_location, parse_vcs_place, render_vcs_location
 from hublish.errors import ValueInvalid
 
 # Made by `pipenv lock` of pipenv 2026.10.3, with the index's host in a variable, which pipenv keeps unexpanded.
@@ -416,6 +416,14 @@ def test_folder_counts_from_the_pipfile(place: str, expected: str) -> None:
 
     assert parsed.lock is not None
     assert [package.location for package in parsed.lock.default] == [expected]
+
+
+@pytest.mark.parametrize("folder", [None, "py/six"])
+def test_place_of_a_commit_comes_back_from_its_text(folder: str | None) -> None:
+    """As it stands in a plan."""
+    place = parse_vcs_place("https://example.com/octo/six", ref=COMMIT, folder=folder)
+
+    assert parse_vcs_location(render_vcs_location(place)) == place
 
 
 def test_place_that_is_no_commits_is_refused() -> None:

@@ -79,6 +79,17 @@ def test_sources_are_redirected_and_nothing_else() -> None:
     assert expected == made
 
 
+def test_mirror_over_plain_http_has_no_certificate_to_verify() -> None:
+    """pip passes over such a source in silence unless it is told so; only a mirror that somebody mapped is."""
+    text = PIPFILE + '\n[[source]]\nname = "other"\nurl = "http://other.example.com/simple"\nverify_ssl = true\n'
+    mirror = "http://mirror.example.com/simple"
+    made = tomlkit.parse(redirect_sources(text.encode(), {PLACEHOLDER_SOURCE: mirror}).decode()).unwrap()
+
+    expected = tomlkit.parse(text).unwrap()
+    expected["source"][0] |= {"url": mirror, "verify_ssl": False}
+    assert expected == made
+
+
 @pytest.mark.parametrize("kind", [0, 1])
 def test_lock_made_by_a_mirror_is_the_lock_of_the_real_pipfile(kind: int) -> None:
     """Sources and hash are the Pipfile's own, the hash of the kind that this pipenv writes."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,39 @@ def test_rest_of_a_log_is_read_as_long_as_lines_come(cluster, tmp_path, monkeypa
     reader.finish(seconds=10)
 
     assert told == expected
+
+
+class Body:
+    """A log as one connection gives it."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def stream(self, _piece_bytes: int, *, decode_content: bool) -> Iterator[bytes]:
+        assert not decode_content
+        yield self.body
+
+    def shutdown(self) -> None:
+        """Nothing waits."""
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 11])
+def test_stream_that_ends_before_the_log_is_whole_is_read_on(cluster, tmp_path, monkeypatch, cut) -> None:
+    """A node may end it while the last lines are still written down; half a line is never taken for a whole one."""
+    first, second = (f"{make_time(number)} {line}" for number, line in ((1, "one"), (2, "second")))
+    whole = f"{first}\n{second}"
+    bodies = {"step-fetch": [whole[: len(whole) - cut].encode(), whole.encode()]}
+
+    @contextmanager
+    def open_log(pod: str, container: str, *, namespace: str, since_seconds: int | None) -> Iterator[Body]:
+        assert (pod, namespace) == ("p", "n")
+        left = bodies.get(container, [b""])
+        yield Body(left.pop(0) if len(left) > 1 else left[0])
+
+    monkeypatch.setattr(cluster, "open_log", open_log)
+    cluster.set_pods("r", make_pod("p", **ENDED))
+
+    assert read_all(cluster, tmp_path) == [("fetch", "one"), ("fetch", "second")]
 
 
 def test_damaged_cursor_means_the_beginning(cluster, tmp_path) -> None:
