@@ -47,6 +47,7 @@ from hublish.workflows.ending import (
     make_failure,
     name_stopped,
     note_step,
+    record_step,
     with_hubs,
     with_images,
 )
@@ -230,21 +231,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         pool: Executor | None = None,
     ) -> Value | Fault:
         """An effect that people see as a step of the run."""
-
-        def recorded() -> Value:
-            self._note(run_id, name, "running", "")
-            try:
-                value = call()
-            except HublishError as error:
-                self._note(run_id, name, "running" if error.transient else "failed", error.message)
-                raise
-            except Exception as error:
-                self._note(run_id, name, "failed", make_fault(error).message)
-                raise
-            ended_badly = isinstance(value, Prepared) and value.failure is not None
-            self._note(run_id, name, "failed" if ended_badly else "done", "")
-            return value
-
+        recorded = partial(record_step, self._services, run_id, name, call)
         return await run_effect(name, kind, recorded, attempts=attempts, pool=pool)
 
     def _move(self, run_id: str, state: RunState, sha: str | None) -> None:
