@@ -54,7 +54,8 @@ class RegistrySettings(Section):
     pull_auth_file: Path | None = Field(
         default=None,
         description="The same with logins that only read, for the Step of a pod that fetches, which needs one to read layer "
-        "indexes of private repositories; None: it is given the logins of `auth_file` that cover the bases.",
+        "indexes of private repositories and private bases with `system.apt`; None: it is given the logins of `auth_file` that "
+        "cover the other bases.",
     )
     plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as passwords would be readable.")
     token_hosts: list[str] = Field(

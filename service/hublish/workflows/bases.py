@@ -8,6 +8,7 @@ The repository belongs to the service, so that no image may be called so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hublish.builders.containers.systembase import make_system_key
@@ -15,7 +16,7 @@ from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.github.trigger import Trigger
 from hublish.core.namespaces import check_base, check_namespace
 from hublish.core.plan import Trust
-from hublish.core.ports import SystemBaseBuilder
+from hublish.core.ports import SystemBaseBuilder, SystemBases
 from hublish.core.reference import Reference
 from hublish.errors import NotAllowed
 from hublish.workflows.services import Policy, Services
@@ -37,11 +38,33 @@ def verify_base(policy: Policy, base: Reference, *, owner: str) -> None:
         raise NotAllowed(refusal, hint="name another base, or ask the operator to list it under `bases`")
 
 
-def find_systems(services: Services, trigger: Trigger, target: Reference, *, trust: Trust) -> OwnerSystemBases | None:
-    """Find what installs packages for a build; None where nothing may, as for a fork, of which nothing is pushed."""
+def is_system_base(image: Reference) -> bool:
+    """Tell whether an image is a base with packages, by its name, which no other image may have."""
+    return image.repository.rpartition("/")[2].startswith(PREFIX)
+
+
+def find_systems(
+    services: Services,
+    trigger: Trigger,
+    target: Reference,
+    *,
+    trust: Trust,
+    missing: Callable[[tuple[str, ...]], None] | None = None,
+) -> SystemBases | None:
+    """Find what installs packages for a build; None where nothing may, as for a fork, of which nothing is pushed.
+
+    Args:
+        services: the ports.
+        trigger: names the owner.
+        target: repository of the image.
+        trust: whose code it is.
+        missing: for a look, told what would be installed; None: it is installed.
+    """
     builder = None if trust is Trust.FORK else services.find_system_builder(trigger.repository.owner, trust)
     if builder is None:
         return None
+    if missing is not None:
+        return KnownSystemBases(services=services, owner=trigger.repository.owner, target=target, missing=missing)
     return OwnerSystemBases(services=services, owner=trigger.repository.owner, target=target, builder=builder)
 
 
@@ -52,6 +75,42 @@ def open_supply(services: Services, owner: str, *, trust: Trust) -> WheelSupply 
         return None
     can_build = supply.can_build
     return replace(supply, can_build=lambda: services.find_system_builder(owner, trust) is not None and can_build())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSystemBases:
+    """`hublish.core.ports.SystemBases` that builds, claims and records nothing, for a look at what a build would be.
+
+    Attributes:
+        services: only read from.
+        owner: of the repository that is looked at.
+        target: repository of the image; the base stands beside it.
+        missing: told the packages that would be installed first.
+    """
+
+    services: Services
+    owner: str
+    target: Reference
+    missing: Callable[[tuple[str, ...]], None]
+
+    def can_build(self) -> bool:
+        """See SystemBases."""
+        return True
+
+    def ensure_base(self, base: Reference, packages: tuple[str, ...], *, platform: str, user: str) -> Reference:  # noqa: ARG002  # the port's
+        """Find the base with packages; where there is none yet, `base` stands for it.
+
+        Raises:
+            NotAllowed: as when it is built.
+        """
+        pinned = replace(base, tag=None)
+        verify_base(self.services.policy, pinned, owner=self.owner)
+        place = _find_place(self.services, self.target, pinned, packages, platform=platform, owner=self.owner)
+        _verify_claim(place, self.services.image_records.find_owner(place.name))
+        known = _find_known(self.services, place)
+        if known is None:
+            self.missing(packages)
+        return pinned if known is None else known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +142,13 @@ class OwnerSystemBases:
         services, records = self.services, self.services.image_records
         pinned = replace(base, tag=None)
         verify_base(services.policy, pinned, owner=self.owner)
-        key = make_system_key(pinned, packages, platform=platform)
-        place = self._claim(f"{PREFIX}{key}")
+        place = _find_place(services, self.target, pinned, packages, platform=platform, owner=self.owner)
+        _verify_claim(place, records.claim_owner(place.name, _OWN_REPOSITORY, at=services.now()))
         with records.hold_repository(place.name):
-            known = records.find_release(place.name, TAG)
-            if known is not None and services.images.fetch_manifest(place.with_digest(known)) is not None:
-                return place.with_digest(known)
-            log = services.archive.open_log(f"base-{key}")
+            known = _find_known(services, place)
+            if known is not None:
+                return known
+            log = services.archive.open_log(f"base-{place.repository.rpartition(PREFIX)[2]}")
             log.append(f"installing {', '.join(packages)} into {pinned}")
             digest = self.builder.build(
                 pinned, packages, platform=platform, user=user, target=place.with_tag(TAG), log=log.append
@@ -98,21 +157,34 @@ class OwnerSystemBases:
             records.record_release(place.name, TAG, digest, at=services.now())
         return place.with_digest(digest)
 
-    def _claim(self, name: str) -> Reference:
-        folder = self.target.repository.rpartition("/")[0]
-        place = Reference(registry=self.target.registry, repository=f"{folder}/{name}" if folder else name)
-        refusal = check_namespace(self.services.policy.namespaces, owner=self.owner, reference=place)
-        if refusal is not None:
-            raise NotAllowed(
-                f"a base with the packages of `system.apt` has no place: {refusal}",
-                hint="ask the operator to allow the folder of the image, not the image alone, under `namespaces`",
-            )
-        if (
-            self.services.image_records.claim_owner(place.name, _OWN_REPOSITORY, at=self.services.now())
-            != _OWN_REPOSITORY
-        ):
-            raise NotAllowed(
-                f"{place.name} belongs to a source repository, so that no base can stand there",
-                hint="ask the operator to remove that image and its claim",
-            )
-        return place
+
+def _find_place(
+    services: Services, target: Reference, base: Reference, packages: tuple[str, ...], *, platform: str, owner: str
+) -> Reference:
+    """Where a base with packages stands, beside the image that is built on it."""
+    name = f"{PREFIX}{make_system_key(base, packages, platform=platform)}"
+    folder = target.repository.rpartition("/")[0]
+    place = Reference(registry=target.registry, repository=f"{folder}/{name}" if folder else name)
+    refusal = check_namespace(services.policy.namespaces, owner=owner, reference=place)
+    if refusal is not None:
+        raise NotAllowed(
+            f"a base with the packages of `system.apt` has no place: {refusal}",
+            hint="ask the operator to allow the folder of the image, not the image alone, under `namespaces`",
+        )
+    return place
+
+
+def _verify_claim(place: Reference, owner_id: int | None) -> None:
+    if owner_id not in (None, _OWN_REPOSITORY):
+        raise NotAllowed(
+            f"{place.name} belongs to a source repository, so that no base can stand there",
+            hint="ask the operator to remove that image and its claim",
+        )
+
+
+def _find_known(services: Services, place: Reference) -> Reference | None:
+    """What the service's own database has for a place, as long as the registry has it, too."""
+    digest = services.image_records.find_release(place.name, TAG)
+    if digest is None or services.images.fetch_manifest(place.with_digest(digest)) is None:
+        return None
+    return place.with_digest(digest)

@@ -13,7 +13,6 @@ from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.layerindex.ownercache import name_owner
 from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.sourcefiles import read_config
-from hublish.core.answers.markdown import code_span, escape_inline
 from hublish.core.answers.report import SHORT_SHA, Failure
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
@@ -25,7 +24,7 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Build, Skip, check_request, decide
 from hublish.core.namespaces import check_namespace
-from hublish.core.plan import Plan, Strategy, Trust, list_bases, make_build_key
+from hublish.core.plan import Trust, list_bases, make_build_key
 from hublish.core.ports import Source
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
@@ -37,6 +36,7 @@ from hublish.workflows.asked import choose_deployed, choose_images, find_permiss
 from hublish.workflows.bases import find_systems, open_supply, verify_base
 from hublish.workflows.build import find_siblings
 from hublish.workflows.locking import name_command
+from hublish.workflows.planlines import describe_plan, describe_resources
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
@@ -52,8 +52,15 @@ Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
 class Preparation:
     """Makes the decision on one run."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, looks_only: bool = False) -> None:
+        """Nothing is read here.
+
+        Args:
+            services: the ports.
+            looks_only: True to build, claim and write nothing on the way to a plan, as for `/plan`.
+        """
         self._services = services
+        self._looks_only = looks_only
         self._replies = Replies(services, read_config=self._read_default_config)
 
     def run(self, run_id: str, *, decided: Decided) -> Prepared:
@@ -103,7 +110,8 @@ class Preparation:
     def _look(self, trigger: Trigger, permission: Permission | None) -> Prepared:
         """What a build would be; what stands in its way is a failure in it."""
         try:
-            return self._decide(trigger, permission, lambda _ref, _titles: None)
+            looker = Preparation(self._services, looks_only=True)
+            return looker._decide(trigger, permission, lambda _ref, _titles: None)
         except HublishError as error:
             if error.transient:
                 raise
@@ -193,6 +201,7 @@ class Preparation:
         services, policy = self._services, self._services.policy
         self._verify_target(trigger, image.reference)
         trust = Trust.PULL_REQUEST if ref.kind is RefKind.PULL_REQUEST else Trust.OWNER
+        missing: list[str] = []
         planned = make_plan(
             PlanInputs(
                 source=source,
@@ -208,7 +217,13 @@ class Preparation:
             images=services.images,
             layers=self._open_layers(trigger, image.reference, trust=trust),
             supply=open_supply(services, trigger.repository.owner, trust=trust),
-            systems=find_systems(services, trigger, image.reference, trust=Trust.FORK if ref.fork else trust),
+            systems=find_systems(
+                services,
+                trigger,
+                image.reference,
+                trust=Trust.FORK if ref.fork else trust,
+                missing=missing.extend if self._looks_only else None,
+            ),
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)
@@ -229,7 +244,8 @@ class Preparation:
         request = BuildRequest(
             name="", plan=plan, repository=trigger.repository, ref=ref, target=image.reference.with_tag(f"build-{key}")
         )
-        services.builds.ensure_request(key, render_value(request))
+        if not self._looks_only:
+            services.builds.ensure_request(key, render_value(request))
         fixed, floating = make_image_tags(image, ref)
         prepared = PreparedImage(
             title=image.title,
@@ -238,8 +254,8 @@ class Preparation:
             floating_tags=floating,
             build_key=key,
             python_version=".".join((plan.python_full_version or "").split(".")[:2]),
-            resources=_describe_resources(config),
-            line=_describe(image, plan),
+            resources=describe_resources(config),
+            line=describe_plan(image, plan, missing),
             force=trigger.force,
         )
         return prepared, planned.findings
@@ -268,25 +284,6 @@ class _PlanRefused(FindingsError):
 
 def _join(findings: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[Finding, ...]:
     return (*findings, *(finding for finding in more if finding not in findings))
-
-
-def _describe(image: ImageConfig, plan: Plan) -> str:
-    line = f"{code_span(image.title)}: {plan.strategy.value}"
-    if plan.strategy is Strategy.LAYERED and plan.base is not None:
-        line += f", {len(plan.packages)} packages on {code_span(str(plan.base))}"
-    return f"{line} ({escape_inline(plan.reason)})"
-
-
-def _describe_resources(config: Config) -> str:
-    resources = config.resources
-    parts = []
-    if resources.cpu is not None:
-        parts.append(f"{resources.cpu:g} CPU")
-    if resources.memory_bytes is not None:
-        parts.append(f"{resources.memory_bytes / (1 << 30):g} GiB memory")
-    if resources.gpu:
-        parts.append(f"{resources.gpu} GPU")
-    return ", ".join(parts)
 
 
 def _fail(error: HublishError, *, findings: tuple[Finding, ...] = ()) -> Prepared:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
@@ -35,19 +35,18 @@ from hublish.workflows.services import Services
 _READS: Mapping[str, tuple[str, ...]] = {
     "runs": ("find_latest_run", "list_runs", "list_open_runs", "list_repository_runs"),
     "builds": ("read_request", "read_build", "list_targets", "find_latest_build"),
-    "steps": ("list_steps", "list_links", "list_waiting_runs"),
+    "steps": ("list_steps", "list_links"),
     "cancels": ("find_cancel",),
     "image_records": ("find_owner", "find_image", "find_release"),
     "queue": ("list_tickets", "list_times"),
     "replicas": ("list_replicas",),
     "engine": ("strategies",),
-    "archive": (),
-    "deliveries": (),
-    "hub_repository": (),
-    "locker": (),
-    "output": (),
 }
-"""What of the ports that can write only reads; all else is replaced or refused."""
+"""What of the ports that can write only reads; all else is replaced or refused, and so is every port not listed."""
+_HARMLESS = frozenset(
+    {"reader", "changes", "sources", "images", "replica", "caches", "supply", "policy", "now", "make_run_id"}
+)
+"""What is used as it is: it reads, or keeps on this machine's disk what it read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,7 @@ def rehearse(services: Services, *, event: str, body: bytes, again: bool) -> Reh
         return Rehearsal(decision="ignored", reason=asked.reason, trigger=None)
     asked = complete_trigger(services.runs, asked)
     latest = services.runs.find_latest_run(make_run_key(asked))
-    if latest is not None and not is_new_attempt(latest, asked, again=again, now=services.now()):
+    if latest is not None and not is_new_attempt(latest, asked, again=again, arrived_at=services.now()):
         reason = f"the run {latest.id} answers this already; it is {latest.state.value}"
         return Rehearsal(decision="joined", reason=reason, trigger=asked)
     return _play(services, asked, make_run(services, asked, latest))
@@ -111,7 +110,7 @@ def _play(services: Services, trigger: Trigger, run: Run) -> Rehearsal:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
         answering.check(run.id, make_answer(services, run.id, queued, run.ref), titles)
 
-    prepared = Preparation(ports).run(run.id, decided=open_checks)
+    prepared = Preparation(ports, looks_only=True).run(run.id, decided=open_checks)
     answer = make_answer(services, run.id, prepared, run.ref)
     if prepared.state is RunState.BUILDING:
         answering.announce(run.id, answer, prepared)
@@ -163,19 +162,20 @@ def _make_harmless(services: Services, run: Run, voice: _Voice) -> Services:
         "archive": {"open_log": lambda _name: SimpleNamespace(append=_do_nothing)},
     }
     ports: dict[str, Any] = {
-        name: _Overlay(getattr(services, name), reads=reads, methods=methods.get(name, {}))
-        for name, reads in _READS.items()
+        name: _Overlay(getattr(services, name), reads=_READS.get(name, ()), methods=methods.get(name, {}))
+        for name in (field.name for field in fields(services))
+        if name not in _HARMLESS
     }
     builder = SimpleNamespace(build=_refuse_base)
-    return replace(
-        services,
-        **ports,
-        conversation=cast("Conversation", voice),
-        hold=lambda _name: nullcontext(),
-        find_system_builder=lambda owner, trust: (
+    ports |= {
+        "conversation": cast("Conversation", voice),
+        "hold": lambda _name: nullcontext(),
+        "hold_duty": lambda _name: nullcontext(enter_result=False),
+        "find_system_builder": lambda owner, trust: (
             None if services.find_system_builder(owner, trust) is None else cast("SystemBaseBuilder", builder)
         ),
-    )
+    }
+    return replace(services, **ports)
 
 
 def _refuse_base(*_arguments: object, **_named: object) -> str:

@@ -175,3 +175,13 @@ def test_fetch_is_given_the_login_that_only_reads(settings: Settings, tmp_path: 
     assert json.loads(files["fetch"]["registry-1"]) == {"auths": {REGISTRY: {"auth": "cmVhZDpvbmx5"}}}
     assert b"cmVhZDpvbmx5" not in b"".join(files["push"].values())
     assert [item.auth_file for item in read_access(files["fetch"]).registries] == [None, "registry-1"]
+
+
+def test_fetch_is_not_given_the_login_that_pushes_for_a_base_with_packages(settings: Settings) -> None:
+    """It lies where the owner's images go; without a login that only reads it is read without one."""
+    base = Reference(registry=REGISTRY, repository="team/hublish-base-1", digest="sha256:" + "d" * 64)
+    files = make(settings, replace(REQUEST, plan=replace(REQUEST.plan, base=base)))
+
+    assert read_access(files["fetch"]).registries == (RegistryAccess(host=REGISTRY, token_hosts=("auth.example.org",)),)
+    assert [name for name in files["fetch"] if name.startswith("registry-")] == []
+    assert "registry-0" in files["push"]

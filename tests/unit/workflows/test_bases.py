@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from hublish.adapters.store.schema import build_requests, image_owners
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
+from hublish.core.github.commands import CommandName
 from hublish.core.plan import Trust
 from hublish.core.ports import SystemBaseBuilder
 from hublish.core.reference import Reference, parse_reference
@@ -23,7 +26,7 @@ from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
 from tests.fakes import TINY_BASE, FakeImages, FakeIndex, make_tar
 from tests.unit.builders.samples import BASE
-from tests.unit.workflows.parts import CONFIG, NAME, RELEASE, RUN_ID, Stage, make_source
+from tests.unit.workflows.parts import COMMENT, CONFIG, NAME, RELEASE, RUN_ID, Stage, make_source
 
 APT = CONFIG + "system: {apt: [tree, curl]}\n"
 TARGET = parse_reference(NAME)
@@ -110,6 +113,33 @@ def test_base_that_the_registry_lost_is_made_anew(stage: Stage, builder: Builder
     assert len(builder.asked) == 2
     assert again.name == base.name
     assert again.digest != base.digest
+
+
+def test_plan_says_what_would_be_installed_and_touches_nothing(stage: Stage, builder: Builder) -> None:
+    """`/plan` neither builds nor claims nor records; a base that is known is used."""
+    asking = dataclasses.replace(COMMENT, command=CommandName.PLAN, ref="v1", ref_kind=None)
+    stage.receive(asking)
+    reply = "\n".join(Preparation(stage.services).run(RUN_ID, decided=ignore).reply)
+    with stage.database.connect() as connection:
+        claims = connection.execute(sa.select(sa.func.count()).select_from(image_owners)).scalar()
+        planned = connection.execute(sa.select(sa.func.count()).select_from(build_requests)).scalar()
+
+    assert "nothing was built" in reply
+    assert "; `tree`, `curl` would be installed into the base first\n" in reply
+    assert (builder.asked, claims, planned) == ([], 0, 0)
+
+
+def test_plan_after_a_build_finds_its_base(stage: Stage, builder: Builder) -> None:
+    """It names the key that the build has, and installs nothing again."""
+    base = read_base(stage, prepare(stage))
+    places: list[tuple[str, ...]] = []
+    systems = find_systems(stage.services, RELEASE, TARGET, trust=Trust.OWNER, missing=places.append)
+    assert systems is not None
+    pinned = BASE.with_digest(stage.images.fetch_manifest(BASE).digest)
+    found = systems.ensure_base(pinned, ("tree", "curl"), platform="linux/amd64", user="")
+
+    assert systems.can_build()
+    assert (found, places, len(builder.asked)) == (base, [], 1)
 
 
 def test_what_somebody_pushed_there_does_not_count(stage: Stage, builder: Builder) -> None:

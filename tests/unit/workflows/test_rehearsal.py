@@ -13,8 +13,8 @@ from hublish.adapters.store.schema import metadata
 from hublish.core.repository import Permission
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, NotAllowed
-from hublish.workflows.rehearsal import Rehearsal, _Overlay, rehearse
-from tests.unit.workflows.parts import AT, COMMENT, RUN_ID, SHA, Stage
+from hublish.workflows.rehearsal import _HARMLESS, Rehearsal, _make_harmless, _Overlay, _Voice, rehearse
+from tests.unit.workflows.parts import AT, COMMENT, RUN_ID, SHA, Stage, make_source
 
 COMMIT = f"octo/ts@{SHA}"
 
@@ -128,6 +128,39 @@ def test_github_that_is_away_is_an_error(stage: Stage) -> None:
     stage.reader.errors["resolve_ref"] = GitHubFailed("away", transient=True)
     with pytest.raises(GitHubFailed):
         play(stage, make_body())
+
+
+def test_base_with_packages_is_not_built(stage: Stage) -> None:
+    """The release is announced with what would be installed; the builder, the place and the queue are left alone."""
+    config = stage.reader.files["octo/ts", ".hublish.yaml"] + b"system: {apt: [tree]}\n"
+    stage.reader.files["octo/ts", ".hublish.yaml"] = config
+    stage.checkouts.sources["octo/ts"] = make_source(config.decode())
+    stage.services = dataclasses.replace(stage.services, find_system_builder=lambda _owner, _trust: _Builder())
+    rehearsal = play(stage, make_body())
+
+    assert (rehearsal.decision, rehearsal.reason) == ("building", "")
+    assert "`tree` would be installed into the base first" in rehearsal.sayings[-1].text
+
+
+class _Builder:
+    """A SystemBaseBuilder that must not be called."""
+
+    def build(self, *_: object, **__: object) -> str:
+        raise AssertionError("a base was built")
+
+
+def test_port_that_nobody_listed_is_refused(stage: Stage) -> None:
+    """A port that is added later is not used before somebody says what of it reads."""
+    harmless = _make_harmless(stage.services, stage.receive(), _Voice(stage.conversation))
+    touched = [
+        field.name
+        for field in dataclasses.fields(harmless)
+        if field.name not in _HARMLESS and getattr(harmless, field.name) is getattr(stage.services, field.name)
+    ]
+
+    assert touched == []
+    with pytest.raises(NotAllowed, match="a rehearsal changes nothing, but list_deliveries was called"):
+        harmless.delivery_log.list_deliveries(since=AT)
 
 
 def test_write_that_nobody_foresaw_is_refused(stage: Stage) -> None:

@@ -30,6 +30,7 @@ from hublish.core.reference import Reference
 from hublish.core.repository import Repository
 from hublish.engines.runs import find_target
 from hublish.errors import BuildFailed, SettingsInvalid
+from hublish.workflows.bases import is_system_base
 
 if TYPE_CHECKING:
     from hublish.settings import RegistrySettings, Settings
@@ -146,7 +147,11 @@ def _choose_login(rule: RegistrySettings, reach: _Reach, host: str) -> tuple[Pat
     """The file with the logins for a registry, and the images that they are to cover."""
     if reach.fetches and rule.pull_auth_file is not None:
         return rule.pull_auth_file, [image for image in (*reach.images, *reach.seen) if image.registry == host]
-    return rule.auth_file, [image for image in reach.images if image.registry == host]
+    images = [image for image in reach.images if image.registry == host]
+    if reach.fetches:
+        # A base with the packages of `system.apt` lies where its owner's images go: its login is the one that pushes.
+        images = [image for image in images if not is_system_base(image)]
+    return rule.auth_file, images
 
 
 def _find_host(url: str) -> str:
