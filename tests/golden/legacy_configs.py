@@ -33,7 +33,7 @@ def render_table() -> str:
 
 def migrate(path: Path) -> str:
     """The new file that a variant is carried over into, in a repository without a Dockerfile."""
-    made = migrate_config(path.read_bytes(), name=SUFFIX, repository_name="ts", paths=frozenset())
+    made = migrate_config(path.read_bytes(), name=SUFFIX, repository_name="ts", has=lambda _: False)
     return made.text or ""
 
 

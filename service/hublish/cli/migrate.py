@@ -10,10 +10,9 @@ import typer
 from hublish.cli.folder import make_image_name
 from hublish.cli.screen import JSONOption, open_screen
 from hublish.cli.validate import read_bytes, read_text
-from hublish.core.config.file import CONFIG_PATH, NEAR_NAMES
+from hublish.core.config.file import CONFIG_PATH, NEAR_NAMES, parse_config
 from hublish.core.config.legacy import LEGACY_PATH
 from hublish.core.config.migration import migrate_config
-from hublish.core.strategy import DOCKERFILE_NAMES
 from hublish.errors import FindingsError, SourceInvalid
 
 OLD_NAMES = (LEGACY_PATH, *(name for name, right in NEAR_NAMES.items() if right == LEGACY_PATH))
@@ -48,11 +47,12 @@ def migrate(
             read_bytes(old),
             name=old.name,
             repository_name=make_image_name(old.parent.absolute().name),
-            paths=frozenset(name for name in DOCKERFILE_NAMES if (old.parent / name).is_file()),
+            has=lambda name: (old.parent / name).is_file(),
         )
         if made.text is None:
             screen.show_findings(made.findings, read_source=lambda _: read_text(str(old)))
             raise FindingsError(f"{old} has errors; nothing was written", findings=())
+        verify_new(made.text)
         if not dry_run:
             write_new(target, made.text)
         screen.result = {"path": str(target), "written": not dry_run, "text": made.text}
@@ -67,6 +67,17 @@ def _find_old(folder: Path) -> Path:
     if found is None:
         raise typer.BadParameter(f"there is no {LEGACY_PATH} in {folder}", param_hint="PATH")
     return found
+
+
+def verify_new(text: str) -> None:
+    """Verify that a new file can be used before anybody relies on it.
+
+    Raises:
+        FindingsError: it has errors.
+    """
+    checked = parse_config(text.encode(), path=CONFIG_PATH)
+    if checked.config is None:
+        raise FindingsError("the new file would have errors; nothing was written", findings=checked.findings)
 
 
 def write_new(target: Path, text: str) -> None:

@@ -65,17 +65,25 @@ class MissedDeliveries:
                 known=services.deliveries.list_known_guids(tuple({delivery.guid for delivery in listed})),
                 serving_since=services.deliveries.find_first_arrival(),
             )
-            for delivery in missed:
-                if self._rounds.is_stopping:
-                    return stored
-                stored += self._fetch(delivery)
         except HublishError as error:
             _log.warning("missed deliveries not looked for", code=error.code, error=error.message)
             return stored
-        self._complete_until = now
+        complete = True
+        for delivery in missed:
+            if self._rounds.is_stopping:
+                return stored
+            try:
+                stored += self._fetch(delivery)
+            except HublishError as error:
+                # It stands in the way of no newer one; the next look goes back to it.
+                _log.warning("missed delivery not fetched", guid=delivery.guid, code=error.code, error=error.message)
+                complete = False
+        if complete:
+            self._complete_until = now
         return stored
 
     def _fetch(self, delivery: ListedDelivery) -> bool:
+        """Store one delivery; raises what the next look may get."""
         services = self._services
         try:
             body = services.delivery_log.fetch_payload(delivery.id)

@@ -18,6 +18,8 @@ from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 
 LOOKS_AT = 200
+BUILT = frozenset(RunState) - {RunState.SKIPPED, RunState.DENIED, RunState.ANSWERED}
+"""States of runs that were to build something and were not refused; in a busy repository most others are skipped."""
 RETRIED = frozenset({RunState.FAILED, RunState.CANCELLED})
 RETRIES = frozenset({CommandName.RETRY, CommandName.RETEST})
 
@@ -40,7 +42,9 @@ def complete_trigger(runs: RunRecords, trigger: Trigger) -> Trigger:
         return _repeat(trigger, _find_own(runs, trigger))
     built = [(run, earlier) for run, earlier in _list_builds(runs, trigger)]
     if trigger.kind is TriggerKind.CHECK:
-        return _repeat(trigger, next((run for run, _ in built if run.sha == trigger.thread.sha), None))
+        found = next((run for run, _ in built if run.sha == trigger.thread.sha), None)
+        # "Re-run all" of a commit without a build is about the check of its config alone.
+        return replace(trigger, command=None) if found is None else _repeat(trigger, found)
     place = (trigger.thread.kind, trigger.thread.number)
     here = [run for run, earlier in built if (earlier.thread.kind, earlier.thread.number) == place]
     if here:
@@ -72,9 +76,9 @@ def _find_own(runs: RunRecords, trigger: Trigger) -> Run | None:
 
 def _list_builds(runs: RunRecords, trigger: Trigger) -> Iterator[tuple[Run, Trigger]]:
     """Earlier runs of the repository that were to build something and were not refused, the newest first."""
-    for run in runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT):
+    for run in runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT, states=BUILT):
         earlier = parse_value(Trigger, run.trigger)
-        if earlier.builds and run.state not in (RunState.SKIPPED, RunState.DENIED, RunState.ANSWERED):
+        if earlier.builds:
             yield run, earlier
 
 

@@ -7,6 +7,7 @@ often, somebody cancelled it by hand). Nothing here repeats work: the run fails,
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from hublish.core.answers.report import Answer, Failure
 from hublish.core.codec import parse_value
@@ -81,12 +82,20 @@ class Sweep:
 
     def _tell(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> Fault | None:
         """Answer on GitHub; a place that is gone for good must not keep the run open for ever."""
-        try:
-            self._answering.answer(run_id, answer)
-            self._answering.check(run_id, answer, titles)
-            self._answering.tidy(run_id, answer)
-        except HublishError as error:
-            if error.transient:
-                raise
-            return make_fault(error)
-        return None
+        untold = _try(run_id, partial(self._answering.answer, run_id, answer))
+        # A run that was answered is told, whatever becomes of its check runs and its progress comment.
+        _try(run_id, partial(self._answering.check, run_id, answer, titles))
+        _try(run_id, partial(self._answering.tidy, run_id, answer))
+        return untold
+
+
+def _try(run_id: str, call: Callable[[], None]) -> Fault | None:
+    """Make a call; returns why it failed for good, and raises what the next sweep may do."""
+    try:
+        call()
+    except HublishError as error:
+        if error.transient:
+            raise
+        _log.warning("lost run not wholly answered", run=run_id, code=error.code, error=error.message)
+        return make_fault(error)
+    return None

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hublish.cli.migrate import write_new
-from hublish.errors import SourceInvalid
+from hublish.cli.migrate import verify_new, write_new
+from hublish.errors import FindingsError, SourceInvalid
 from tests.unit.cli.conftest import Run
 
 OLD = "build:\n  registry: registry.example.org\n  registry-org: team\n  registry-secret: s\n  build-stratergy: Dockerfile\n"
@@ -48,6 +48,25 @@ def test_new_file_is_written_and_valid(run: Run, old: Path) -> None:
     assert (old / ".hublish.yaml").read_text() == NEW
     assert (old / ".aicoe-ci.yaml").read_text() == OLD
     assert run("validate", old).stdout == f"no findings in {old}/.hublish.yaml\n"
+
+
+def test_dockerfile_that_is_named_keeps_the_strategy(run: Run, old: Path) -> None:
+    """It is looked for where the old file says it is."""
+    (old / "docker").mkdir()
+    (old / "docker" / "Dockerfile").write_text("FROM scratch\n")
+    named = OLD.replace("build-stratergy: Dockerfile", "dockerfile-path: docker/Dockerfile")
+    (old / ".aicoe-ci.yaml").write_text(named)
+    run("migrate", old)
+
+    assert (old / ".hublish.yaml").read_text() == NEW.replace("path: Dockerfile", "path: docker/Dockerfile")
+
+
+def test_new_file_with_errors_is_refused() -> None:
+    """It is read as a config before it is written."""
+    with pytest.raises(FindingsError, match="nothing was written") as refused:
+        verify_new("version: 1\nimage: {}\n")
+
+    assert [finding.code for finding in refused.value.findings] == ["KeyMissing"]
 
 
 def test_dry_run_prints_and_writes_nothing(run: Run, old: Path) -> None:

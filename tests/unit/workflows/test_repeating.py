@@ -51,6 +51,16 @@ def test_thread_without_a_build_means_the_repository(stage: Stage) -> None:
     assert complete(stage) == dataclasses.replace(RETRY, ref="v3", ref_kind=RefKind.TAG, prerelease=True)
 
 
+def test_failed_build_is_found_in_a_busy_repository(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pushes that nobody wants built and questions are not counted."""
+    monkeypatch.setattr("hublish.workflows.repeating.LOOKS_AT", 2)
+    add_run(stage, "mine", dataclasses.replace(COMMENT, ref="v1", ref_kind=RefKind.TAG), state=RunState.FAILED)
+    for state in (RunState.SKIPPED, RunState.ANSWERED, RunState.DENIED):
+        add_run(stage, state.value, ELSEWHERE, state=state)
+
+    assert complete(stage).ref == "v1"
+
+
 def test_push_is_tried_again_at_its_commit(stage: Stage) -> None:
     """The branch may have moved on; what failed is meant."""
     pushed = dataclasses.replace(RELEASE, ref="main", ref_kind=RefKind.BRANCH, sha="b" * 40)
@@ -96,16 +106,19 @@ def test_button_means_its_own_run(stage: Stage) -> None:
 
 
 def test_re_run_of_a_commit_means_its_last_build(stage: Stage) -> None:
-    """Also where all went well: whoever presses "Re-run" means it; what is at work is not begun twice."""
+    """Also where all went well: whoever presses "Re-run" means it; what is at work is not begun twice.
+
+    A commit without a build has the check of its config only, and nobody is told anything.
+    """
     add_run(stage, "delivered", dataclasses.replace(COMMENT, ref="v5"), state=RunState.DELIVERED)
     done = complete(stage, PRESS)
     add_run(stage, "at work", dataclasses.replace(COMMENT, ref="v6"), state=RunState.BUILDING)
     at_work = complete(stage, PRESS)
-    other = complete(stage, dataclasses.replace(PRESS, thread=Thread(kind="commit", number=0, sha="d" * 40)))
+    elsewhere = dataclasses.replace(PRESS, thread=Thread(kind="commit", number=0, sha="d" * 40))
 
     assert (done.ref, done.problem) == ("v5", None)
     assert at_work.problem == "The last build here is still at work; nothing of it failed."
-    assert other.problem == NOTHING
+    assert complete(stage, elsewhere) == dataclasses.replace(elsewhere, command=None)
 
 
 @pytest.mark.parametrize(

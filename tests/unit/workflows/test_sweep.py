@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, NotAllowed
 from hublish.workflows.ending import end_run
 from hublish.workflows.sweep import LOST_STATES, Sweep
-from tests.unit.workflows.parts import COMMENT, RUN_ID, Stage
+from tests.unit.workflows.parts import AT, COMMENT, RUN_ID, SHA, Stage
 from tests.unit.workflows.test_answer import make_answer
 
 
@@ -69,6 +71,34 @@ def test_lost_run_whose_place_is_gone_ends_all_the_same(stage: Stage, monkeypatc
     assert run.message.endswith(
         "The answer could not be given on GitHub: The GitHub App is not installed here any more."
     )
+
+
+@pytest.mark.parametrize("refused", ["ensure_check_run", "delete_comment"])
+def test_lost_run_that_was_answered_is_told_whatever_becomes_of_the_rest(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """A check run or a progress comment that GitHub refuses takes nothing from the answer, and not the other one."""
+    stage.receive(COMMENT)
+    stage.services.runs.move_run(RUN_ID, RunState.PLANNING, at=AT, sha=SHA)
+    done: list[str] = []
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise NotAllowed("no")
+
+    for name in ("ensure_comment", "ensure_check_run", "delete_comment"):
+        call = refuse if name == refused else partial(_note, done, name)
+        monkeypatch.setattr(stage.services.conversation, name, call)
+    ended = Sweep(stage.services, find_state=lambda _run: "ERROR").end_lost_runs()
+    run = stage.services.runs.read_run(RUN_ID)
+    expected = [name for name in ("ensure_comment", "ensure_check_run", "delete_comment") if name != refused]
+
+    assert (ended, done) == (1, expected)
+    assert run is not None
+    assert "could not be given" not in run.message
+
+
+def _note(done: list[str], name: str, *_arguments: object, **_named: object) -> None:
+    done.append(name)
 
 
 def test_delivered_run_walks_through_the_states_that_a_fault_left_out(stage: Stage) -> None:

@@ -6,6 +6,7 @@ out; no file is read or written here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from hublish.core.config.valuetext import RELEASE_PLACEHOLDER
 from hublish.core.finding import Finding
 from hublish.core.plan import Strategy
 from hublish.core.reference import Reference
-from hublish.core.strategy import choose_strategy
+from hublish.core.strategy import choose_strategy, list_dockerfile_paths
 from hublish.errors import clip
 
 _LINE_LIMIT = 400
@@ -50,14 +51,14 @@ class Migration:
     findings: tuple[Finding, ...]
 
 
-def migrate_config(body: bytes, *, name: str, repository_name: str | None, paths: frozenset[str]) -> Migration:
+def migrate_config(body: bytes, *, name: str, repository_name: str | None, has: Callable[[str], bool]) -> Migration:
     """Carry an old config over.
 
     Args:
         body: the old file's bytes.
         name: how the old file is called, for the first comment.
         repository_name: name of the repository without owner, the old format's default for the image.
-        paths: files of the repository as far as they decide a strategy (`list_dockerfile_paths`).
+        has: tells whether the repository holds a file, by its path; the files present decide a strategy.
     """
     parsed = parse_config(body, path=LEGACY_PATH, repository_name=repository_name)
     if parsed.config is None:
@@ -65,19 +66,19 @@ def migrate_config(body: bytes, *, name: str, repository_name: str | None, paths
     remarks = [
         f"line {finding.line}: {finding.message}" for finding in parsed.findings if finding.code not in _READ_ALIKE
     ]
-    config, changes = _settle_all(parsed.config, paths)
+    config, changes = _settle_all(parsed.config, has)
     changes += [
         f"`deploy` named {repo}: write the name of the hub with its list there into `hubs`" for repo in config.deploys
     ]
     return Migration(text=_render(config, [*remarks, *changes], name=name), findings=parsed.findings)
 
 
-def _settle_all(config: Config, paths: frozenset[str]) -> tuple[Config, list[str]]:
+def _settle_all(config: Config, has: Callable[[str], bool]) -> tuple[Config, list[str]]:
     if len(config.images) == 1:
-        return _settle(config, paths)
+        return _settle(config, has)
     images, changes = [], []
     for image in config.images:
-        settled, more = _settle(config.for_image(image), paths)
+        settled, more = _settle(config.for_image(image), has)
         changes += [f"{image.title}: {change}" for change in more]
         images.append(
             replace(
@@ -92,9 +93,10 @@ def _settle_all(config: Config, paths: frozenset[str]) -> tuple[Config, list[str
     return replace(config, images=tuple(images)), changes
 
 
-def _settle(config: Config, paths: frozenset[str]) -> tuple[Config, list[str]]:
+def _settle(config: Config, has: Callable[[str], bool]) -> tuple[Config, list[str]]:
     """The config as the new format can say it, and what that changes or drops, in sentences."""
     changes = []
+    paths = frozenset(path for path in list_dockerfile_paths(config) if has(path))
     strategy = choose_strategy(config, paths).strategy
     if strategy is Strategy.SOURCE and config.base is None:
         changes.append("source-to-image without a `base-image` never built; the image is made from the locked packages")

@@ -16,7 +16,7 @@ TAG = "triggers:\n  tag: true\n"
 
 
 def migrate(text: str, *paths: str) -> str | None:
-    made = migrate_config(text.encode(), name=".aicoe-ci.yaml", repository_name="ts", paths=frozenset(paths))
+    made = migrate_config(text.encode(), name=".aicoe-ci.yaml", repository_name="ts", has=paths.__contains__)
     return made.text
 
 
@@ -77,9 +77,18 @@ def test_lock_of_an_overlay_is_named_where_it_is_read(strategy: str) -> None:
     assert ("the overlay's lock o/gpu/Pipfile.lock is not named" in text) is (strategy == "Source")
 
 
+def test_dockerfile_in_a_folder_is_found() -> None:
+    """The path that the old file names decides the strategy as it did."""
+    expected = f"{HEAD}{IMAGE}strategy: dockerfile\ndockerfile:\n  path: docker/Dockerfile\n{TAG}"
+
+    assert (
+        migrate("build:\n  registry-org: team\n  dockerfile-path: docker/Dockerfile\n", "docker/Dockerfile") == expected
+    )
+
+
 def test_broken_file_makes_nothing() -> None:
     """Its findings say why."""
-    made = migrate_config(b"check: []\n", name=".aicoe-ci.yaml", repository_name="ts", paths=frozenset())
+    made = migrate_config(b"check: []\n", name=".aicoe-ci.yaml", repository_name="ts", has=lambda _: False)
 
     assert made.text is None
     assert [finding.code for finding in made.findings] == ["ImageMissing"]
