@@ -221,6 +221,9 @@ class SystemBases(Protocol):
 class SystemBaseBuilder(Protocol):
     """Makes a base with packages by a container engine, and pushes it."""
 
+    def verify_open(self) -> None:
+        """Raise EngineFailed, transient, once the service stops."""
+
     def build(
         self,
         base: Reference,
@@ -229,11 +232,15 @@ class SystemBaseBuilder(Protocol):
         platform: str,
         user: str,
         target: Reference,
+        name: str,
         log: Callable[[str], None],
+        verify_running: Callable[[], None],
     ) -> str:
         """Install packages into a base, put the result under `target`; returns its digest.
 
-        Raises BuildFailed: a package cannot be installed, or it took too long. EngineFailed, RegistryFailed.
+        `name` is that of the build in the engine: what an earlier one of that name left is adopted. `verify_running` is asked
+        about every second, and what it raises ends the build and is raised. Raises BuildFailed: a package cannot be
+        installed, or it took too long. EngineFailed, RegistryFailed.
         """
 
 
