@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 from urllib.error import HTTPError
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -56,7 +56,8 @@ class Flow:
 
         self.thread = threading.Thread(target=play)
         self.thread.start()
-        self.url = self._said.get(timeout=WAIT_SECONDS).split()[1]
+        self.page = self._said.get(timeout=WAIT_SECONDS).split()[1]
+        self.url = urljoin(self.page, "/")
 
     def end(self) -> CreatedApp | HublishError | None:
         self.thread.join(WAIT_SECONDS)
@@ -72,7 +73,7 @@ def start(github: GitHubSandbox, wish: AppWish) -> Iterator[Flow]:
     finally:
         if flow.thread.is_alive():
             # A code that GitHub does not know ends it.
-            state = read_form(flow.url)[2]
+            state = read_form(flow.page)[2]
             ask(f"{flow.url}created?{urlencode({'code': 'none', 'state': state})}")
         flow.end()
 
@@ -103,7 +104,7 @@ def test_browser_is_led_to_github_and_back_to_a_working_app(
     folder = tmp_path / "secrets"
     wish = make_wish(folder, organization=organization)
     with start(github, wish) as flow:
-        action, manifest, _ = read_form(flow.url)
+        action, manifest, _ = read_form(flow.page)
         status, page = ask(action, urlencode({"manifest": json.dumps(manifest)}).encode())
         app = flow.end()
     key, secret = folder / "app.pem", folder / "webhook-secret"
@@ -126,7 +127,7 @@ def test_only_the_browser_of_this_run_gets_in(github: GitHubSandbox, tmp_path: P
     """Another state, no code, a code of another shape, another host name, another page: refused, and the flow goes on."""
     code = github.create_manifest_code({"name": "Theirs"})
     with start(github, make_wish(tmp_path / "secrets")) as flow:
-        _, _, state = read_form(flow.url)
+        _, _, state = read_form(flow.page)
         refused = [
             ask(f"{flow.url}created?{urlencode(query)}")[0]
             for query in (
@@ -137,7 +138,7 @@ def test_only_the_browser_of_this_run_gets_in(github: GitHubSandbox, tmp_path: P
                 {"code": "../../user", "state": state},
             )
         ]
-        elsewhere = ask(flow.url, Host="evil.example.com")[0]
+        elsewhere = ask(flow.page, Host="evil.example.com")[0]
         missing = ask(f"{flow.url}other")[0]
         running = flow.thread.is_alive()
 
@@ -145,10 +146,20 @@ def test_only_the_browser_of_this_run_gets_in(github: GitHubSandbox, tmp_path: P
     assert list((tmp_path / "secrets").iterdir()) == []
 
 
+def test_form_is_only_where_the_terminal_says(github: GitHubSandbox, tmp_path: Path) -> None:
+    """Whoever else is on this machine finds the port, but neither the form nor the state in it."""
+    with start(github, make_wish(tmp_path / "secrets")) as flow:
+        _, _, state = read_form(flow.page)
+        others = [ask(url) for url in (flow.url, f"{flow.page}x", f"{flow.page[:-1]}", f"{flow.url}?page={flow.page}")]
+
+    assert [status for status, _ in others] == [404] * 4
+    assert not any(state in page for _, page in others)
+
+
 def test_code_that_github_does_not_know_ends_the_flow(github: GitHubSandbox, tmp_path: Path) -> None:
     """Used, or too old; the person reads why."""
     with start(github, make_wish(tmp_path / "secrets")) as flow:
-        _, _, state = read_form(flow.url)
+        _, _, state = read_form(flow.page)
         status, page = ask(f"{flow.url}created?{urlencode({'code': 'used', 'state': state})}")
         result = flow.end()
 
@@ -184,7 +195,7 @@ def test_nobody_who_comes_back_ends_the_flow(tmp_path: Path) -> None:
 def test_files_that_appeared_meanwhile_are_kept(github: GitHubSandbox, tmp_path: Path) -> None:
     """The App exists then: the error names its page, where it can be deleted."""
     with start(github, make_wish(tmp_path / "s")) as flow:
-        action, manifest, _ = read_form(flow.url)
+        action, manifest, _ = read_form(flow.page)
         (tmp_path / "s" / "app.pem").write_text("mine")
         ask(action, urlencode({"manifest": json.dumps(manifest)}).encode())
         result = flow.end()

@@ -1,7 +1,7 @@
 """A commit of a git repository into a folder of this machine, by the git program and the access of whoever runs it.
 
 For a person's own machine only. git itself compares what comes with the commit's id; transports other than https and ssh,
-and questions at the terminal, are refused.
+and questions at the terminal, ssh's among them, are refused.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _GIT = (
     "git", "-c", "protocol.allow=never", "-c", "protocol.https.allow=always", "-c", "protocol.ssh.allow=always",
     "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "-c", "init.defaultBranch=main",
 )  # fmt: skip
+_QUIET_SSH = "ssh -o BatchMode=yes"
 
 
 def ensure_checkout(url: str, commit: str, folder: Path, *, environ: Mapping[str, str]) -> None:
@@ -40,8 +41,9 @@ def ensure_checkout(url: str, commit: str, folder: Path, *, environ: Mapping[str
     staging = folder.with_name(f".part-{uuid.uuid4().hex}")
     staging.mkdir(parents=True)
     try:
+        _run(("init", "-q"), staging, url=url, commit=commit, environ=environ)
+        environ = _choose_ssh(environ, staging)
         for command in (
-            ("init", "-q"),
             ("fetch", "-q", "--depth", "1", "--no-tags", "--no-recurse-submodules", "--", url, commit),
             ("checkout", "-q", "--detach", commit),
         ):
@@ -58,6 +60,8 @@ def _run(command: tuple[str, ...], folder: Path, *, url: str, commit: str, envir
             cwd=folder,
             env={**environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
+            # Without a terminal of its own, ssh has nobody to ask for a passphrase or about an unknown host.
+            start_new_session=True,
             capture_output=True,
             timeout=_SECONDS,
             check=False,
@@ -74,3 +78,19 @@ def _run(command: tuple[str, ...], folder: Path, *, url: str, commit: str, envir
             f"git cannot fetch the commit {commit} of {clip(url)}: {said}",
             hint="The commit must be on the server, and you must be able to read it by `git fetch`.",
         )
+
+
+def _choose_ssh(environ: Mapping[str, str], folder: Path) -> Mapping[str, str]:
+    """The environment with an ssh that asks nothing, unless the user says there, or to git, which one it is to be."""
+    if "GIT_SSH_COMMAND" in environ or "GIT_SSH" in environ:
+        return environ
+    named = subprocess.run(
+        (*_GIT, "config", "--get", "core.sshCommand"),
+        cwd=folder,
+        env={**environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    return environ if named.returncode == 0 else {**environ, "GIT_SSH_COMMAND": _QUIET_SSH}

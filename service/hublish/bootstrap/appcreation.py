@@ -67,13 +67,14 @@ def create_app(wish: AppWish, settings: FirstSettings, *, say: Callable[[str], N
     with ManifestFlow(
         form_url=f"{web}{owner}/settings/apps/new",
         state=secrets.token_urlsafe(STATE_BYTES),
+        page=secrets.token_urlsafe(STATE_BYTES),
         make_manifest=partial(_make_manifest, wish),
         convert=lambda code: _store(
             wish.folder, convert_code(code, api_url=settings.github.api, network=make_network(settings))
         ),
         port=wish.port,
     ) as flow:
-        say(f"Open {flow.url}/ in a browser on this machine.")
+        say(f"Open {flow.form_url} in a browser on this machine.")
         return flow.wait(seconds=wish.wait_seconds)
 
 

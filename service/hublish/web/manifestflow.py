@@ -1,7 +1,8 @@
 """The local pages of GitHub's manifest flow: a form that leads to GitHub, and the address that GitHub leads back to.
 
 They listen on this machine only, for one App. A browser is sent back with a code; it counts only with the `state` that
-this flow made up, so that no other page can slip in a code of its own. A request under another host name is refused.
+this flow made up, so that no other page can slip in a code of its own. The form, which holds it, stands under an address that
+only the person at the terminal reads: others on this machine may ask too. A request under another host name is refused.
 
 Source: GitHub, "Registering a GitHub App from a manifest".
 """
@@ -38,6 +39,7 @@ class ManifestFlow:
         *,
         form_url: str,
         state: str,
+        page: str,
         make_manifest: Callable[[str], Mapping[str, object]],
         convert: Callable[[str], CreatedApp],
         port: int = 0,
@@ -47,6 +49,7 @@ class ManifestFlow:
         Args:
             form_url: GitHub's form.
             state: made up for this run, not to be guessed.
+            page: the form's path segment, letters, digits, `-` and `_`; likewise not to be guessed.
             make_manifest: given the address that GitHub leads back to.
             convert: changes the code into the App.
             port: to listen on; 0 takes a free one.
@@ -64,6 +67,8 @@ class ManifestFlow:
         self._server = HTTPServer((ADDRESS, port), Handler)
         self._server.timeout = _POLL_SECONDS
         self.url = f"http://{ADDRESS}:{self._server.server_port}"
+        self.form_url = f"{self.url}/{page}"
+        self._form_path = f"/{page}"
         self._form = _render_form(f"{form_url}?{urlencode({'state': state})}", make_manifest(self.url + CREATED_PATH))
 
     def __enter__(self) -> Self:
@@ -95,7 +100,7 @@ class ManifestFlow:
         if host != urlsplit(self.url).netloc:
             return HTTPStatus.FORBIDDEN, _render("Not here", "This page answers under its own address only.")
         parts = urlsplit(target)
-        if parts.path == "/":
+        if hmac.compare_digest(parts.path.encode("utf-8", "replace"), self._form_path.encode()):
             return HTTPStatus.OK, self._form
         if parts.path == CREATED_PATH:
             return self._come_back(parse_qs(parts.query))

@@ -1,6 +1,6 @@
-"""The check of a commit's config and lock, made when a push or pull request touches them; a stage of its run.
+"""The check of a commit's config and lock, made when a push or pull request touches them, or anew by "Re-run".
 
-Reads names and small files of the commit and nothing else: no tree is fetched, nothing is built, and a fork's commit is
+A stage of the run. Reads names and small files of the commit and nothing else: no tree is fetched, nothing is built, and a fork's commit is
 read through the repository it wants to change. What is found is decided in core; here it is fetched and said, once for
 each commit, however many branches and pull requests hold it.
 """
@@ -33,10 +33,10 @@ class ConfigCheck:
         self._services = services
 
     def run(self, run_id: str) -> str:
-        """Check the commit that a run's trigger brought; safe to repeat.
+        """Check the commit that a run's trigger brought, or whose checks are run again; safe to repeat.
 
         Returns:
-            How the check ended: GitHub's conclusion, or why there is none; "" for a trigger that brings no commit.
+            How the check ended: GitHub's conclusion, or why there is none; "" for a trigger that asks for no check.
 
         Raises:
             HublishError: GitHub refused or failed.
@@ -45,10 +45,11 @@ class ConfigCheck:
         if run is None:
             raise SourceMissing(f"there is no run {run_id}")
         trigger = parse_value(Trigger, run.trigger)
-        if not trigger.kind.may_change_config or trigger.sha is None:
+        sha = trigger.checked_sha
+        if sha is None:
             return ""
         try:
-            check = self._make_check(trigger, trigger.sha)
+            check = self._make_check(trigger, sha)
             if check is not None:
                 self._say(trigger, check)
         except HublishError as error:
@@ -61,7 +62,11 @@ class ConfigCheck:
 
     def _say(self, trigger: Trigger, check: CheckRun) -> None:
         # A push and a pull request of one commit come at once; the second one must find what the first one made.
-        with self._services.hold(f"{CHECK_NAME} {trigger.repository.id} {trigger.sha}"):
+        with self._services.hold(f"{CHECK_NAME} {trigger.repository.id} {check.sha}"):
+            if trigger.kind is TriggerKind.CHECK:
+                # Without a change in between, nobody would see that what stands there was made anew.
+                begun = replace(check, status="in_progress", conclusion=None, title="Checking again", annotations=())
+                self._services.conversation.ensure_check_run(trigger.repository, begun)
             self._services.conversation.ensure_check_run(trigger.repository, check)
 
     def _note(self, run_id: str, state: str, detail: str) -> None:

@@ -79,9 +79,13 @@ class Preparation:
             raise NotAllowed(f"there is no run {run_id}")
         services.runs.move_run(run_id, RunState.PLANNING, at=services.now())
         trigger = parse_value(Trigger, run.trigger)
-        if trigger.kind is TriggerKind.PULL_REQUEST:
+        if trigger.only_checks:
             # Decided before anything is asked of GitHub: whoever opens it, a pull request alone builds nothing.
-            return make_refusal(Skip(reason="a pull request is built when somebody asks for it"), ref=None)
+            opened = trigger.kind is TriggerKind.PULL_REQUEST
+            reason = (
+                "a pull request is built when somebody asks for it" if opened else "only the config is checked again"
+            )
+            return make_refusal(Skip(reason=reason), ref=None)
         try:
             return self._prepare(run_id, trigger, decided)
         except FindingsError as error:

@@ -40,7 +40,9 @@ def complete_trigger(runs: RunRecords, trigger: Trigger) -> Trigger:
         return _repeat(trigger, _find_own(runs, trigger))
     built = [(run, earlier) for run, earlier in _list_builds(runs, trigger)]
     if trigger.kind is TriggerKind.CHECK:
-        return _repeat(trigger, next((run for run, _ in built if run.sha == trigger.thread.sha), None))
+        found = next((run for run, _ in built if run.sha == trigger.thread.sha), None)
+        # "Re-run all" of a commit without a build is about the check of its config alone.
+        return replace(trigger, command=None) if found is None else _repeat(trigger, found)
     place = (trigger.thread.kind, trigger.thread.number)
     here = [run for run, earlier in built if (earlier.thread.kind, earlier.thread.number) == place]
     if here:

@@ -15,6 +15,7 @@ from hublish.core.github.trigger import Trigger
 from hublish.core.github.triggers import check_switches, matches_branch
 from hublish.core.queue import render_place
 from hublish.core.records import Run
+from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.workflows.asked import make_refusal
 from hublish.workflows.cancelling import Cancelling
@@ -61,6 +62,7 @@ class Replies:
             images=tuple(self._describe(image) for image in prepared.images),
             hubs=prepared.hubs,
             failure=prepared.failure,
+            pull_request=trigger.ref_kind is RefKind.PULL_REQUEST,
         )
         return make_reply(reply, prepared)
 

@@ -47,6 +47,29 @@ def test_commit_is_a_source_and_is_kept(commits: UserCommits, commit: str, tmp_p
     assert second.tree == first.tree
 
 
+def test_ssh_has_nobody_to_ask(commits: UserCommits, commit: str, tmp_path: Path) -> None:
+    """Without a command of the user's own it fails at once, where it would ask; it has no terminal either."""
+    (tmp_path / "bin").mkdir()
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.write_text(f'#!/bin/sh\necho "$1 $2" > {tmp_path}/options\nps -o sid= -p $$ > {tmp_path}/session\nexit 255\n')
+    ssh.chmod(0o755)
+    environ = {"PATH": f"{ssh.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    with pytest.raises(SourceMissing):
+        UserCommits(folder=commits.folder, environ=environ).fetch_commit(URL, commit)
+
+    assert (tmp_path / "options").read_text() == "-o BatchMode=yes\n"
+    assert int((tmp_path / "session").read_text()) != os.getsid(0)
+
+
+def test_ssh_that_the_user_told_git_is_kept(commits: UserCommits, commit: str, tmp_path: Path) -> None:
+    """As `git fetch` would use it."""
+    (tmp_path / ".gitconfig").write_text(f"[core]\n\tsshCommand = {tmp_path}/ssh\n")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    fetched = UserCommits(folder=commits.folder, environ=environ).fetch_commit(URL, commit)
+
+    assert fetched.tree.commit == commit
+
+
 def test_commit_that_is_not_there_is_said_in_gits_words(commits: UserCommits, commit: str) -> None:
     """Nothing of the try is left."""
     with pytest.raises(SourceMissing, match=f"git cannot fetch the commit {'b' * 40} of {URL}: "):

@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
-from hublish.core.github.ports import Thread
+from hublish.core.github.commands import CommandName
+from hublish.core.github.ports import CheckRun, Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
-from hublish.core.repository import RefKind
+from hublish.core.repository import RefKind, Repository
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, SourceInvalid, SourceMissing
 from hublish.workflows.configcheck import STEP, UNCHANGED, ConfigCheck
@@ -114,6 +115,49 @@ def test_unknown_changes_without_a_config_are_not_checked(stage: Stage) -> None:
     stage.receive(dataclasses.replace(PUSH, base=None))
 
     assert ConfigCheck(stage.services).run(RUN_ID) == UNCHANGED
+
+
+PRESS = dataclasses.replace(
+    PUSH,
+    kind=TriggerKind.CHECK,
+    semantic_key="check:1:config:octocat",
+    ref=None,
+    ref_kind=None,
+    sha=None,
+    base=None,
+    command=None,
+)
+
+
+def test_re_run_makes_the_check_anew_and_nothing_else(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is seen to begin, ends as it must, and the run is over without a word."""
+    stage.reader.files["octo/ts", "Dockerfile"] = b""
+    stage.receive(PRESS)
+    said: list[tuple[str, str | None]] = []
+    ensure = stage.conversation.ensure_check_run
+
+    def note(repository: Repository, check: CheckRun) -> int:
+        said.append((check.status, check.conclusion))
+        return ensure(repository, check)
+
+    monkeypatch.setattr(stage.conversation, "ensure_check_run", note)
+    conclusion = ConfigCheck(stage.services).run(RUN_ID)
+    prepared = Preparation(stage.services).run(RUN_ID, decided=lambda _ref, _titles: None)
+
+    assert conclusion == "success"
+    assert said == [("in_progress", None), ("completed", "success")]
+    assert list(stage.conversation.checks) == [CHECK]
+    assert prepared.state is RunState.SKIPPED
+    assert prepared.failure is not None
+    assert prepared.failure.message == "only the config is checked again"
+    assert stage.conversation.comments == {}
+
+
+def test_press_on_a_build_checks_no_config(stage: Stage) -> None:
+    """Only "Re-run all" means both."""
+    stage.receive(dataclasses.replace(PRESS, command=CommandName.RETRY, target="r0"))
+
+    assert ConfigCheck(stage.services).run(RUN_ID) == ""
 
 
 def test_config_that_was_removed_is_told(stage: Stage) -> None:

@@ -96,16 +96,19 @@ def test_button_means_its_own_run(stage: Stage) -> None:
 
 
 def test_re_run_of_a_commit_means_its_last_build(stage: Stage) -> None:
-    """Also where all went well: whoever presses "Re-run" means it; what is at work is not begun twice."""
+    """Also where all went well: whoever presses "Re-run" means it; what is at work is not begun twice.
+
+    A commit without a build has the check of its config only, and nobody is told anything.
+    """
     add_run(stage, "delivered", dataclasses.replace(COMMENT, ref="v5"), state=RunState.DELIVERED)
     done = complete(stage, PRESS)
     add_run(stage, "at work", dataclasses.replace(COMMENT, ref="v6"), state=RunState.BUILDING)
     at_work = complete(stage, PRESS)
-    other = complete(stage, dataclasses.replace(PRESS, thread=Thread(kind="commit", number=0, sha="d" * 40)))
+    elsewhere = dataclasses.replace(PRESS, thread=Thread(kind="commit", number=0, sha="d" * 40))
 
     assert (done.ref, done.problem) == ("v5", None)
     assert at_work.problem == "The last build here is still at work; nothing of it failed."
-    assert other.problem == NOTHING
+    assert complete(stage, elsewhere) == dataclasses.replace(elsewhere, command=None)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Wheels of locked packages that have none: built once, in the base.
 
-They are made from the source distribution whose hash is locked, a folder of the repository, or a commit of another one. The build has no network and no secret: what it needs is fetched before, from the lock's own indexes, and handed to it as
+They are made from the source distribution whose hash is locked, a folder of the repository, or a commit of another one.
+The build has no network and no secret: what it needs is fetched before, from the lock's own indexes, and handed to it as
 files. Which wheel was built is known to the owner's builds by everything it was asked for by: the locked hashes, the tree
 or the commit, the Python, the platform and the base.
 """

@@ -112,7 +112,13 @@ def render_cancel(stopped: Sequence[RunLine], *, late: Sequence[RunLine]) -> tup
 
 
 def render_plan(
-    wanted: str, sha: str | None, *, images: Sequence[PlannedImage], hubs: Sequence[str], failure: Failure | None
+    wanted: str,
+    sha: str | None,
+    *,
+    images: Sequence[PlannedImage],
+    hubs: Sequence[str],
+    failure: Failure | None,
+    pull_request: bool = False,
 ) -> tuple[str, ...]:
     """Render what a build would do.
 
@@ -122,9 +128,11 @@ def render_plan(
         images: what would be built; empty with a failure.
         hubs: names of the hubs that would get a pull request.
         failure: what stands in the way, or None.
+        pull_request: True when `wanted` is the number of one.
     """
     commit = "" if sha is None else f" at {sha[:SHORT_SHA]}"
-    lines = [f"**Plan** for {code_span(wanted) or 'the default branch'}{commit}; nothing was built."]
+    what = f"pull request {escape_inline(wanted)}" if pull_request else code_span(wanted) or "the default branch"
+    lines = [f"**Plan** for {what}{commit}; nothing was built."]
     if failure is not None:
         lines += ["", f"{failure.code}: {escape_inline(failure.message, limit=2048)}"]
         lines += ["", f"**What to do:** {escape_inline(failure.hint, limit=1024)}"] if failure.hint else []

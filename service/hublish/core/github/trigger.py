@@ -28,11 +28,6 @@ class TriggerKind(Enum):
         return self in (TriggerKind.RELEASE, TriggerKind.PUSH)
 
     @property
-    def may_change_config(self) -> bool:
-        """True for what brings commits: the config and the lock in them are checked, before anybody wants a build."""
-        return self in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST)
-
-    @property
     def talks(self) -> bool:
         """True for what has a place for reactions and comments on the way; the others have their check run."""
         return self in (TriggerKind.RELEASE, TriggerKind.ISSUE, TriggerKind.COMMENT)
@@ -60,7 +55,8 @@ class Trigger:
         sha: the commit, where the event itself names it; None where `ref` has to be resolved.
         base: commit or branch that `sha` is compared with to see what changed; None where nothing is compared, or
             everything is new.
-        command: what is wanted of the bot; None for a word it does not know, which is a problem.
+        command: what is wanted of the bot; None for a word it does not know, which is a problem, and for a press that is
+            about the check of the config alone.
         images: titles of the images that are wanted; empty for all.
         force: True to build anew what was built before.
         hub: the one hub of the config that is meant; "" for all.
@@ -87,6 +83,18 @@ class Trigger:
     force: bool = False
     hub: str = ""
     target: str | None = None
+
+    @property
+    def checked_sha(self) -> str | None:
+        """The commit whose config and lock are checked: one that was brought, or whose checks are run again; else None."""
+        if self.kind in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST):
+            return self.sha
+        return self.thread.sha if self.kind is TriggerKind.CHECK and self.target is None else None
+
+    @property
+    def only_checks(self) -> bool:
+        """True when nobody wants a build, whoever asks: nothing but the config and the lock is looked at."""
+        return self.kind is TriggerKind.PULL_REQUEST or (self.kind is TriggerKind.CHECK and self.command is None)
 
     @property
     def builds(self) -> bool:

@@ -135,6 +135,13 @@ def test_plan_that_cannot_be_says_what_stands_in_the_way() -> None:
     assert render_plan("", None, images=(), hubs=(), failure=failure)[0].startswith("**Plan** for the default branch;")
 
 
+def test_plan_of_a_pull_request_says_so() -> None:
+    """A bare number would say nothing."""
+    first = render_plan("12", SHA, images=(PLANNED,), hubs=(), failure=None, pull_request=True)[0]
+
+    assert first == "**Plan** for pull request 12 at 0123456; nothing was built."
+
+
 def test_hostile_text_in_replies_is_shown_and_nothing_else() -> None:
     """Refs, actors and messages of runs come from strangers."""
     run = dataclasses.replace(RUN, ref=HOSTILE, actor=HOSTILE, message=HOSTILE, state=RunState.FAILED)

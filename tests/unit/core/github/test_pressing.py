@@ -61,13 +61,34 @@ def test_re_run_of_all_means_the_commit() -> None:
     assert press("check_suite", "rerequested", check_suite={"id": 31, "head_sha": SHA}) == expected
 
 
-@pytest.mark.parametrize("external_id", [None, "", "config/" + SHA, "../etc/x", RUN_ID, f"{RUN_ID.upper()}/ts"])
+def test_re_run_of_the_config_check_means_that_check_alone() -> None:
+    """It belongs to no run: its commit says what is checked."""
+    check_run = {**CHECK_RUN, "external_id": f"config/{SHA}"}
+    expected = replace(PRESSED, semantic_key="check:21:config:alice", command=None, target=None)
+
+    assert press("check_run", "rerequested", check_run=check_run) == expected
+    assert (expected.checked_sha, expected.only_checks, expected.builds) == (SHA, True, False)
+
+
+@pytest.mark.parametrize(
+    "external_id", [None, "", "config/", "config/" + "b" * 40, "../etc/x", RUN_ID, f"{RUN_ID.upper()}/ts"]
+)
 def test_check_run_that_is_no_build_of_ours_is_ignored(external_id: str | None) -> None:
     """Whatever another App, or another check of ours, wrote as its id."""
     check_run = {**CHECK_RUN, "external_id": external_id}
     expected = Ignored(reason="the check run is of no build of hublish", event="check_run", action="rerequested")
 
     assert press("check_run", "rerequested", check_run=check_run) == expected
+
+
+def test_config_check_has_no_buttons() -> None:
+    """A button that it never had asks for nothing."""
+    check_run = {**CHECK_RUN, "external_id": f"config/{SHA}"}
+    event = press("check_run", "requested_action", check_run=check_run, requested_action={"identifier": "retry"})
+
+    assert event == Ignored(
+        reason="the check run is of no build of hublish", event="check_run", action="requested_action"
+    )
 
 
 def test_button_that_is_none_of_ours_is_ignored() -> None:
