@@ -37,6 +37,7 @@ EFFECTS: dict[str, dict[str, Callable[[dict[str, Any], tuple[Any, ...]], str]]] 
         "ensure_request": lambda *_: "",
         "claim_build": lambda *_: "",
         "finish_build": lambda *_: "",
+        "stop_build": lambda *_: "",
     },
     "conversation": {
         "ensure_reaction": lambda *_: "",

@@ -6,7 +6,7 @@ the archive, and neither is ever asked for the other's part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +36,7 @@ class Delivery:
         event: X-GitHub-Event.
         body: the raw, verified body.
         times: how often this very delivery came (redeliveries count).
+        received_at: when it first came, aware UTC.
     """
 
     id: int
@@ -43,6 +44,7 @@ class Delivery:
     event: str
     body: bytes
     times: int
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,8 +207,10 @@ class RunRecords(Protocol):
     def list_runs(self, limit: int) -> tuple[Run, ...]:
         """The newest runs first."""
 
-    def list_repository_runs(self, repo_id: int, *, limit: int) -> tuple[Run, ...]:
-        """The newest runs of a source repository first, under whatever name it had."""
+    def list_repository_runs(
+        self, repo_id: int, *, limit: int, states: Collection[RunState] | None = None
+    ) -> tuple[Run, ...]:
+        """The newest runs of a source repository first, under whatever name it had; `states` None means all of them."""
 
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
@@ -223,9 +227,6 @@ class StepRecords(Protocol):
 
     def ensure_link(self, run_id: str, build_name: str, image: str) -> None:
         """Record that a run waits for a build; a later build of the same image takes the earlier one's place."""
-
-    def list_waiting_runs(self, build_name: str) -> tuple[str, ...]:
-        """Ids of the runs that wait, or waited, for a build, in order."""
 
     def list_links(self, run_id: str) -> tuple[tuple[str, str], ...]:
         """`(build name, image)` of a run, in order."""
@@ -251,6 +252,9 @@ class BuildRecords(Protocol):
 
     def finish_build(self, name: str, outcome: BuildOutcome, *, at: datetime) -> None:
         """Record how a build ended; the first outcome stays."""
+
+    def stop_build(self, name: str, outcome: BuildOutcome, *, at: datetime) -> bool:
+        """Record how a build is stopped, unless it ended or a run waits for it that nobody cancelled; False then."""
 
     def note_progress(self, name: str, progress: Progress) -> None:
         """Remember how far a build is, for its page."""

@@ -149,6 +149,25 @@ def claim_image_build(services: Services, image: PreparedImage, *, run_id: str) 
     return services.builds.claim_build(image.build_key, at=services.now(), instead_of=build.name)
 
 
+def join_image_build(services: Services, image: PreparedImage, *, run_id: str) -> Build:
+    """Claim the build for an image and make a run wait for it; one that was stopped in between is not joined.
+
+    Args:
+        services: the ports.
+        image: what is wanted.
+        run_id: the run that wants it.
+    Raises:
+        RegistryFailed: the registry cannot be asked.
+    """
+    while True:
+        build = claim_image_build(services, image, run_id=run_id)
+        services.steps.ensure_link(run_id, build.name, image.title)
+        # Until the link stands another run may have been the last that wanted it, and its end the build's end.
+        linked = services.builds.read_build(build.name)
+        if linked is None or not isinstance(linked.outcome, BuildStopped) or not linked.outcome.cancelled:
+            return build
+
+
 def make_build_start(build: BuildWorkflow) -> Callable[[str], None]:
     """Make the call that starts a build's workflow under the build's own name; a second call does nothing."""
 

@@ -11,13 +11,15 @@ from hublish.core.cancels import Cancel
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
 from hublish.core.records import Run
+from hublish.core.status import ENDED, RunState
 from hublish.errors import RunCancelled
 from hublish.telemetry import get_logger
 from hublish.workflows.prepared import Prepared, make_reply
 from hublish.workflows.services import Services
 
+AT_WORK = frozenset(RunState) - ENDED
 LOOKS_AT = 200
-"""Runs of a repository among which those at work are looked for."""
+"""Runs at work in a repository that a command may mean; those that ended, most of all, are not among them."""
 
 _log = get_logger(__name__)
 
@@ -54,7 +56,7 @@ class Cancelling:
             run = self._services.runs.read_run(trigger.target)
             own = run is not None and parse_value(Trigger, run.trigger).repository.id == trigger.repository.id
             return [run] if run is not None and own else []
-        listed = self._services.runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT)
+        listed = self._services.runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT, states=AT_WORK)
         return [run for run in reversed(listed) if run.id != run_id and _is_meant(trigger, run)]
 
     def _describe(self, runs: list[Run]) -> tuple[RunLine, ...]:
@@ -77,9 +79,8 @@ class Cancelling:
         services = self._services
         for name, _ in services.steps.list_links(run_id):
             build = services.builds.read_build(name)
-            if build is None or build.outcome is not None or self._is_wanted(name):
+            if build is None or build.outcome is not None:
                 continue
-            _log.info("build stopped", build=name, run=run_id)
             stopped = BuildStopped(
                 code="BuildCancelled",
                 message="the build was cancelled",
@@ -88,18 +89,13 @@ class Cancelling:
                 cancelled=True,
                 transient=True,
             )
-            services.builds.finish_build(name, stopped, at=services.now())
+            if not services.builds.stop_build(name, stopped, at=services.now()):
+                continue
+            _log.info("build stopped", build=name, run=run_id)
             waits = any(ticket.name == name and ticket.started_at is None for ticket in services.queue.list_tickets())
             if waits:
                 # One that has its slot gives it back when its engine has let go of it; see the build's workflow.
                 services.queue.leave(name, time=None)
-
-    def _is_wanted(self, name: str) -> bool:
-        services = self._services
-        runs = (services.runs.read_run(run_id) for run_id in services.steps.list_waiting_runs(name))
-        return any(
-            run is not None and not run.state.ended and services.cancels.find_cancel(run.id) is None for run in runs
-        )
 
 
 def _is_meant(trigger: Trigger, run: Run) -> bool:

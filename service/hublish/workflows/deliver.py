@@ -23,10 +23,10 @@ from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import HublishError, RunCancelled, SourceMissing
+from hublish.errors import HublishError, SourceMissing
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
-from hublish.workflows.build import BuildWorkflow, claim_image_build, start_build
+from hublish.workflows.build import BuildWorkflow, join_image_build, start_build
 from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.durable import (
@@ -143,7 +143,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         if built.failure is not None:
             return end_with(answer, built.failure)
         moved = await run_effect("state delivering", type(None), lambda: self._begin_delivery(run_id))
-        if isinstance(moved, Fault) and moved.code == RunCancelled.__name__:
+        if isinstance(moved, Fault):
+            # Whether somebody cancelled it is not known then either, and what is stopped is never delivered.
             return end_with(answer, make_failure(moved))
         announce = partial(self._answering.announce, run_id, replace(answer, state=RunState.DELIVERING), prepared)
         await run_effect("announce delivering", type(None), announce, attempts=COURTESY_ATTEMPTS)
@@ -244,10 +245,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
 
     def _claim(self, run_id: str, image: PreparedImage) -> str:
         self._cancelling.verify_wanted(run_id)
-        build = claim_image_build(self._services, image, run_id=run_id)
+        build = join_image_build(self._services, image, run_id=run_id)
         enter_queue(self._services, build)
         self._wake()
-        self._services.steps.ensure_link(run_id, build.name, image.title)
         self._note(run_id, f"build {image.title}", "running", "")
         return build.name
 

@@ -39,7 +39,16 @@ def end_run(services: Services, run_id: str, answer: Answer, *, untold: Fault | 
     road = ROAD[ROAD.index(run.state) + 1 :] if run is not None and run.state in ROAD else ()
     for state in road if answer.state is RunState.DELIVERED else ():
         services.runs.move_run(run_id, state, at=services.now())
+    _close_steps(services, run_id)
     services.runs.move_run(run_id, answer.state, at=services.now(), sha=answer.sha, message=clip(message, limit=1024))
+
+
+def _close_steps(services: Services, run_id: str) -> None:
+    """End the steps that nobody goes on with: tried in vain where the last try left its reason, else left."""
+    for step in services.steps.list_steps(run_id):
+        if step.ended_at is None:
+            state = "failed" if step.detail else "skipped"
+            services.steps.ensure_step(run_id, step.name, state=state, detail=step.detail, at=services.now())
 
 
 def make_answer(services: Services, run_id: str, prepared: Prepared, wanted: str) -> Answer:

@@ -125,7 +125,7 @@ class Inbox:
             reason = event.reason
         else:
             event = complete_trigger(self._services.runs, event)
-            run_id = self._ensure_run(event, again=delivery.times > 1).id
+            run_id = self._ensure_run(event, delivery).id
             self._start_run(run_id)
             state = DeliveryState.ACCEPTED
         self._services.deliveries.finish_delivery(
@@ -135,26 +135,28 @@ class Inbox:
             "delivery", guid=delivery.guid, github_event=delivery.event, state=state.value, reason=reason, run=run_id
         )
 
-    def _ensure_run(self, trigger: Trigger, *, again: bool) -> Run:
+    def _ensure_run(self, trigger: Trigger, delivery: Delivery) -> Run:
         latest = self._services.runs.find_latest_run(make_run_key(trigger))
-        if latest is not None and not is_new_attempt(latest, trigger, again=again, now=self._services.now()):
+        again = delivery.times > 1
+        if latest is not None and not is_new_attempt(latest, trigger, again=again, arrived_at=delivery.received_at):
             return latest
         return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
 
 
-def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, now: datetime) -> bool:
+def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, arrived_at: datetime) -> bool:
     """Tell whether a trigger whose key had a run already is a new attempt.
 
     Args:
         latest: that run.
         trigger: what was asked.
         again: True for a redelivery, which repeats a failure and nothing else.
-        now: aware UTC.
+        arrived_at: when its delivery came, aware UTC.
     """
     if again or trigger.kind is not TriggerKind.CHECK:
         return again and latest.state.may_retry
-    # A second press within a minute is a double click; a later one means it.
-    return now - latest.created_at >= DOUBLE_CLICK
+    # A second press within a minute is a double click; a later one means it. By its arrival and not by the clock: after a
+    # crash it is looked at again, however late, and the latest run is then its own.
+    return arrived_at - latest.created_at >= DOUBLE_CLICK
 
 
 def make_listener(services: Services, event: str) -> Listener:

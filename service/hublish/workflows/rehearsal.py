@@ -35,7 +35,7 @@ from hublish.workflows.services import Services
 _READS: Mapping[str, tuple[str, ...]] = {
     "runs": ("find_latest_run", "list_runs", "list_open_runs", "list_repository_runs"),
     "builds": ("read_request", "read_build", "list_targets", "find_latest_build"),
-    "steps": ("list_steps", "list_links", "list_waiting_runs"),
+    "steps": ("list_steps", "list_links"),
     "cancels": ("find_cancel",),
     "image_records": ("find_owner", "find_image", "find_release"),
     "queue": ("list_tickets", "list_times"),
@@ -93,7 +93,7 @@ def rehearse(services: Services, *, event: str, body: bytes, again: bool) -> Reh
         return Rehearsal(decision="ignored", reason=asked.reason, trigger=None)
     asked = complete_trigger(services.runs, asked)
     latest = services.runs.find_latest_run(make_run_key(asked))
-    if latest is not None and not is_new_attempt(latest, asked, again=again, now=services.now()):
+    if latest is not None and not is_new_attempt(latest, asked, again=again, arrived_at=services.now()):
         reason = f"the run {latest.id} answers this already; it is {latest.state.value}"
         return Rehearsal(decision="joined", reason=reason, trigger=asked)
     return _play(services, asked, make_run(services, asked, latest))

@@ -18,6 +18,8 @@ from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 
 LOOKS_AT = 200
+BUILT = frozenset(RunState) - {RunState.SKIPPED, RunState.DENIED, RunState.ANSWERED}
+"""States of runs that were to build something and were not refused; in a busy repository most others are skipped."""
 RETRIED = frozenset({RunState.FAILED, RunState.CANCELLED})
 RETRIES = frozenset({CommandName.RETRY, CommandName.RETEST})
 
@@ -74,9 +76,9 @@ def _find_own(runs: RunRecords, trigger: Trigger) -> Run | None:
 
 def _list_builds(runs: RunRecords, trigger: Trigger) -> Iterator[tuple[Run, Trigger]]:
     """Earlier runs of the repository that were to build something and were not refused, the newest first."""
-    for run in runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT):
+    for run in runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT, states=BUILT):
         earlier = parse_value(Trigger, run.trigger)
-        if earlier.builds and run.state not in (RunState.SKIPPED, RunState.DENIED, RunState.ANSWERED):
+        if earlier.builds:
             yield run, earlier
 
 

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from hublish.adapters.store import BuildStore, RunStore, StepStore
+from hublish.adapters.store import BuildStore, CancelStore, RunStore, StepStore
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, Progress, Step
+from hublish.core.cancels import Cancel
 from hublish.core.codec import render_value
 from hublish.core.records import Build, BuildRecords
 from hublish.core.reference import Reference
+from hublish.core.status import RunState
 from tests.contract.store.test_runs import RUN
 from tests.unit.cli.fakes import make_plan
 
@@ -137,14 +139,44 @@ def note_build(
     builds.finish_build(build.name, outcome, at=LATER)
 
 
-def test_runs_that_wait_for_a_build_are_listed_in_order(engine: sa.Engine, builds: BuildRecords) -> None:
-    """A run that waits for a later build of the same image is no longer among them."""
-    steps = StepStore(engine)
-    for run_id, name in (("r1", "build-a-1"), ("r2", "build-a-1"), ("r3", "build-b-1"), ("r1", "build-a-2")):
-        steps.ensure_link(run_id, name, "ts")
+def add_waiting(engine: sa.Engine, *run_ids: str, name: str) -> None:
+    """Runs that wait for a build."""
+    for run_id in run_ids:
+        RunStore(engine).ensure_run(dataclasses.replace(RUN, id=run_id, key=run_id, state=RunState.BUILDING))
+        StepStore(engine).ensure_link(run_id, name, "ts")
 
-    assert steps.list_waiting_runs("build-a-1") == ("r2",)
-    assert steps.list_waiting_runs("none") == ()
+
+def test_build_is_stopped_when_nobody_waits_for_it_any_more(engine: sa.Engine, builds: BuildRecords) -> None:
+    """A run that ended, was cancelled or waits for a later build of the same image does not; the first outcome stays."""
+    name = builds.claim_build(KEY, at=AT).name
+    add_waiting(engine, "ended", "cancelled", "moved", "other", name=name)
+    RunStore(engine).move_run("ended", RunState.FAILED, at=AT)
+    StepStore(engine).ensure_link("moved", f"build-{KEY}-9", "ts")
+    CancelStore(engine).request_cancel(Cancel(run_id="cancelled", by="c", actor="octocat"), at=AT)
+    wanted = builds.stop_build(name, STOPPED, at=AT)
+    before = builds.read_build(name)
+    CancelStore(engine).request_cancel(Cancel(run_id="other", by="c", actor="octocat"), at=AT)
+    stopped = [builds.stop_build(name, STOPPED, at=at) for at in (AT, LATER)]
+    after = builds.read_build(name)
+
+    assert (wanted, stopped) == (False, [True, False])
+    assert before is not None
+    assert after is not None
+    assert (before.outcome, after.outcome, after.ended_at) == (None, STOPPED, AT)
+
+
+def test_run_that_comes_while_a_build_is_stopped_sees_it(engine: sa.Engine, builds: BuildRecords) -> None:
+    """Either the build goes on for whoever links to it, or who links finds it stopped: never neither."""
+    seen = []
+    for number in range(8):
+        name = builds.claim_build(f"{number:024d}", at=AT).name
+        with ThreadPoolExecutor(2) as pool:
+            stopping = pool.submit(builds.stop_build, name, STOPPED, at=AT)
+            pool.submit(add_waiting, engine, f"r{number}", name=name).result()
+            build = builds.read_build(name)
+            seen.append((stopping.result(), build is not None and build.outcome == STOPPED))
+
+    assert [stopped for stopped, _ in seen] == [outcome for _, outcome in seen]
 
 
 def test_targets_of_an_owner_come_newest_first(engine: sa.Engine, builds: BuildRecords) -> None:

@@ -60,3 +60,19 @@ def test_several_at_once_are_one(engine: sa.Engine) -> None:
     assert asked == [True] * 8
     assert found is not None
     assert cancels.list_cancels(found.by) == (found,)
+
+
+def test_run_that_begins_its_delivery_meanwhile_is_not_stopped(engine: sa.Engine) -> None:
+    """Whoever is first wins: a cancel that is too late by a moment says so, and none is left behind."""
+    runs, cancels = RunStore(engine), CancelStore(engine)
+    runs.ensure_run(dataclasses.replace(RUN, state=RunState.BUILDING))
+
+    def deliver(*arguments: object) -> None:
+        if str(arguments[2]).startswith("INSERT INTO run_cancels"):
+            runs.move_run("r1", RunState.DELIVERING, at=AT)
+
+    sa.event.listen(engine, "before_cursor_execute", deliver)
+    asked = cancels.request_cancel(CANCEL, at=AT)
+
+    assert asked is False
+    assert cancels.find_cancel("r1") is None

@@ -61,6 +61,16 @@ def test_runs_of_a_repository_come_newest_first(runs: RunRecords) -> None:
     assert [run.id for run in runs.list_repository_runs(7, limit=9)] == ["r4", "r1", "r0"]
 
 
+def test_runs_of_a_repository_are_listed_by_their_states(runs: RunRecords) -> None:
+    """However many newer ones are in other states."""
+    states = [RunState.BUILDING, RunState.FAILED, *([RunState.SKIPPED] * 3)]
+    for number, state in enumerate(states):
+        runs.ensure_run(dataclasses.replace(RUN, id=f"r{number}", key=f"7:{number}", state=state))
+    wanted = {RunState.BUILDING, RunState.FAILED}
+
+    assert [run.id for run in runs.list_repository_runs(7, limit=2, states=wanted)] == ["r1", "r0"]
+
+
 def test_run_of_a_key_and_attempt_is_stored_once(runs: RunRecords) -> None:
     """The second caller gets the first one's run, whatever id it brought."""
     runs.ensure_run(RUN)

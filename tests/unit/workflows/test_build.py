@@ -13,7 +13,7 @@ import pytest
 from hublish.adapters.store import BuildStore, StepStore, ensure_schema, open_database
 from hublish.core.building import BuildStopped, BuildSucceeded, Step
 from hublish.core.reference import parse_reference
-from hublish.workflows.build import claim_image_build, find_siblings
+from hublish.workflows.build import claim_image_build, find_siblings, join_image_build
 from hublish.workflows.prepared import PreparedImage
 from hublish.workflows.queue import settle_build
 from tests.fakes import FakeImages
@@ -136,3 +136,37 @@ def test_siblings_are_on_the_registry_of_the_target_and_another_repository():
 
     assert siblings == (parse_reference("registry.example.org/team/b:v1"),)
     assert asked.call_args_list == [call("octo", limit=4)]
+
+
+def test_build_that_is_stopped_while_a_run_joins_it_is_begun_anew(services):
+    """A run nobody cancelled never ends with the outcome of somebody else's cancel."""
+    stopped = BuildStopped(code="BuildCancelled", message="", hint="", step=Step.FETCH, cancelled=True)
+    claim_image_build(services, IMAGE, run_id="r1")
+    link = services.steps.ensure_link
+
+    def stop_first(run_id: str, name: str, image: str) -> None:
+        services.builds.finish_build(NAME, stopped, at=AT)
+        link(run_id, name, image)
+
+    services.steps.ensure_link = stop_first
+    build = join_image_build(services, IMAGE, run_id="r2")
+
+    assert (build.attempt, build.outcome) == (2, None)
+    assert services.steps.list_links("r2") == ((build.name, IMAGE.title),)
+
+
+def test_build_that_failed_meanwhile_is_joined_with_its_outcome(services):
+    """What went wrong is the answer to this run, too."""
+    failed = BuildStopped(code="X", message="", hint="", step=Step.FETCH)
+    claim_image_build(services, IMAGE, run_id="r1")
+    link = services.steps.ensure_link
+
+    def fail_first(run_id: str, name: str, image: str) -> None:
+        services.builds.finish_build(NAME, failed, at=AT)
+        link(run_id, name, image)
+
+    services.steps.ensure_link = fail_first
+    build = join_image_build(services, IMAGE, run_id="r2")
+
+    assert build.name == NAME
+    assert services.builds.read_build(NAME).outcome == failed

@@ -107,6 +107,16 @@ def test_what_is_being_delivered_is_not_stopped(stage: Stage) -> None:
     assert both == ("**Cancelled**", "", f"- `main` at 0123456: {PAGE.format('mine')}", late)
 
 
+def test_run_at_work_is_found_in_a_busy_repository(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pushes came since that nobody wants built."""
+    monkeypatch.setattr("hublish.workflows.cancelling.LOOKS_AT", 2)
+    add_run(stage, "mine")
+    for number in range(3):
+        add_run(stage, f"push {number}", RELEASE, state=RunState.SKIPPED)
+
+    assert command(stage) == ("**Cancelled**", "", f"- `main` at 0123456: {PAGE.format('mine')}")
+
+
 def test_nothing_at_work_is_said(stage: Stage) -> None:
     """Silence would leave people waiting."""
     assert command(stage) == ("Nothing is at work here that could be cancelled.",)

@@ -6,7 +6,10 @@ import pytest
 
 from hublish.core.answers.report import Failure
 from hublish.core.building import BuildStopped, Step
-from hublish.workflows.ending import explain_stop, name_stopped
+from hublish.core.status import RunState
+from hublish.workflows.ending import end_run, explain_stop, name_stopped
+from tests.unit.workflows.parts import AT, RUN_ID, Stage
+from tests.unit.workflows.test_answer import make_answer
 
 LATER = "The same build may succeed later: comment `/build` on an issue here."
 
@@ -38,3 +41,22 @@ def test_failure_of_several_images_names_those_without_one() -> None:
     )
     assert name_stopped(failure, ("ts",), total=1) == failure
     assert name_stopped(None, (), total=3) is None
+
+
+def test_run_that_ends_leaves_no_step_running(stage: Stage) -> None:
+    """A build it no longer waits for is skipped, what was tried in vain failed; what ended stays as it was."""
+    stage.receive()
+    steps = stage.services.steps
+    for name, state, detail in (
+        ("plan", "done", ""),
+        ("build ts", "running", ""),
+        ("answer", "running", "GitHub is away"),
+    ):
+        steps.ensure_step(RUN_ID, name, state=state, detail=detail, at=AT)
+    end_run(stage.services, RUN_ID, make_answer(RunState.CANCELLED))
+
+    assert [(step.name, step.state, step.detail, step.ended_at) for step in steps.list_steps(RUN_ID)] == [
+        ("plan", "done", "", AT),
+        ("build ts", "skipped", "", AT),
+        ("answer", "failed", "GitHub is away", AT),
+    ]

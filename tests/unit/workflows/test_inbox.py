@@ -59,6 +59,12 @@ def make_comment(text: str, *, login: str = "alice", kind: str = "User") -> byte
     return json.dumps({**payload, "action": "created", "issue": issue, "comment": comment, "sender": sender}).encode()
 
 
+def make_press() -> bytes:
+    """The parts of a `check_run` event that are read: somebody pressed "Re-run"."""
+    check_run = {"id": 21, "head_sha": "a" * 40, "external_id": "0" * 32 + "/ts"}
+    return json.dumps({**json.loads(make_body(1)), "action": "rerequested", "check_run": check_run}).encode()
+
+
 class Town:
     """An inbox over a real store; runs are started into a list, or fail as a test says."""
 
@@ -94,7 +100,7 @@ class Town:
         return "hublish"
 
     def deliver(self, guid: str, body: bytes, event: str = "release") -> None:
-        self.deliveries.insert_delivery(guid=guid, event=event, body=body, at=AT)
+        self.deliveries.insert_delivery(guid=guid, event=event, body=body, at=self.now)
 
 
 @pytest.fixture
@@ -222,12 +228,24 @@ def test_double_click_is_one_press_and_a_later_one_is_another(town):
     town.deliver("a", make_body(1))
     town.inbox.take_batch()
     town.runs.move_run("run-1", RunState.FAILED, at=AT)
-    payload = json.loads(make_body(1))
-    check_run = {"id": 21, "head_sha": "a" * 40, "external_id": "0" * 32 + "/ts"}
-    body = json.dumps({**payload, "action": "rerequested", "check_run": check_run}).encode()
+    body = make_press()
     for seconds, guid in ((0, "b"), (59, "c"), (60, "d"), (300, "b")):
         town.now = AT + timedelta(seconds=seconds)
         town.deliver(guid, body, event="check_run")
         town.inbox.take_batch()
 
     assert town.started == ["run-1", "run-2", "run-2", "run-3", "run-3"]
+
+
+def test_press_that_is_looked_at_again_after_a_crash_is_one_press(town):
+    """However long the crash lasted: when somebody pressed counts, not when the inbox gets to it."""
+    town.deliver("a", make_press(), event="check_run")
+    town.errors["run-1"] = DatabaseFailed("the database is locked", transient=True)
+    town.inbox.take_batch()
+    town.errors.clear()
+    town.now = AT + timedelta(minutes=10)
+
+    town.inbox.take_batch()
+
+    assert town.started == ["run-1"]
+    assert [run.id for run in town.runs.list_runs(9)] == ["run-1"]

@@ -51,6 +51,16 @@ def test_thread_without_a_build_means_the_repository(stage: Stage) -> None:
     assert complete(stage) == dataclasses.replace(RETRY, ref="v3", ref_kind=RefKind.TAG, prerelease=True)
 
 
+def test_failed_build_is_found_in_a_busy_repository(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pushes that nobody wants built and questions are not counted."""
+    monkeypatch.setattr("hublish.workflows.repeating.LOOKS_AT", 2)
+    add_run(stage, "mine", dataclasses.replace(COMMENT, ref="v1", ref_kind=RefKind.TAG), state=RunState.FAILED)
+    for state in (RunState.SKIPPED, RunState.ANSWERED, RunState.DENIED):
+        add_run(stage, state.value, ELSEWHERE, state=state)
+
+    assert complete(stage).ref == "v1"
+
+
 def test_push_is_tried_again_at_its_commit(stage: Stage) -> None:
     """The branch may have moved on; what failed is meant."""
     pushed = dataclasses.replace(RELEASE, ref="main", ref_kind=RefKind.BRANCH, sha="b" * 40)

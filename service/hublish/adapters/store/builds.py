@@ -11,15 +11,18 @@ from hublish.adapters.store.schema import (
     build_requests,
     builds,
     insert_ignore,
+    lock_build,
     parse_time,
     render_time,
     run_builds,
+    run_cancels,
     runs,
 )
 from hublish.core.building import BuildOutcome, BuildRequest, BuildSucceeded, Progress
 from hublish.core.codec import parse_value, render_value
 from hublish.core.records import Build
 from hublish.core.reference import Reference
+from hublish.core.status import ENDED
 
 _RUNNING, _SUCCEEDED, _STOPPED = "running", "succeeded", "stopped"
 
@@ -106,23 +109,44 @@ class BuildStore:
 
     def finish_build(self, name: str, outcome: BuildOutcome, *, at: datetime) -> None:
         """Record how a build ended; the first outcome stays."""
-        update = (
-            builds.update()
-            .where(builds.c.name == name, builds.c.state == _RUNNING)
-            .values(
-                state=_SUCCEEDED if isinstance(outcome, BuildSucceeded) else _STOPPED,
-                outcome=render_value(outcome, BuildOutcome),
-                ended_at=render_time(at),
+        with self._engine.begin() as connection:
+            connection.execute(_make_end(name, outcome, at=at))
+
+    def stop_build(self, name: str, outcome: BuildOutcome, *, at: datetime) -> bool:
+        """Record how a build is stopped, unless it ended or a run waits for it that nobody cancelled; False then."""
+        waiting = (
+            sa.select(run_builds.c.seq)
+            .join(runs, runs.c.id == run_builds.c.run_id)
+            .outerjoin(run_cancels, run_cancels.c.run_id == runs.c.id)
+            .where(
+                run_builds.c.build_name == name,
+                runs.c.state.not_in([state.value for state in ENDED]),
+                run_cancels.c.run_id.is_(None),
             )
         )
+        update = _make_end(name, outcome, at=at).where(~waiting.exists())
         with self._engine.begin() as connection:
-            connection.execute(update)
+            # PostgreSQL: whoever links a run to the build holds its row, too, so that the update sees the link.
+            connection.execute(lock_build(name)).first()
+            return connection.execute(update).rowcount == 1
 
     def note_progress(self, name: str, progress: Progress) -> None:
         """Remember how far a build is, for its page."""
         update = builds.update().where(builds.c.name == name).values(progress=render_value(progress))
         with self._engine.begin() as connection:
             connection.execute(update)
+
+
+def _make_end(name: str, outcome: BuildOutcome, *, at: datetime) -> sa.Update:
+    return (
+        builds.update()
+        .where(builds.c.name == name, builds.c.state == _RUNNING)
+        .values(
+            state=_SUCCEEDED if isinstance(outcome, BuildSucceeded) else _STOPPED,
+            outcome=render_value(outcome, BuildOutcome),
+            ended_at=render_time(at),
+        )
+    )
 
 
 def _select_latest(key: str) -> sa.Select[tuple[object, ...]]:

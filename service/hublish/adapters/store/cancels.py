@@ -1,4 +1,4 @@
-"""Cancelled runs in the database. A run's row is locked while it is decided, so that no run is stopped and delivered."""
+"""Cancelled runs in the database. One statement looks at a run and decides, so that no run is stopped and delivered."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hublish.adapters.store.schema import insert_ignore, render_time, run_cancels, runs
+from hublish.adapters.store.schema import insert_selected, render_time, run_cancels, runs
 from hublish.core.cancels import STOPPABLE, Cancel
-from hublish.core.status import RunState
 
 
 class CancelStore:
@@ -19,24 +18,23 @@ class CancelStore:
 
     def request_cancel(self, cancel: Cancel, *, at: datetime) -> bool:
         """Say that a run is to stop, unless it was said before; False when it is too late for that."""
-        insert = insert_ignore(
-            self._engine,
-            run_cancels,
-            run_id=cancel.run_id,
-            by_run=cancel.by,
-            actor=cancel.actor,
-            requested_at=render_time(at),
+        # SQLite takes its lock at a write and not at a SELECT before it, so that both have to be one statement; on
+        # PostgreSQL the row is locked by it, and a move that is under way is waited for.
+        stoppable = (
+            sa.select(
+                runs.c.id.label("run_id"),
+                sa.literal(cancel.by).label("by_run"),
+                sa.literal(cancel.actor).label("actor"),
+                sa.literal(render_time(at)).label("requested_at"),
+            )
+            .where(runs.c.id == cancel.run_id, runs.c.state.in_([state.value for state in STOPPABLE]))
+            .with_for_update()
         )
         known = sa.select(run_cancels.c.run_id).where(run_cancels.c.run_id == cancel.run_id)
-        state = sa.select(runs.c.state).where(runs.c.id == cancel.run_id).with_for_update()
         with self._engine.begin() as connection:
-            row = connection.execute(state).first()
-            if connection.execute(known).first() is not None:
+            if connection.execute(insert_selected(self._engine, run_cancels, stoppable)).rowcount == 1:
                 return True
-            if row is None or RunState(row.state) not in STOPPABLE:
-                return False
-            connection.execute(insert)
-            return True
+            return connection.execute(known).first() is not None
 
     def find_cancel(self, run_id: str) -> Cancel | None:
         """Who stops a run; None when nobody does."""

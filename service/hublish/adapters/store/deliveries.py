@@ -101,7 +101,14 @@ class DeliveryStore:
         )
         with self._engine.connect() as connection:
             return tuple(
-                Delivery(id=row.id, guid=row.guid, event=row.event, body=row.body, times=row.times)
+                Delivery(
+                    id=row.id,
+                    guid=row.guid,
+                    event=row.event,
+                    body=row.body,
+                    times=row.times,
+                    received_at=parse_time(row.received_at),
+                )
                 for row in connection.execute(query)
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -70,10 +71,14 @@ class RunStore:
         """The newest runs first."""
         return self._all(sa.select(runs).order_by(runs.c.seq.desc()).limit(limit))
 
-    def list_repository_runs(self, repo_id: int, *, limit: int) -> tuple[Run, ...]:
-        """The newest runs of a source repository first, under whatever name it had."""
-        own = runs.c.key.startswith(f"{repo_id}:", autoescape=True)
-        return self._all(sa.select(runs).where(own).order_by(runs.c.seq.desc()).limit(limit))
+    def list_repository_runs(
+        self, repo_id: int, *, limit: int, states: Collection[RunState] | None = None
+    ) -> tuple[Run, ...]:
+        """The newest runs of a source repository first, under whatever name it had; `states` None means all of them."""
+        own = sa.select(runs).where(runs.c.key.startswith(f"{repo_id}:", autoescape=True))
+        if states is not None:
+            own = own.where(runs.c.state.in_([state.value for state in states]))
+        return self._all(own.order_by(runs.c.seq.desc()).limit(limit))
 
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""

@@ -251,6 +251,20 @@ def parse_time(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
+def lock_build(name: str) -> sa.Select[Any]:
+    """A query that holds a build's row until the transaction ends; SQLite lets in one writer anyway."""
+    return sa.select(builds.c.name).where(builds.c.name == name).with_for_update()
+
+
+def insert_selected(engine: sa.Engine, table: sa.Table, query: sa.Select[Any]) -> sa.Executable:
+    """An INSERT of what a query finds, by the names of its columns; it does nothing when a unique key is taken."""
+    names = query.selected_columns.keys()
+    if engine.dialect.name == "sqlite":
+        return sqlite.insert(table).from_select(names, query).on_conflict_do_nothing()
+    insert = postgresql.insert(table).from_select(names, query).on_conflict_do_nothing()
+    return insert.execution_options(preserve_rowcount=True)
+
+
 def insert_ignore(engine: sa.Engine, table: sa.Table, **values: object) -> sa.Executable:
     """An INSERT that does nothing when a unique key is taken, in the engine's dialect."""
     if engine.dialect.name == "sqlite":

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hublish.adapters.store.schema import insert_ignore, parse_time, render_time, run_builds, run_steps
+from hublish.adapters.store.schema import insert_ignore, lock_build, parse_time, render_time, run_builds, run_steps
 from hublish.core.records import RunStep
 
 _RUNNING = "running"
@@ -64,14 +64,9 @@ class StepStore:
             .values(build_name=build_name)
         )
         with self._engine.begin() as connection:
+            connection.execute(lock_build(build_name)).first()
             if connection.execute(insert).rowcount != 1:
                 connection.execute(update)
-
-    def list_waiting_runs(self, build_name: str) -> tuple[str, ...]:
-        """Ids of the runs that wait, or waited, for a build, in order."""
-        query = sa.select(run_builds.c.run_id).where(run_builds.c.build_name == build_name).order_by(run_builds.c.seq)
-        with self._engine.connect() as connection:
-            return tuple(connection.execute(query).scalars())
 
     def list_links(self, run_id: str) -> tuple[tuple[str, str], ...]:
         """`(build name, image)` of a run, in order."""
