@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,6 +76,7 @@ def make_services(settings: Settings) -> Services:
         DatabaseFailed: the database cannot be reached.
     """
     clients = _make_clients(settings)
+    locker = _make_locker(settings, clients)
     replicas = ReplicaStore(clients.database, make_replica_name(settings))
     return Services(
         reader=GitHubReader(clients.github),
@@ -99,8 +101,8 @@ def make_services(settings: Settings) -> Services:
         hold_duty=replicas.hold_duty,
         hold=partial(hold, clients.database),
         supply=_make_supply(settings, clients.index),
-        locker=_make_locker(settings, clients),
-        find_system_builder=_make_system_builders(settings, clients).find,
+        locker=locker,
+        find_system_builder=_make_system_builders(settings, clients, stopping=locker.stopping).find,
         caches=clients.caches,
         policy=_make_policy(settings),
         now=lambda: datetime.now(UTC),
@@ -171,10 +173,13 @@ def _make_locker(settings: Settings, clients: _Clients) -> ServiceLocker:
     return make_locker(settings, clients.backends, images=clients.registry, index=clients.index, caches=clients.caches)
 
 
-def _make_system_builders(settings: Settings, clients: _Clients) -> SystemBuilders:
-    seconds = settings.limits.build_seconds
+def _make_system_builders(settings: Settings, clients: _Clients, *, stopping: threading.Event) -> SystemBuilders:
     return SystemBuilders(
-        clients.backends, registry=clients.registry, folder=settings.data / "tasks", build_seconds=seconds
+        clients.backends,
+        registry=clients.registry,
+        folder=settings.data / "tasks",
+        build_seconds=settings.limits.build_seconds,
+        stopping=stopping,
     )
 
 
@@ -183,6 +188,7 @@ def _make_supply(settings: Settings, index: PackageIndex) -> WheelSupply:
         index=index,
         folder=settings.data / "layers" / "wheels",
         can_build=lambda: can_build_wheels(settings.engines.use),
+        retries=True,
     )
 
 

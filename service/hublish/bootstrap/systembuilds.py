@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,9 @@ from hublish.builders.containers.systembase import BUILD_SECONDS, SystemBaseBuil
 from hublish.core.plan import Trust
 from hublish.core.ports import ImageReader, ImageWriter, SystemBaseBuilder
 from hublish.core.reference import Reference
-from hublish.errors import BuildCancelled, BuildFailed
+from hublish.errors import BuildCancelled, BuildFailed, EngineFailed, HublishError
+
+_ASK_SECONDS = 1.0
 
 
 class Registry(ImageReader, ImageWriter, Protocol):
@@ -47,6 +49,7 @@ class SystemBuilder:
         registry: holds the bases.
         folder: for files of builds at work.
         seconds: longest build.
+        stopping: set once this process ends.
         clock: seconds that only go up.
     """
 
@@ -54,8 +57,14 @@ class SystemBuilder:
     registry: Registry
     folder: Path
     seconds: float
+    stopping: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def verify_open(self) -> None:
+        """See the port."""
+        if self.stopping.is_set():
+            raise EngineFailed("this service stops; packages are installed at its next start", transient=True)
 
     def build(
         self,
@@ -65,30 +74,70 @@ class SystemBuilder:
         platform: str,
         user: str,
         target: Reference,
+        name: str,
         log: Callable[[str], None],
+        verify_running: Callable[[], None],
     ) -> str:
         """See the port."""
-        name = f"base-{uuid.uuid4().hex[:16]}"
         plan = make_system_plan(base, packages, platform=platform, user=user)
-        with self._lock:
-            deadline = self.clock() + self.seconds
+
+        def verify() -> None:
+            self.verify_open()
+            verify_running()
+
+        with self._take_turn(verify):
+            watch = _Watch(verify=verify, ends_at=self.clock() + self.seconds, clock=self.clock)
             build = SystemBaseBuild(
                 backend=self.backend,
                 images=self.registry,
                 output=self.registry,
                 folder=self.folder / name,
                 log=log,
-                cancelled=lambda: self.clock() > deadline,
+                cancelled=watch.is_stopped,
             )
             try:
                 return build.run(plan, packages, name=name, target=target)
             except BuildCancelled as error:
+                if watch.reason is not None:
+                    raise watch.reason from error
                 raise BuildFailed(
                     f"system.apt: installing {', '.join(packages)} took longer than {self.seconds:.0f} seconds",
                     hint="Name fewer packages, or a `base` that holds them.",
                 ) from error
             finally:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    @contextmanager
+    def _take_turn(self, verify: Callable[[], None]) -> Iterator[None]:
+        verify()
+        while not self._lock.acquire(timeout=_ASK_SECONDS):
+            verify()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watch:
+    """Whether a build is to stop, and why: `reason` is None when its time is over."""
+
+    verify: Callable[[], None]
+    ends_at: float
+    clock: Callable[[], float]
+    reason: HublishError | None = None
+    asks_at: float | None = None
+
+    def is_stopped(self) -> bool:
+        now = self.clock()
+        # Engines ask for every piece of what they send; the database is not asked as often.
+        if self.reason is None and (self.asks_at is None or now >= self.asks_at):
+            self.asks_at = now + _ASK_SECONDS
+            try:
+                self.verify()
+            except HublishError as error:
+                self.reason = error
+        return self.reason is not None or now > self.ends_at
 
 
 class SystemBuilders:
@@ -99,14 +148,26 @@ class SystemBuilders:
         registry: holds the bases.
         folder: for files of builds at work.
         build_seconds: the operator's limit of a build.
+        stopping: set once this process ends.
     """
 
     def __init__(
-        self, backends: Sequence[ServedBackend], *, registry: Registry, folder: Path, build_seconds: float
+        self,
+        backends: Sequence[ServedBackend],
+        *,
+        registry: Registry,
+        folder: Path,
+        build_seconds: float,
+        stopping: threading.Event,
     ) -> None:
         seconds = min(BUILD_SECONDS, build_seconds)
         self._builders = tuple(
-            (item.owners, SystemBuilder(backend=item.backend, registry=registry, folder=folder, seconds=seconds))
+            (
+                item.owners,
+                SystemBuilder(
+                    backend=item.backend, registry=registry, folder=folder, seconds=seconds, stopping=stopping
+                ),
+            )
             for item in backends
         )
 

@@ -221,6 +221,9 @@ class SystemBases(Protocol):
 class SystemBaseBuilder(Protocol):
     """Makes a base with packages by a container engine, and pushes it."""
 
+    def verify_open(self) -> None:
+        """Raise EngineFailed, transient, once the service stops."""
+
     def build(
         self,
         base: Reference,
@@ -229,11 +232,15 @@ class SystemBaseBuilder(Protocol):
         platform: str,
         user: str,
         target: Reference,
+        name: str,
         log: Callable[[str], None],
+        verify_running: Callable[[], None],
     ) -> str:
         """Install packages into a base, put the result under `target`; returns its digest.
 
-        Raises BuildFailed: a package cannot be installed, or it took too long. EngineFailed, RegistryFailed.
+        `name` is that of the build in the engine: what an earlier one of that name left is adopted. `verify_running` is asked
+        about every second, and what it raises ends the build and is raised. Raises BuildFailed: a package cannot be
+        installed, or it took too long. EngineFailed, RegistryFailed.
         """
 
 
@@ -261,7 +268,10 @@ class Engine(Protocol):
         """What is known of a run; None when the engine never heard of it (a restart may cause that)."""
 
     def cancel(self, name: str) -> None:
-        """Ask a run to stop; its status ends as cancelled. No effect on an ended or unknown run."""
+        """Ask a run to stop; its status ends as cancelled. No effect on an ended run.
+
+        Where a run outlives the process, one that is not adopted is stopped too; it has no status then.
+        """
 
     def close(self) -> None:
         """Stop taking builds and let running ones go (they are adopted at the next start)."""

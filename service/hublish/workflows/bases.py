@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hublish.builders.containers.systembase import make_system_key
+from hublish.builders.containers.systembase import BUILD_SECONDS, make_system_key
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.github.trigger import Trigger
 from hublish.core.namespaces import check_base, check_namespace
 from hublish.core.plan import Trust
 from hublish.core.ports import SystemBaseBuilder, SystemBases
 from hublish.core.reference import Reference
-from hublish.errors import NotAllowed
+from hublish.errors import HublishError, NotAllowed, RunCancelled
 from hublish.workflows.services import Policy, Services
 
 PREFIX = "hublish-base-"
@@ -49,6 +49,7 @@ def find_systems(
     target: Reference,
     *,
     trust: Trust,
+    run_id: str,
     missing: Callable[[tuple[str, ...]], None] | None = None,
 ) -> SystemBases | None:
     """Find what installs packages for a build; None where nothing may, as for a fork, of which nothing is pushed.
@@ -58,6 +59,7 @@ def find_systems(
         trigger: names the owner.
         target: repository of the image.
         trust: whose code it is.
+        run_id: the run that asks.
         missing: for a look, told what would be installed; None: it is installed.
     """
     builder = None if trust is Trust.FORK else services.find_system_builder(trigger.repository.owner, trust)
@@ -65,7 +67,9 @@ def find_systems(
         return None
     if missing is not None:
         return KnownSystemBases(services=services, owner=trigger.repository.owner, target=target, missing=missing)
-    return OwnerSystemBases(services=services, owner=trigger.repository.owner, target=target, builder=builder)
+    return OwnerSystemBases(
+        services=services, owner=trigger.repository.owner, target=target, builder=builder, run_id=run_id
+    )
 
 
 def open_supply(services: Services, owner: str, *, trust: Trust) -> WheelSupply | None:
@@ -122,12 +126,14 @@ class OwnerSystemBases:
         owner: of the repository that is built.
         target: repository of the image; the base stands beside it.
         builder: installs packages.
+        run_id: the run that wants the base; once it is cancelled, the build stops.
     """
 
     services: Services
     owner: str
     target: Reference
     builder: SystemBaseBuilder
+    run_id: str
 
     def can_build(self) -> bool:
         """See SystemBases."""
@@ -138,24 +144,54 @@ class OwnerSystemBases:
 
         Raises:
             NotAllowed: the base is another owner's, or the place for the result is not this one's.
+            RunCancelled: somebody cancelled the run.
+            DatabaseFailed: another run's build of it took longer than any may; transient.
         """
         services, records = self.services, self.services.image_records
         pinned = replace(base, tag=None)
         verify_base(services.policy, pinned, owner=self.owner)
         place = _find_place(services, self.target, pinned, packages, platform=platform, owner=self.owner)
         _verify_claim(place, records.claim_owner(place.name, _OWN_REPOSITORY, at=services.now()))
-        with records.hold_repository(place.name):
+        known = _find_known(services, place)
+        if known is not None:
+            return known
+        name = f"base-{place.repository.rpartition(PREFIX)[2]}"
+        # One build of a key at a time; whoever wants the same waits for it and takes what it recorded.
+        with services.hold(
+            f"the build of {name}", longest_wait_seconds=BUILD_SECONDS, verify_running=self._verify_waiting
+        ):
             known = _find_known(services, place)
             if known is not None:
                 return known
-            log = services.archive.open_log(f"base-{place.repository.rpartition(PREFIX)[2]}")
+            log = services.archive.open_log(name)
             log.append(f"installing {', '.join(packages)} into {pinned}")
             digest = self.builder.build(
-                pinned, packages, platform=platform, user=user, target=place.with_tag(TAG), log=log.append
+                pinned,
+                packages,
+                platform=platform,
+                user=user,
+                target=place.with_tag(TAG),
+                name=name,
+                log=log.append,
+                verify_running=self._verify_wanted,
             )
             log.append(f"{place.with_digest(digest)}")
             records.record_release(place.name, TAG, digest, at=services.now())
         return place.with_digest(digest)
+
+    def _verify_waiting(self) -> None:
+        self.builder.verify_open()
+        self._verify_wanted()
+
+    def _verify_wanted(self) -> None:
+        try:
+            cancel = self.services.cancels.find_cancel(self.run_id)
+        except HublishError as error:
+            if error.transient:
+                return  # A database that is away for a moment stops no build.
+            raise
+        if cancel is not None:
+            raise RunCancelled(f"{cancel.actor} cancelled this.", hint="Comment `/retry` to take it up again.")
 
 
 def _find_place(

@@ -9,6 +9,7 @@ Red or failed takes the same road to its answer. The order of steps is part of t
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -46,6 +47,7 @@ from hublish.workflows.ending import (
     make_failure,
     name_stopped,
     note_step,
+    record_step,
     with_hubs,
     with_images,
 )
@@ -60,6 +62,9 @@ from hublish.workflows.waiting import Waiting
 
 COURTESY_ATTEMPTS = 1
 """Tries of what a run can do without (reaction, first comment, open check), beside those its client makes anyway."""
+
+PLANNERS = 32
+"""Runs that are planned at a time in this process; threads are made as they are needed."""
 
 ANSWER_ATTEMPTS = 14
 """Tries of the answer, 1 s to an hour apart: some hours of GitHub's absence are waited out, as nothing else is owed more."""
@@ -90,6 +95,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._answering = Answering(services)
         self._config_check = ConfigCheck(services)
         self._preparation = Preparation(services)
+        # A plan may wait for half an hour, for a base that gets packages: `/cancel` and all other steps must not wait with it.
+        self._planners = ThreadPoolExecutor(max_workers=PLANNERS, thread_name_prefix="plans")
         self._proposal = Proposal(services)
         self._cancelling = Cancelling(services)
         self._locking = Locking(services)
@@ -114,7 +121,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         if await DBOS.patch_async("the config is checked"):
             # Said in a check run of its own; whatever becomes of it, a build that is wanted goes on.
             await run_effect("check config", str, partial(self._config_check.run, run_id))
-        prepared = await self._stage("plan", run_id, Prepared, partial(self._plan, run_id))
+        prepared = await self._stage("plan", run_id, Prepared, partial(self._plan, run_id), pool=self._planners)
         if isinstance(prepared, Fault):
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
         if prepared.lock is not None:
@@ -146,7 +153,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         if isinstance(moved, Fault):
             # Whether somebody cancelled it is not known then either, and what is stopped is never delivered.
             return end_with(answer, make_failure(moved))
-        announce = partial(self._answering.announce, run_id, replace(answer, state=RunState.DELIVERING), prepared)
+        delivering = replace(answer, state=RunState.DELIVERING)
+        announce = partial(self._answering.announce_delivery, run_id, delivering, prepared)
         await run_effect("announce delivering", type(None), announce, attempts=COURTESY_ATTEMPTS)
         return await self._deliver(run_id, prepared, answer, built)
 
@@ -215,25 +223,18 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         return said
 
     async def _stage(
-        self, name: str, run_id: str, kind: type[Value], call: Callable[[], Value], *, attempts: int = EFFECT_ATTEMPTS
+        self,
+        name: str,
+        run_id: str,
+        kind: type[Value],
+        call: Callable[[], Value],
+        *,
+        attempts: int = EFFECT_ATTEMPTS,
+        pool: Executor | None = None,
     ) -> Value | Fault:
         """An effect that people see as a step of the run."""
-
-        def recorded() -> Value:
-            self._note(run_id, name, "running", "")
-            try:
-                value = call()
-            except HublishError as error:
-                self._note(run_id, name, "running" if error.transient else "failed", error.message)
-                raise
-            except Exception as error:
-                self._note(run_id, name, "failed", make_fault(error).message)
-                raise
-            ended_badly = isinstance(value, Prepared) and value.failure is not None
-            self._note(run_id, name, "failed" if ended_badly else "done", "")
-            return value
-
-        return await run_effect(name, kind, recorded, attempts=attempts)
+        recorded = partial(record_step, self._services, run_id, name, call)
+        return await run_effect(name, kind, recorded, attempts=attempts, pool=pool)
 
     def _move(self, run_id: str, state: RunState, sha: str | None) -> None:
         self._services.runs.move_run(run_id, state, at=self._services.now(), sha=sha)

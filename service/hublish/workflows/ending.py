@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from hublish.core.answers.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.building import BuildStopped
 from hublish.core.github.buttons import HUB_REFUSED
 from hublish.core.redact import redact
 from hublish.core.status import RunState
-from hublish.errors import RunCancelled, clip
-from hublish.workflows.durable import Fault
+from hublish.errors import HublishError, RunCancelled, clip
+from hublish.workflows.durable import Fault, make_fault
 from hublish.workflows.prepared import Delivered, Prepared
 from hublish.workflows.services import Services
+
+Value = TypeVar("Value")
 
 ROAD = (RunState.RECEIVED, RunState.PLANNING, RunState.BUILDING, RunState.DELIVERING)
 """The states of a run that goes well, in order, before it is delivered."""
@@ -21,6 +25,22 @@ ROAD = (RunState.RECEIVED, RunState.PLANNING, RunState.BUILDING, RunState.DELIVE
 def note_step(services: Services, run_id: str, name: str, state: str, detail: str) -> None:
     """Write down how far a step of a run is, for its page: "running", "done" or "failed", and why."""
     services.steps.ensure_step(run_id, name, state=state, detail=clip(redact(detail)), at=services.now())
+
+
+def record_step(services: Services, run_id: str, name: str, call: Callable[[], Value]) -> Value:
+    """Run a step, and write down how it goes; what it raises is raised."""
+    note_step(services, run_id, name, "running", "")
+    try:
+        value = call()
+    except HublishError as error:
+        note_step(services, run_id, name, "running" if error.transient else "failed", error.message)
+        raise
+    except Exception as error:
+        note_step(services, run_id, name, "failed", make_fault(error).message)
+        raise
+    ended_badly = isinstance(value, Prepared) and value.failure is not None
+    note_step(services, run_id, name, "failed" if ended_badly else "done", "")
+    return value
 
 
 def end_run(services: Services, run_id: str, answer: Answer, *, untold: Fault | None = None) -> None:

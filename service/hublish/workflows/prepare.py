@@ -30,7 +30,7 @@ from hublish.core.reference import Reference
 from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
-from hublish.errors import FindingsError, HublishError, NotAllowed
+from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
 from hublish.workflows.asked import choose_deployed, choose_images, find_permission, make_refusal, resolve_trigger
 from hublish.workflows.bases import find_systems, open_supply
 from hublish.workflows.build import find_siblings
@@ -52,15 +52,17 @@ Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
 class Preparation:
     """Makes the decision on one run."""
 
-    def __init__(self, services: Services, *, looks_only: bool = False) -> None:
+    def __init__(self, services: Services, *, looks_only: bool = False, run_id: str = "") -> None:
         """Nothing is read here.
 
         Args:
             services: the ports.
             looks_only: True to build, claim and write nothing on the way to a plan, as for `/plan`.
+            run_id: the run that is planned, as long as it is one.
         """
         self._services = services
         self._looks_only = looks_only
+        self._run_id = run_id
         self._replies = Replies(services, read_config=self._read_default_config)
 
     def run(self, run_id: str, *, decided: Decided) -> Prepared:
@@ -105,7 +107,8 @@ class Preparation:
             return reply
         if trigger.command is CommandName.PLAN:
             return self._replies.make_plan(trigger, self._look(trigger, permission))
-        return self._decide(trigger, permission, decided)
+        planner = Preparation(self._services, looks_only=self._looks_only, run_id=run_id)
+        return planner._decide(trigger, permission, decided)
 
     def _look(self, trigger: Trigger, permission: Permission | None) -> Prepared:
         """What a build would be; what stands in its way is a failure in it."""
@@ -212,6 +215,7 @@ class Preparation:
                 trigger,
                 image.reference,
                 trust=Trust.FORK if ref.fork else trust,
+                run_id=self._run_id,
                 missing=missing.extend if self._looks_only else None,
             ),
         )
@@ -280,4 +284,5 @@ def _join(findings: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[Fin
 
 def _fail(error: HublishError, *, findings: tuple[Finding, ...] = ()) -> Prepared:
     failure = Failure(code=error.code, message=redact(error.message), hint=error.hint)
-    return Prepared(state=RunState.FAILED, failure=failure, ref=None, findings=findings)
+    state = RunState.CANCELLED if isinstance(error, RunCancelled) else RunState.FAILED
+    return Prepared(state=state, failure=failure, ref=None, findings=findings)

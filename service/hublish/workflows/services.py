@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
@@ -30,8 +31,14 @@ HoldDuty = Callable[[str], AbstractContextManager[bool]]
 FindSystemBuilder = Callable[[str, Trust], SystemBaseBuilder | None]
 """Owner of a repository and whose code is built -> what may install packages for them; None where nothing may."""
 
-Hold = Callable[[str], AbstractContextManager[None]]
-"""Name -> a block that nobody else who shares the database is in; DatabaseFailed, transient, after minutes."""
+
+class Hold(Protocol):
+    """Name -> a block that nobody else who shares the database is in; DatabaseFailed, transient, after the longest wait."""
+
+    def __call__(
+        self, name: str, /, *, longest_wait_seconds: float = ..., verify_running: Callable[[], None] = ...
+    ) -> AbstractContextManager[None]:
+        """Hold a name; `verify_running` is asked while it waits, and raises when it is to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

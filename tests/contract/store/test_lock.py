@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from hublish.adapters.store import open_database
 from hublish.adapters.store.lock import hold
-from hublish.errors import DatabaseFailed
+from hublish.errors import DatabaseFailed, EngineFailed
 from tests.sandbox.postgres import Postgres
 
 NAME = "tags of registry.example.org/team/ts"
@@ -66,6 +66,28 @@ def test_other_name_is_free(engine: sa.Engine) -> None:
     if engine.url.database is None:
         return
     with hold(engine, NAME), hold(engine, "tags of registry.example.org/team/other", longest_wait_seconds=0):
+        pass
+
+
+def test_names_of_a_file_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """However many there are: a base that is built for half an hour holds up its own build only."""
+    engine = open_database(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    with hold(engine, NAME):
+        for number in range(600):
+            with hold(engine, f"name {number}", longest_wait_seconds=0):
+                pass
+    engine.dispose()
+
+
+def test_wait_is_given_up_when_it_is_to_stop(engine: sa.Engine) -> None:
+    """A wait for half an hour must not outlive what it is for."""
+
+    def stop() -> None:
+        raise EngineFailed("the service stops")
+
+    with hold(engine, NAME), pytest.raises(EngineFailed), hold(engine, NAME, verify_running=stop):
+        pass
+    with hold(engine, NAME, longest_wait_seconds=0):
         pass
 
 

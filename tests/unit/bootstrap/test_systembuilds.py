@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,12 @@ from hublish.bootstrap.systembuilds import ServedBackend, SystemBuilder, SystemB
 from hublish.builders.containers.containerrun import ContainerJob
 from hublish.core.plan import Trust
 from hublish.core.reference import Reference
-from hublish.errors import BuildFailed
+from hublish.errors import BuildFailed, EngineFailed, RunCancelled
 from tests.fakes import TINY_BASE, FakeImages, make_tar
 
 BASE = Reference(registry="registry.example.org", repository="base/python", tag="3.11")
 TARGET = Reference(registry="registry.example.org", repository="team/hublish-base-1", tag="base")
+STOPPING = threading.Event()
 
 
 @dataclass
@@ -38,6 +40,20 @@ class Slow:
         raise AssertionError("the build was not stopped")
 
 
+def install(builder: SystemBuilder, base: Reference, *, verify_running: Callable[[], None] = lambda: None) -> str:
+    """Install two packages into a base."""
+    return builder.build(
+        base,
+        ("tree", "curl"),
+        platform="linux/amd64",
+        user="",
+        target=TARGET,
+        name="base-1",
+        log=lambda _: None,
+        verify_running=verify_running,
+    )
+
+
 @pytest.fixture
 def images() -> FakeImages:
     images = FakeImages()
@@ -55,9 +71,50 @@ def test_installation_that_takes_too_long_is_stopped(images: FakeImages, tmp_pat
     base = BASE.with_digest(images.fetch_manifest(BASE).digest)
 
     with pytest.raises(BuildFailed, match=r"system\.apt: installing tree, curl took longer than 60 seconds"):
-        builder.build(base, ("tree", "curl"), platform="linux/amd64", user="", target=TARGET, log=lambda _: None)
+        install(builder, base)
     assert list((tmp_path / "tasks").iterdir()) == []
     assert images.fetch_manifest(TARGET) is None
+
+
+def test_service_that_stops_ends_an_installation(images: FakeImages, tmp_path: Path) -> None:
+    """At once, and so that it is tried again; none begins after that."""
+    now = [0.0]
+    stopping = threading.Event()
+
+    def stop() -> None:
+        stopping.set()
+        now[0] = 5.0
+
+    builder = SystemBuilder(
+        backend=Slow(stop), registry=images, folder=tmp_path / "tasks", seconds=60, stopping=stopping,
+        clock=lambda: now[0],
+    )  # fmt: skip
+    base = BASE.with_digest(images.fetch_manifest(BASE).digest)
+
+    for _ in range(2):
+        with pytest.raises(EngineFailed, match="this service stops") as caught:
+            install(builder, base)
+        assert caught.value.transient
+    assert list((tmp_path / "tasks").iterdir()) == []
+
+
+def test_run_that_is_cancelled_ends_its_installation(images: FakeImages, tmp_path: Path) -> None:
+    """With the word of whoever asked, and the next one may begin."""
+    now = [0.0]
+    builder = SystemBuilder(
+        backend=Slow(lambda: now.__setitem__(0, 5.0)), registry=images, folder=tmp_path / "tasks", seconds=60,
+        clock=lambda: now[0],
+    )  # fmt: skip
+    base = BASE.with_digest(images.fetch_manifest(BASE).digest)
+
+    def verify() -> None:
+        if now[0]:
+            raise RunCancelled("octocat cancelled this.")
+
+    for _ in range(2):
+        now[0] = 0.0
+        with pytest.raises(RunCancelled, match="octocat cancelled this"):
+            install(builder, base, verify_running=verify)
 
 
 def test_first_engine_that_serves_the_owner_installs(images: FakeImages, tmp_path: Path) -> None:
@@ -66,7 +123,7 @@ def test_first_engine_that_serves_the_owner_installs(images: FakeImages, tmp_pat
         ServedBackend(name=name, owners=owners, slots=1, backend=Slow(lambda: None))
         for name, owners in (("buildah", frozenset({"org"})), ("docker", None))
     ]
-    builders = SystemBuilders(backends, registry=images, folder=tmp_path, build_seconds=60)
+    builders = SystemBuilders(backends, registry=images, folder=tmp_path, build_seconds=60, stopping=STOPPING)
     found = [
         builders.find(owner, trust) for owner, trust in (("Org", Trust.OWNER), ("Org", Trust.FORK), ("x", Trust.OWNER))
     ]
@@ -76,7 +133,9 @@ def test_first_engine_that_serves_the_owner_installs(images: FakeImages, tmp_pat
     ]
     assert found[0].seconds == 60
     assert (
-        SystemBuilders(backends[:1], registry=images, folder=tmp_path, build_seconds=9999).find("x", Trust.OWNER)
+        SystemBuilders(backends[:1], registry=images, folder=tmp_path, build_seconds=9999, stopping=STOPPING).find(
+            "x", Trust.OWNER
+        )
         is None
     )
 

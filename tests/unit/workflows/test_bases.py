@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +16,7 @@ import sqlalchemy as sa
 from hublish.adapters.store.schema import build_requests, image_owners
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.building import BuildRequest
+from hublish.core.cancels import Cancel
 from hublish.core.codec import parse_value
 from hublish.core.github.commands import CommandName
 from hublish.core.plan import Trust
@@ -20,13 +24,13 @@ from hublish.core.ports import SystemBaseBuilder
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import BuildFailed, NotAllowed
+from hublish.errors import BuildFailed, DatabaseFailed, NotAllowed
 from hublish.workflows.bases import find_systems, open_supply
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
 from tests.fakes import TINY_BASE, FakeImages, FakeIndex, make_tar
 from tests.unit.builders.samples import BASE
-from tests.unit.workflows.parts import COMMENT, CONFIG, NAME, RELEASE, RUN_ID, Stage, make_source
+from tests.unit.workflows.parts import AT, COMMENT, CONFIG, NAME, RELEASE, RUN_ID, Stage, make_source
 
 APT = CONFIG + "system: {apt: [tree, curl]}\n"
 TARGET = parse_reference(NAME)
@@ -39,6 +43,11 @@ class Builder:
     images: FakeImages
     asked: list[tuple[Reference, tuple[str, ...], Reference]] = field(default_factory=list)
     error: BuildFailed | None = None
+    names: list[str] = field(default_factory=list)
+    act: Callable[[], None] = lambda: None
+
+    def verify_open(self) -> None:
+        """It never stops."""
 
     def build(
         self,
@@ -48,8 +57,13 @@ class Builder:
         platform: str,
         user: str,
         target: Reference,
+        name: str,
         log: Callable[[str], None],
+        verify_running: Callable[[], None],
     ) -> str:
+        self.names.append(name)
+        self.act()
+        verify_running()
         self.asked.append((base, packages, target))
         log("installed: tree 2.1")
         if self.error is not None:
@@ -133,7 +147,7 @@ def test_plan_after_a_build_finds_its_base(stage: Stage, builder: Builder) -> No
     """It names the key that the build has, and installs nothing again."""
     base = read_base(stage, prepare(stage))
     places: list[tuple[str, ...]] = []
-    systems = find_systems(stage.services, RELEASE, TARGET, trust=Trust.OWNER, missing=places.append)
+    systems = find_systems(stage.services, RELEASE, TARGET, trust=Trust.OWNER, run_id=RUN_ID, missing=places.append)
     assert systems is not None
     pinned = BASE.with_digest(stage.images.fetch_manifest(BASE).digest)
     found = systems.ensure_base(pinned, ("tree", "curl"), platform="linux/amd64", user="")
@@ -167,7 +181,7 @@ def test_image_of_that_name_keeps_the_base_away(stage: Stage, builder: Builder) 
     """Whoever took the name first has it."""
     name = read_base(stage, prepare(stage)).name
     fresh = dataclasses.replace(stage.services, image_records=_Taken(stage, name))
-    systems = find_systems(fresh, RELEASE, TARGET, trust=Trust.OWNER)
+    systems = find_systems(fresh, RELEASE, TARGET, trust=Trust.OWNER, run_id=RUN_ID)
     assert systems is not None
     base = BASE.with_digest(stage.images.fetch_manifest(BASE).digest)
 
@@ -227,7 +241,7 @@ def test_image_at_the_top_of_a_registry_has_its_base_there(stage: Stage, builder
     policy = dataclasses.replace(stage.services.policy, namespaces={"registry.example.org": {"octo": ("",)}})
     services = dataclasses.replace(stage.services, policy=policy)
     top = Reference(registry="registry.example.org", repository="ts")
-    systems = find_systems(services, RELEASE, top, trust=Trust.OWNER)
+    systems = find_systems(services, RELEASE, top, trust=Trust.OWNER, run_id=RUN_ID)
     assert systems is not None
     made = systems.ensure_base(
         BASE.with_digest(stage.images.fetch_manifest(BASE).digest), ("tree",), platform="linux/amd64", user=""
@@ -247,13 +261,66 @@ def test_failure_of_apt_is_the_answer(stage: Stage, builder: Builder) -> None:
     assert prepared.images == ()
 
 
+def test_cancelled_run_stops_what_it_installs(stage: Stage, builder: Builder) -> None:
+    """The answer says who stopped it; nothing is recorded, and the next run installs by the same name."""
+    cancel = Cancel(run_id=RUN_ID, by="other", actor="octocat")
+    builder.act = lambda: stage.services.cancels.request_cancel(cancel, at=AT)
+    prepared = prepare(stage)
+    (name,) = builder.names
+
+    assert (prepared.state, builder.asked) == (RunState.CANCELLED, [])
+    assert prepared.failure is not None
+    assert (prepared.failure.code, prepared.failure.message) == ("RunCancelled", "octocat cancelled this.")
+    assert re.fullmatch(r"base-[0-9a-f]{24}", name)
+
+
+def test_database_that_is_away_stops_no_installation(stage: Stage, builder: Builder) -> None:
+    """What it would say of a cancel is asked again a second later."""
+    stage.services = dataclasses.replace(stage.services, cancels=_Away())
+
+    assert prepare(stage).state is RunState.BUILDING
+    assert len(builder.asked) == 1
+
+
+class _Away:
+    """CancelRecords of a database that does not answer."""
+
+    def find_cancel(self, run_id: str) -> Cancel | None:
+        raise DatabaseFailed("away", transient=True)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(name)
+
+
+def test_run_that_waited_takes_what_was_built_meanwhile(stage: Stage, builder: Builder, tmp_path: Path) -> None:
+    """One build of a key, by whatever run; the tags of its repository are free while it goes on."""
+    held: list[str] = []
+
+    @contextmanager
+    def hold(
+        name: str, /, *, longest_wait_seconds: float = 0, verify_running: Callable[[], None] = lambda: None
+    ) -> Iterator[None]:
+        verify_running()
+        held.append(f"{name}, {longest_wait_seconds:.0f}")
+        if len(held) == 1:
+            read_base(stage, prepare(stage))
+        yield
+
+    stage.services = dataclasses.replace(stage.services, hold=hold)
+    prepared = prepare(stage)
+
+    assert prepared.state is RunState.BUILDING
+    assert held == [f"the build of {builder.names[0]}, 1800"] * 2
+    assert len(builder.asked) == 1
+
+
 @pytest.mark.parametrize("fork", [True, False])
 def test_nobody_whom_no_engine_serves_gets_packages(stage: Stage, builder: Builder, fork: bool) -> None:
     """Of a fork nothing is pushed; another owner is told what an operator can do."""
     trigger = dataclasses.replace(RELEASE, repository=dataclasses.replace(RELEASE.repository, owner="stranger"))
     trust = Trust.FORK if fork else Trust.OWNER
 
-    assert find_systems(stage.services, RELEASE if fork else trigger, TARGET, trust=trust) is None
+    assert find_systems(stage.services, RELEASE if fork else trigger, TARGET, trust=trust, run_id=RUN_ID) is None
 
 
 def test_service_without_an_engine_says_what_can_be_switched_on(stage: Stage, builder: Builder) -> None:

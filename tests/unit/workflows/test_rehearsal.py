@@ -145,6 +145,9 @@ def test_base_with_packages_is_not_built(stage: Stage) -> None:
 class _Builder:
     """A SystemBaseBuilder that must not be called."""
 
+    def verify_open(self) -> None:
+        """It never stops."""
+
     def build(self, *_: object, **__: object) -> str:
         raise AssertionError("a base was built")
 

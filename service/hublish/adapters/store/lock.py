@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,22 +22,32 @@ from hublish.errors import DatabaseFailed, clip
 
 LONGEST_WAIT_SECONDS = 120.0
 _POLL_SECONDS = 0.1
+_SLOWER_AFTER_SECONDS = 10.0
+_SLOW_POLL_SECONDS = 1.0
 _MEMORY = threading.Lock()
 
 
 @contextmanager
-def hold(engine: sa.Engine, name: str, *, longest_wait_seconds: float = LONGEST_WAIT_SECONDS) -> Iterator[None]:
+def hold(
+    engine: sa.Engine,
+    name: str,
+    *,
+    longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
+    verify_running: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
     """Hold `name` for the block.
 
     Args:
         engine: the database whose users exclude each other.
         name: what is held.
         longest_wait_seconds: for another holder to end.
+        verify_running: asked while it waits; raises when it is to stop.
 
     Raises:
         DatabaseFailed: another holder did not end in time; transient.
     """
-    ends_at = time.monotonic() + longest_wait_seconds
+    began_at = time.monotonic()
+    ends_at, slower_at = began_at + longest_wait_seconds, began_at + _SLOWER_AFTER_SECONDS
     key = hashlib.sha256(name.encode()).digest()
     waiting = DatabaseFailed(
         f"{clip(name)} is held by another run",
@@ -47,7 +58,8 @@ def hold(engine: sa.Engine, name: str, *, longest_wait_seconds: float = LONGEST_
         while not try_lock():
             if time.monotonic() > ends_at:
                 raise waiting
-            time.sleep(_POLL_SECONDS)
+            verify_running()
+            time.sleep(_POLL_SECONDS if time.monotonic() < slower_at else _SLOW_POLL_SECONDS)
         yield
 
 
@@ -62,34 +74,43 @@ def _open_lock(engine: sa.Engine, key: bytes) -> AbstractContextManager[Callable
 
 @contextmanager
 def _open_advisory_lock(engine: sa.Engine, key: int) -> Iterator[Callable[[], bool]]:
-    # In no transaction: one that stays open for minutes would keep the database from cleaning up.
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        taken = False
+    # In no transaction: one that stays open for minutes would keep the database from cleaning up. And only the holder keeps
+    # a connection: many may wait for long, and the pool is small.
+    holding: sa.Connection | None = None
 
-        def try_lock() -> bool:
-            nonlocal taken
-            taken = bool(connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one())
-            return taken
-
+    def try_lock() -> bool:
+        nonlocal holding
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
-            yield try_lock
+            if connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
+                holding = connection
         finally:
-            if taken:
+            if holding is None:
+                connection.close()
+        return holding is not None
+
+    try:
+        yield try_lock
+    finally:
+        if holding is not None:
+            with holding as connection:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
 
 @contextmanager
 def _open_file_lock(folder: Path, key: bytes) -> Iterator[Callable[[], bool]]:
-    # At most 256 files, which stay: removing one would let a waiting process lock what nobody else sees.
+    # One file, which stays empty, and a byte of it for each name, so that no name waits for another. A lock of the open file
+    # (F_OFD_SETLK), as those of a process would not keep its threads apart and end with the first one that closes the file.
+    wanted = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, int.from_bytes(key[:8]) >> 2, 1, 0)
     try:
         folder.mkdir(exist_ok=True, mode=0o700)
-        descriptor = os.open(folder / key[:1].hex(), os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(folder / "names", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise DatabaseFailed(f"{folder} cannot be written: {error.strerror}", hint="check its mode and room") from error
 
     def try_lock() -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, wanted)
         except BlockingIOError:
             return False
         return True

@@ -5,6 +5,7 @@ its image, and names their digest in the log of the Step that pushes, which the 
 change nothing on the way, and the service signs what its own pod said and nothing else. Nothing of a repository runs in
 a layered pod. All the same the service takes only layers that the pushed image has, only for builds of the owner's own
 code, and never what is reported of a base, because that counts for every owner: it read the base itself when it planned.
+Choices, facts of wheels and what was verified are taken as the pod said them: they count for this owner alone.
 """
 
 from __future__ import annotations

@@ -50,11 +50,13 @@ class WheelSupply:
         index: lists and has them.
         folder: those of a repository are copied to it.
         can_build: tells whether packages without a wheel can be built; asked only if there is one.
+        retries: whoever plans tries again later, so that what is transient is raised: a plan made meanwhile would be another.
     """
 
     index: PackageIndex
     folder: Path
     can_build: Callable[[], bool] = lambda: False
+    retries: bool = False
 
 
 def check_packages(
@@ -71,8 +73,13 @@ def check_packages(
         lock_path: where findings point to.
 
     Returns:
-        All errors at once; one warning where an index could not be asked or a wheel not be kept, as the build tries again.
+        All errors at once; one warning where an index could not be asked or a wheel not be kept, as the build tries again,
+        beside what is known without it.
+
+    Raises:
+        IndexFailed, DiskFull: transient ones, where the supply says that it is tried again.
     """
+    missing: tuple[Finding, ...] | None = None
     index = add_repository_wheels(supply.index, plan.packages, source=source, folder=supply.folder)
     try:
         chosen, without = _choose(plan, facts=facts, index=index, layers=layers)
@@ -81,8 +88,13 @@ def check_packages(
             return tuple(finding for finding in missing if finding.severity is Severity.ERROR)
         lists = _list_requirements(chosen, plan, index=index, layers=layers)
     except (IndexFailed, NotAllowed, DiskFull) as error:
+        if error.transient and supply.retries:
+            raise
+        if missing is None:
+            sources = (package for package in plan.packages if package.is_source)
+            missing = tuple(_judge_source(item, can_build=supply.can_build, lock_path=lock_path) for item in sources)
         message = f"the packages were not checked: {error.message}"
-        return (_make_finding("PackagesUnchecked", message, error.hint, lock_path, severity=Severity.WARNING),)
+        return (*missing, _make_finding("PackagesUnchecked", message, error.hint, lock_path, severity=Severity.WARNING))
     except (WheelMissing, WheelInvalid) as error:
         return (_make_finding(error.code, error.message, error.hint, lock_path),)
     present = list_present(plan.packages, facts=facts, environment=plan.environment)

@@ -39,12 +39,14 @@ def layers(tmp_path: Path) -> LayerIndex:
     return OwnerCaches(tmp_path / "workspace").open(owner="octo", trust=Trust.OWNER).layers
 
 
-def check(bench: Bench, layers: LayerIndex, *, can_build: bool = False) -> tuple[Finding, ...]:
+def check(bench: Bench, layers: LayerIndex, *, can_build: bool = False, retries: bool = False) -> tuple[Finding, ...]:
     return check_packages(
         bench.plan(),
         source=bench.source,
         facts=read_base_facts(bench.images, BASE, platform="linux/amd64"),
-        supply=WheelSupply(index=bench.index, folder=bench.folder / "wheels", can_build=lambda: can_build),
+        supply=WheelSupply(
+            index=bench.index, folder=bench.folder / "wheels", can_build=lambda: can_build, retries=retries
+        ),
         layers=layers,
         lock_path="Pipfile.lock",
     )
@@ -166,6 +168,34 @@ def test_index_that_is_down_is_a_warning(bench, layers):
             path="Pipfile.lock",
         ),
     )
+
+
+def test_index_that_is_down_for_a_while_is_raised_where_planning_is_repeated(bench, layers):
+    """Else one commit would have two plans, by the index's luck; what stays wrong is a warning there, too."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise IndexFailed("the index is down", transient=transient[0])
+
+    transient = [True]
+    bench.index.list_files = fail
+    with pytest.raises(IndexFailed, match="the index is down"):
+        check(bench, layers, retries=True)
+    assert [finding.code for finding in check(bench, layers)] == ["PackagesUnchecked"]
+    transient[0] = False
+    assert [finding.code for finding in check(bench, layers, retries=True)] == ["PackagesUnchecked"]
+
+
+@pytest.mark.parametrize(("can_build", "code"), [(True, "WheelBuilt"), (False, "NeedsWheelBuild")])
+def test_package_named_by_its_source_is_built_whatever_the_index_says(bench, layers, can_build, code):
+    """Its build is known from the lock alone, and the plan says so with an index that is down."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise IndexFailed("the index is down")
+
+    bench.index.list_files = fail
+    bench.packages[0] = replace(bench.packages[0], origin=PackageOrigin.VCS, hashes=())
+
+    assert [finding.code for finding in check(bench, layers, can_build=can_build)] == [code, "PackagesUnchecked"]
 
 
 def test_wheel_that_is_gone_is_an_error(bench, layers):
