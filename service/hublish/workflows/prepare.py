@@ -23,7 +23,7 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Build, Skip, check_request, decide
 from hublish.core.namespaces import check_namespace
-from hublish.core.plan import Trust, make_build_key
+from hublish.core.plan import Plan, Trust, make_build_key
 from hublish.core.ports import Source
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
@@ -222,23 +222,27 @@ class Preparation:
         if planned.plan is None:
             raise _PlanRefused(planned.findings)
         plan = fit_plan(services, planned.plan, owner=trigger.repository.owner)
-        request = make_request(plan, repository=trigger.repository, ref=ref, image=image.reference)
-        key = make_build_key(plan)
-        if not self._looks_only:
-            services.builds.ensure_request(key, render_value(request))
         fixed, floating = make_image_tags(image, ref)
         prepared = PreparedImage(
             title=image.title,
             name=image.reference.name,
             fixed_tags=fixed,
             floating_tags=floating,
-            build_key=key,
+            build_key=self._request_build(plan, trigger, ref, image.reference),
             python_version=".".join((plan.python_full_version or "").split(".")[:2]),
             resources=describe_resources(config),
             line=describe_plan(image, plan, missing),
             force=trigger.force,
         )
         return prepared, planned.findings
+
+    def _request_build(self, plan: Plan, trigger: Trigger, ref: ResolvedRef, target: Reference) -> str:
+        """Keep the request of a plan's build, unless this only looks; returns its key."""
+        key = make_build_key(plan)
+        if not self._looks_only:
+            request = make_request(plan, repository=trigger.repository, ref=ref, image=target)
+            self._services.builds.ensure_request(key, render_value(request))
+        return key
 
     def _make_inputs(
         self, trigger: Trigger, config: Config, image: ImageConfig, source: Source, *, trust: Trust
