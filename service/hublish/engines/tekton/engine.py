@@ -159,14 +159,7 @@ class TektonEngine:
         run.deadline = self._clock() + request.plan.time_seconds + START_SECONDS + self._choices.late_seconds
         self._ensure_running(run, namespace)
         report = RunReport(run)
-        reader = LogReader(
-            self._cluster,
-            run=request.name,
-            namespace=namespace,
-            take=report.take,
-            cursor=self._choices.folder / f"{request.name}.json",
-        )
-        reader.start()
+        reader = self._start_reading(request.name, namespace, report)
         attendance = Attendance(
             run=run,
             namespace=namespace,
@@ -191,6 +184,12 @@ class TektonEngine:
         if report.records is not None:
             self._keep_records(report.records, run, outcome)
         return outcome
+
+    def _start_reading(self, name: str, namespace: str, report: RunReport) -> LogReader:
+        cursor = self._choices.folder / f"{name}.json"
+        reader = LogReader(self._cluster, run=name, namespace=namespace, take=report.take, cursor=cursor)
+        reader.start()
+        return reader
 
     def _ask_circumstances(self, name: str, end: RunEnd, attendance: Attendance) -> Circumstances:
         if end.succeeded:
