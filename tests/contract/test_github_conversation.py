@@ -253,15 +253,15 @@ def test_two_runs_of_one_name_are_two_check_runs(scene: Scene, conversation: Git
 
 @pytest.mark.parametrize("count", [1, 50, 51, 120])
 def test_all_annotations_arrive_once(scene: Scene, conversation: GitHubConversation, count: int) -> None:
-    """GitHub takes 50 at a time and appends: chunks follow, and a repeated call adds none."""
+    """GitHub takes 50 at a time and appends: chunks follow; a repeated call, or a check that begins anew, adds none."""
     check = make_check(scene, annotations=count)
     check_id = conversation.ensure_check_run(scene.repository, check)
-    conversation.ensure_check_run(scene.repository, check)
-    rows = scene.github.annotations(scene.name, check_id)
+    for status, conclusion in (("in_progress", None), ("completed", "failure"), ("in_progress", None)):
+        conversation.ensure_check_run(scene.repository, replace(check, status=status, conclusion=conclusion))
 
     assert [
         Annotation(path=row["path"], line=row["start_line"], level=row["annotation_level"], message=row["message"])
-        for row in rows
+        for row in scene.github.annotations(scene.name, check_id)
     ] == list(check.annotations)
 
 

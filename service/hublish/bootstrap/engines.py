@@ -65,22 +65,13 @@ def make_engine(
     chosen = settings.engines
     served = {item.name: item for item in (make_backends(settings) if backends is None else backends)}
     runners = [(item.owners, TaskRunner(item.backend, registry, settings.data / "tasks")) for item in served.values()]
-
-    def make_containers(item: ServedBackend) -> Engine:
-        return ContainerEngine(
-            EngineRules(name=item.name, owners=item.owners, slots=item.slots, folder=settings.data / "builds"),
-            backend=item.backend,
-            sources=sources,
-            images=registry,
-            output=output,
-            find_secrets=lambda request: _load_secrets(settings, request),
-        )
-
     engines: list[Engine] = []
     for name in chosen.use:
         match name:
             case "buildah" | "docker":
-                engines.append(make_containers(served[name]))
+                engines.append(
+                    _make_containers(settings, served[name], sources=sources, registry=registry, output=output)
+                )
             case "tekton":
                 engines.append(
                     make_tekton(settings, images=registry, output=output, caches=caches, mint_token=mint_token)
@@ -100,6 +91,19 @@ def make_engine(
                     )
                 )
     return EngineDispatcher(engines)
+
+
+def _make_containers(
+    settings: Settings, item: ServedBackend, *, sources: SourceFetcher, registry: ImageReader, output: ImageWriter
+) -> Engine:
+    return ContainerEngine(
+        EngineRules(name=item.name, owners=item.owners, slots=item.slots, folder=settings.data / "builds"),
+        backend=item.backend,
+        sources=sources,
+        images=registry,
+        output=output,
+        find_secrets=lambda request: _load_secrets(settings, request),
+    )
 
 
 def make_backends(settings: Settings) -> tuple[ServedBackend, ...]:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,17 +133,8 @@ class Workbench:
         if plan.strategy is not Strategy.LAYERED:
             from hublish.bootstrap.containerwork import build_by_engine  # noqa: PLC0415  # start-up time
 
-            return build_by_engine(
-                plan,
-                source,
-                options=self._options,
-                images=self._images,
-                output=writer,
-                target=find_target(output),
-                log=log,
-                progress=progress,
-                cancelled=cancelled,
-            )
+            build = partial(build_by_engine, plan, source, options=self._options, images=self._images, output=writer)
+            return build(target=find_target(output), log=log, progress=progress, cancelled=cancelled)
         outcome = build_layered(
             plan,
             source=source,

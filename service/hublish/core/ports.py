@@ -268,7 +268,10 @@ class Engine(Protocol):
         """What is known of a run; None when the engine never heard of it (a restart may cause that)."""
 
     def cancel(self, name: str) -> None:
-        """Ask a run to stop; its status ends as cancelled. No effect on an ended or unknown run."""
+        """Ask a run to stop; its status ends as cancelled. No effect on an ended run.
+
+        Where a run outlives the process, one that is not adopted is stopped too; it has no status then.
+        """
 
     def close(self) -> None:
         """Stop taking builds and let running ones go (they are adopted at the next start)."""

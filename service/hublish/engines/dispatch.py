@@ -58,8 +58,9 @@ class EngineDispatcher:
         return None if found is None else found.status(name)
 
     def cancel(self, name: str) -> None:
-        """Ask a run to stop, wherever it is."""
-        for engine in self._engines:
+        """Ask a run to stop; where none here knows it, each engine looks for what another process left of it."""
+        known = self._find(name)
+        for engine in self._engines if known is None else (known,):
             engine.cancel(name)
 
     def close(self) -> None:

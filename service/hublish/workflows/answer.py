@@ -51,6 +51,11 @@ class Answering:
         marker = make_marker(run_id, "progress")
         self._services.conversation.ensure_comment(trigger.repository, thread, marker=marker, body=body)
 
+    def announce_delivery(self, run_id: str, answer: Answer, prepared: Prepared) -> None:
+        """Say that the images are being delivered, in the check runs too: their button Cancel comes too late now."""
+        self.check(run_id, answer, prepared.titles)
+        self.announce(run_id, answer, prepared)
+
     def check(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> None:
         """Create or update the check run of every image (of the repository, while no image is known).
 
@@ -70,18 +75,25 @@ class Answering:
         """Say the one answer. A push is no question: what became of it stands in its check run, and a failure here too.
 
         A pull request asks for nothing, so that nothing is ever said in it of its own accord. A press on a check run is
-        answered there; what has no check run, a refusal or a failure, is said as a comment on the commit.
+        answered there; what has no check run, a refusal, a failure or that nothing was stopped, is said as a comment on
+        the commit.
         """
         trigger = self._read_trigger(run_id)
         if trigger.kind is TriggerKind.PULL_REQUEST:
             return
-        if not trigger.kind.talks and answer.state not in _TOLD[trigger.kind]:
+        if not trigger.kind.talks and not self._is_told(run_id, trigger, answer.state):
             return
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "answer")
         self._services.conversation.ensure_comment(
             trigger.repository, thread, marker=marker, body=render_answer(answer)
         )
+
+    def _is_told(self, run_id: str, trigger: Trigger, state: RunState) -> bool:
+        if trigger.kind is TriggerKind.CHECK and state is RunState.ANSWERED:
+            # What was stopped says so in its own check run; nothing else would say that a press came too late.
+            return not self._services.cancels.list_cancels(run_id)
+        return state in _TOLD[trigger.kind]
 
     def tidy(self, run_id: str, answer: Answer) -> None:
         """Take the progress comment away, and close the issue that asked when its image is delivered."""

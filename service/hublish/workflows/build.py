@@ -76,6 +76,8 @@ class BuildWorkflow(DBOSConfiguredInstance):
         if status is None:
             stopped = self._find_stop(request.name)
             if stopped is not None:
+                # Recorded by a process that may have died before its engine heard of it; a pod would run on.
+                self._services.engine.cancel(request.name)
                 return EngineStatus(progress=None, outcome=stopped)
             self._services.engine.start(request, log)
             status = self._services.engine.status(request.name)

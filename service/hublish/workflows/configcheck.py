@@ -64,8 +64,9 @@ class ConfigCheck:
         # A push and a pull request of one commit come at once; the second one must find what the first one made.
         with self._services.hold(f"{CHECK_NAME} {trigger.repository.id} {check.sha}"):
             if trigger.kind is TriggerKind.CHECK:
-                # Without a change in between, nobody would see that what stands there was made anew.
-                begun = replace(check, status="in_progress", conclusion=None, title="Checking again", annotations=())
+                # Without a change in between, nobody would see that what stands there was made anew. The annotations go
+                # along, because GitHub only ever adds some: those that are there are counted.
+                begun = replace(check, status="in_progress", conclusion=None, title="Checking again")
                 self._services.conversation.ensure_check_run(trigger.repository, begun)
             self._services.conversation.ensure_check_run(trigger.repository, check)
 

@@ -153,7 +153,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         if isinstance(moved, Fault):
             # Whether somebody cancelled it is not known then either, and what is stopped is never delivered.
             return end_with(answer, make_failure(moved))
-        announce = partial(self._answering.announce, run_id, replace(answer, state=RunState.DELIVERING), prepared)
+        delivering = replace(answer, state=RunState.DELIVERING)
+        announce = partial(self._answering.announce_delivery, run_id, delivering, prepared)
         await run_effect("announce delivering", type(None), announce, attempts=COURTESY_ATTEMPTS)
         return await self._deliver(run_id, prepared, answer, built)
 

@@ -14,7 +14,6 @@ from hublish.builders.layerindex.ownercache import name_owner
 from hublish.builders.planning.planner import PlanInputs, make_plan
 from hublish.builders.sourcefiles import read_config
 from hublish.core.answers.report import SHORT_SHA, Failure
-from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value, render_value
 from hublish.core.config.allowed import choose_hubs
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
@@ -24,17 +23,18 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Build, Skip, check_request, decide
 from hublish.core.namespaces import check_namespace
-from hublish.core.plan import Trust, list_bases, make_build_key
+from hublish.core.plan import Plan, Trust, make_build_key
 from hublish.core.ports import Source
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
 from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
-from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled, StrategyUnavailable
+from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
 from hublish.workflows.asked import choose_deployed, choose_images, find_permission, make_refusal, resolve_trigger
-from hublish.workflows.bases import find_systems, open_supply, verify_base
+from hublish.workflows.bases import find_systems, open_supply
 from hublish.workflows.build import find_siblings
+from hublish.workflows.buildrequests import fit_plan, make_request
 from hublish.workflows.locking import name_command
 from hublish.workflows.planlines import describe_plan, describe_resources
 from hublish.workflows.prepared import Prepared, PreparedImage
@@ -201,22 +201,12 @@ class Preparation:
     def _plan_image(
         self, trigger: Trigger, ref: ResolvedRef, config: Config, image: ImageConfig, source: Source
     ) -> tuple[PreparedImage, tuple[Finding, ...]]:
-        services, policy = self._services, self._services.policy
+        services = self._services
         self._verify_target(trigger, image.reference)
         trust = Trust.PULL_REQUEST if ref.kind is RefKind.PULL_REQUEST else Trust.OWNER
         missing: list[str] = []
         planned = make_plan(
-            PlanInputs(
-                source=source,
-                config=config,
-                image=image,
-                bases=policy.bases,
-                trust=trust,
-                source_repo_id=trigger.repository.id,
-                target_repository=image.reference.name,
-                hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
-                find_default_index=lambda: policy.default_index,
-            ),
+            self._make_inputs(trigger, config, image, source, trust=trust),
             images=services.images,
             layers=self._open_layers(trigger, image.reference, trust=trust),
             supply=open_supply(services, trigger.repository.owner, trust=trust),
@@ -231,38 +221,44 @@ class Preparation:
         )
         if planned.plan is None:
             raise _PlanRefused(planned.findings)
-        for base in list_bases(planned.plan):
-            verify_base(policy, base, owner=trigger.repository.owner)
-        plan = replace(
-            planned.plan,
-            time_seconds=min(planned.plan.time_seconds, policy.build_seconds),
-            size_bytes=min(planned.plan.size_bytes, policy.image_bytes),
-        )
-        if plan.strategy not in services.engine.strategies:
-            raise StrategyUnavailable(
-                f"this repository is built by the strategy {plan.strategy.value} ({plan.reason}), which needs a container "
-                "engine (docker, buildah or tekton), and this service has none",
-                hint="the operator sees with `hublish doctor` what is missing; or set `strategy: layered` in the config",
-            )
-        key = make_build_key(plan)
-        request = BuildRequest(
-            name="", plan=plan, repository=trigger.repository, ref=ref, target=image.reference.with_tag(f"build-{key}")
-        )
-        if not self._looks_only:
-            services.builds.ensure_request(key, render_value(request))
+        plan = fit_plan(services, planned.plan, owner=trigger.repository.owner)
         fixed, floating = make_image_tags(image, ref)
         prepared = PreparedImage(
             title=image.title,
             name=image.reference.name,
             fixed_tags=fixed,
             floating_tags=floating,
-            build_key=key,
+            build_key=self._request_build(plan, trigger, ref, image.reference),
             python_version=".".join((plan.python_full_version or "").split(".")[:2]),
             resources=describe_resources(config),
             line=describe_plan(image, plan, missing),
             force=trigger.force,
         )
         return prepared, planned.findings
+
+    def _request_build(self, plan: Plan, trigger: Trigger, ref: ResolvedRef, target: Reference) -> str:
+        """Keep the request of a plan's build, unless this only looks; returns its key."""
+        key = make_build_key(plan)
+        if not self._looks_only:
+            request = make_request(plan, repository=trigger.repository, ref=ref, image=target)
+            self._services.builds.ensure_request(key, render_value(request))
+        return key
+
+    def _make_inputs(
+        self, trigger: Trigger, config: Config, image: ImageConfig, source: Source, *, trust: Trust
+    ) -> PlanInputs:
+        policy = self._services.policy
+        return PlanInputs(
+            source=source,
+            config=config,
+            image=image,
+            bases=policy.bases,
+            trust=trust,
+            source_repo_id=trigger.repository.id,
+            target_repository=image.reference.name,
+            hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
+            find_default_index=lambda: policy.default_index,
+        )
 
     def _verify_target(self, trigger: Trigger, target: Reference) -> None:
         services = self._services

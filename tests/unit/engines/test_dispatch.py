@@ -109,3 +109,13 @@ def test_cancel_and_close_reach_all() -> None:
 
     assert (first.cancelled, second.cancelled) == (["build-1"], ["build-1"])
     assert (first.closed, second.closed) == (True, True)
+
+
+def test_cancel_goes_to_the_engine_that_knows_the_build_else_to_all() -> None:
+    """After a restart none knows it, and one of them may have left something that runs on."""
+    first, second, engine = make_two()
+    engine.start(ask(Strategy.SOURCE, "b"), FakeLog())
+    engine.cancel("b")
+    engine.cancel("left")
+
+    assert (first.cancelled, second.cancelled) == (["left"], ["b", "left"])

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from hublish.core.answers.report import Answer, Failure, render_answer
+from hublish.core.cancels import Cancel
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind, ResolvedRef
@@ -14,7 +15,7 @@ from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, SourceMissing
 from hublish.workflows.answer import Answering
 from hublish.workflows.prepared import Prepared, PreparedImage
-from tests.unit.workflows.parts import COMMENT, ISSUE, RELEASE, RUN_ID, SHA, TAG, Stage
+from tests.unit.workflows.parts import AT, COMMENT, ISSUE, RELEASE, RUN_ID, SHA, TAG, Stage, make_run
 
 URL = "https://hublish.example.com/runs/r1"
 COMMIT = Thread(kind="commit", number=0, sha=SHA)
@@ -135,12 +136,13 @@ def test_unknown_run_says_nothing(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "said"), [(RunState.DELIVERED, 0), (RunState.ANSWERED, 0), (RunState.FAILED, 1), (RunState.DENIED, 1)]
+    ("state", "said"), [(RunState.DELIVERED, 0), (RunState.ANSWERED, 1), (RunState.FAILED, 1), (RunState.DENIED, 1)]
 )
 def test_press_on_a_check_run_is_answered_there(stage: Stage, state: RunState, said: int) -> None:
     """No reaction and no comment on the way; what has no check run is said on the commit."""
     answering = open_answering(stage, PRESS)
-    answer = dataclasses.replace(make_answer(RunState.FAILED), state=state)
+    reply = ("**Not cancelled**",) if state is RunState.ANSWERED else ()
+    answer = dataclasses.replace(make_answer(RunState.FAILED), state=state, reply=reply)
     answering.acknowledge(RUN_ID)
     answering.announce(RUN_ID, answer, PREPARED)
     answering.answer(RUN_ID, answer)
@@ -148,3 +150,30 @@ def test_press_on_a_check_run_is_answered_there(stage: Stage, state: RunState, s
 
     assert stage.conversation.reactions == []
     assert list(stage.conversation.comments) == [(COMMIT, ANSWER)] * said
+
+
+def test_press_that_stopped_a_run_says_nothing_more(stage: Stage) -> None:
+    """The check run of what was stopped says it; whoever pressed too late is told in words."""
+    answering = open_answering(stage, PRESS)
+    stage.runs.ensure_run(dataclasses.replace(make_run(), id="other", key="7:other"))
+    stage.services.cancels.request_cancel(Cancel(run_id="other", by=RUN_ID, actor="octocat"), at=AT)
+    answering.answer(RUN_ID, make_answer(RunState.ANSWERED))
+
+    assert stage.conversation.comments == {}
+
+
+@pytest.mark.parametrize(("trigger", "comments"), [(RELEASE, [(COMMIT, PROGRESS)]), (PRESS, [])])
+def test_run_that_is_being_delivered_has_no_button_any_more(
+    stage: Stage, trigger: Trigger, comments: list[tuple[Thread, str]]
+) -> None:
+    """Cancel would come too late; the progress comment says the same where there is one."""
+    answering = open_answering(stage, trigger)
+    prepared = dataclasses.replace(PREPARED, titles=("ts",))
+    answering.check(RUN_ID, make_answer(), ("ts",))
+    before = [check.actions for check in stage.conversation.checks.values()]
+    answering.announce_delivery(RUN_ID, make_answer(RunState.DELIVERING), prepared)
+    (check,) = stage.conversation.checks.values()
+
+    assert before == [(("Cancel", "Stop this build.", "cancel"),)]
+    assert (check.title, check.status, check.actions) == ("delivering: v1", "in_progress", ())
+    assert list(stage.conversation.comments) == comments

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import Mock, call
 
 import pytest
 
+from hublish.adapters.archive import DiskArchive
 from hublish.adapters.store import BuildStore, StepStore, ensure_schema, open_database
-from hublish.core.building import BuildStopped, BuildSucceeded, Step
+from hublish.core.building import BuildOutcome, BuildStopped, BuildSucceeded, Step
+from hublish.core.codec import render_value
+from hublish.core.plan import Strategy
 from hublish.core.reference import parse_reference
-from hublish.workflows.build import claim_image_build, find_siblings, join_image_build
+from hublish.workflows.build import BuildWorkflow, claim_image_build, find_siblings, join_image_build
 from hublish.workflows.prepared import PreparedImage
 from hublish.workflows.queue import settle_build
 from tests.fakes import FakeImages
+from tests.unit.engines.test_dispatch import ask
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 IMAGE = PreparedImage(
@@ -170,3 +176,21 @@ def test_build_that_failed_meanwhile_is_joined_with_its_outcome(services):
 
     assert build.name == NAME
     assert services.builds.read_build(NAME).outcome == failed
+
+
+def test_stopped_build_is_cancelled_after_a_restart_too(services, tmp_path):
+    """The stop may have been recorded a moment before the process died, and the engine's pod runs on."""
+    stopped = BuildStopped(code="BuildCancelled", message="", hint="", step=Step.FETCH, cancelled=True)
+    services.builds.ensure_request(IMAGE.build_key, render_value(ask(Strategy.LAYERED)))
+    claim_image_build(services, IMAGE, run_id="r1")
+    services.builds.finish_build(NAME, stopped, at=AT)
+    services.engine, services.queue = Mock(), Mock()
+    services.engine.status.return_value = None
+    services.archive, services.replica = DiskArchive(tmp_path / "logs"), "a"
+    # Without the constructor, which registers with a workflow engine that is not there.
+    workflow: Any = object.__new__(BuildWorkflow)
+    workflow._services = services
+    outcome = asyncio.run(workflow._execute(NAME))
+
+    assert outcome == render_value(stopped, BuildOutcome)
+    assert services.engine.method_calls == [call.status(NAME), call.cancel(NAME)]

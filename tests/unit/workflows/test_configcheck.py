@@ -130,22 +130,23 @@ PRESS = dataclasses.replace(
 
 
 def test_re_run_makes_the_check_anew_and_nothing_else(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is seen to begin, ends as it must, and the run is over without a word."""
+    """It is seen to begin, ends as it must with each fault once, and the run is over without a word."""
     stage.reader.files["octo/ts", "Dockerfile"] = b""
+    stage.reader.files[CONFIG] += b"strategi: layered\n"
     stage.receive(PRESS)
-    said: list[tuple[str, str | None]] = []
+    said: list[tuple[str, str | None, int]] = []
     ensure = stage.conversation.ensure_check_run
 
     def note(repository: Repository, check: CheckRun) -> int:
-        said.append((check.status, check.conclusion))
+        said.append((check.status, check.conclusion, len(check.annotations)))
         return ensure(repository, check)
 
     monkeypatch.setattr(stage.conversation, "ensure_check_run", note)
     conclusion = ConfigCheck(stage.services).run(RUN_ID)
     prepared = Preparation(stage.services).run(RUN_ID, decided=lambda _ref, _titles: None)
 
-    assert conclusion == "success"
-    assert said == [("in_progress", None), ("completed", "success")]
+    assert conclusion == "failure"
+    assert said == [("in_progress", None, 1), ("completed", "failure", 1)]
     assert list(stage.conversation.checks) == [CHECK]
     assert prepared.state is RunState.SKIPPED
     assert prepared.failure is not None

@@ -133,10 +133,7 @@ def _plan_layered(
     supply: WheelSupply | None,
     systems: SystemBases | None,
 ) -> Planned:
-    found = choose_lock(
-        inputs.config.python.lock, paths=inputs.source.tree.paths, read=partial(_read_file, inputs.source)
-    )
-    lock, findings = _read_lock(inputs, found)
+    found, lock, findings = _find_lock(inputs)
     choice = _join_choices(choice, found)
     findings = (*inputs.source.tree.findings, *findings, *check_system(inputs.config, systems))
     reference, base_findings = find_base(lock, base=inputs.config.base, bases=inputs.bases)
@@ -144,10 +141,8 @@ def _plan_layered(
     if lock is None or reference is None:
         return Planned(plan=None, findings=findings, base_size_bytes=None, locked=lock)
     base, facts = load_base(images, reference, platform=inputs.platform, layers=layers)
-    packages = select_packages(lock, dev=inputs.config.python.dev, facts=facts)
-    packages, more = locate_wheels(packages, inputs.source.tree, lock_path=lock.path)
-    packages, absent = locate_folders(packages, inputs.source.tree, lock_path=lock.path)
-    findings += more + absent + check_target(lock, facts) + check_selection(packages, lock)
+    packages, more = _select_located(inputs, lock, facts)
+    findings += more + check_target(lock, facts) + check_selection(packages, lock)
     findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config, lock)
     findings += check_hub_majors(packages, inputs.config, inputs.hub_majors, lock=lock)
     pinned = replace(reference, digest=base.named_digest)
@@ -191,17 +186,19 @@ def _plan_container(inputs: PlanInputs, choice: StrategyChoice, *, images: Image
     return Planned(plan=plan, findings=findings, base_size_bytes=None, locked=None)
 
 
-def _read_lock(inputs: PlanInputs, choice: LockChoice) -> tuple[Lock | None, tuple[Finding, ...]]:
+def _find_lock(inputs: PlanInputs) -> tuple[LockChoice, Lock | None, tuple[Finding, ...]]:
+    read = partial(_read_file, inputs.source)
+    choice = choose_lock(inputs.config.python.lock, paths=inputs.source.tree.paths, read=read)
     if choice.finding is not None:
-        return None, (choice.finding,)
+        return choice, None, (choice.finding,)
     parsed = read_lock(
         choice.path,
-        read=partial(_read_file, inputs.source),
+        read=read,
         dev=inputs.config.python.dev,
         # A Pipfile.lock names its own, always; asking may take a while.
         default_index="" if find_lock_kind(choice.path) is LockKind.PIPFILE_LOCK else inputs.find_default_index(),
     )
-    return parsed.lock, parsed.findings
+    return choice, parsed.lock, parsed.findings
 
 
 def _join_choices(choice: StrategyChoice, lock: LockChoice) -> StrategyChoice:
@@ -222,6 +219,16 @@ def select_packages(lock: Lock, *, dev: bool, facts: BaseFacts) -> tuple[LockedP
     return tuple(
         package for package in lock.packages(dev=dev) if package.markers is None or holds(package.markers, environment)
     )
+
+
+def _select_located(
+    inputs: PlanInputs, lock: Lock, facts: BaseFacts
+) -> tuple[tuple[LockedPackage, ...], tuple[Finding, ...]]:
+    """Select the packages, with those found that lie in the repository itself."""
+    packages = select_packages(lock, dev=inputs.config.python.dev, facts=facts)
+    packages, wheels = locate_wheels(packages, inputs.source.tree, lock_path=lock.path)
+    packages, folders = locate_folders(packages, inputs.source.tree, lock_path=lock.path)
+    return packages, wheels + folders
 
 
 def _add_pip(packages: tuple[LockedPackage, ...], lock: Lock) -> tuple[LockedPackage, ...]:

@@ -17,8 +17,11 @@ from hublish.core.suggestion import find_near
 from hublish.errors import clip
 
 FORCE = "--force"
-OTHER_BOTS = frozenset({"ok-to-test", "retitle", "test"})
+OTHER_BOTS = frozenset({"ok-to-test", "reset", "retitle", "test"})
 """Words near ours that other bots answer in the same threads; without our name before them they are not meant for us."""
+
+_SURE = 0.8
+"""How like one of ours a word must be that is answered without our name before it: two letters swapped are enough."""
 
 _WORD = re.compile(r"[A-Za-z_-]+")
 _IMAGE = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*")
@@ -210,12 +213,20 @@ _HELP_HINT = "`/help` shows all commands. An edited comment is not read: comment
 
 
 def _make_unknown(word: str, *, line: int, addressed: bool) -> Command | None:
-    near = find_near(word, _RULES)
-    if not addressed and (near is None or word in OTHER_BOTS or _WORD.fullmatch(word) is None):
+    if not addressed and not _is_surely_ours(word):
         return None
+    near = find_near(word, _RULES)
     hint = _HELP_HINT if near is None else f"Did you mean `{_RULES[near].usage}`? {_HELP_HINT}"
     problem = f'hublish knows no command "/{clip(word, limit=_SHOWN_CHARACTERS)}".'
     return Command(name=None, words=(clip(word),), line=line, problem=problem, hint=hint)
+
+
+def _is_surely_ours(word: str) -> bool:
+    """Whether a word is a misspelt one of ours: whoever misspells a word seldom does so at its first letter."""
+    if word in OTHER_BOTS or _WORD.fullmatch(word) is None:
+        return False
+    near = find_near(word, _RULES, cutoff=_SURE)
+    return near is not None and near[0] == word[0].lower()
 
 
 def _find_problem(rule: CommandRule, words: tuple[str, ...]) -> str | None:

@@ -131,10 +131,16 @@ class TektonEngine:
         return self._threads.status(name)
 
     def cancel(self, name: str) -> None:
-        """Ask a run to stop; its pod is gone when its status says so."""
+        """Ask a run to stop; its pod is gone when its status says so.
+
+        One that another process began and this one never adopted is cancelled in the cluster, and not followed.
+        """
         if self._threads.status(name) is not None:
             self._cancelled.add(name)
             self._threads.cancel(name)
+            return
+        for namespace in self._watchers:
+            self._stop_left(name, namespace)
 
     def close(self) -> None:
         """Let running builds go: their pods run on, and are adopted at the next start."""
@@ -153,14 +159,7 @@ class TektonEngine:
         run.deadline = self._clock() + request.plan.time_seconds + START_SECONDS + self._choices.late_seconds
         self._ensure_running(run, namespace)
         report = RunReport(run)
-        reader = LogReader(
-            self._cluster,
-            run=request.name,
-            namespace=namespace,
-            take=report.take,
-            cursor=self._choices.folder / f"{request.name}.json",
-        )
-        reader.start()
+        reader = self._start_reading(request.name, namespace, report)
         attendance = Attendance(
             run=run,
             namespace=namespace,
@@ -185,6 +184,12 @@ class TektonEngine:
         if report.records is not None:
             self._keep_records(report.records, run, outcome)
         return outcome
+
+    def _start_reading(self, name: str, namespace: str, report: RunReport) -> LogReader:
+        cursor = self._choices.folder / f"{name}.json"
+        reader = LogReader(self._cluster, run=name, namespace=namespace, take=report.take, cursor=cursor)
+        reader.start()
+        return reader
 
     def _ask_circumstances(self, name: str, end: RunEnd, attendance: Attendance) -> Circumstances:
         if end.succeeded:
@@ -227,12 +232,22 @@ class TektonEngine:
             self._cancelled.discard(name)
         raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
 
+    def _stop_left(self, name: str, namespace: str) -> None:
+        found = self._cluster.find_run(name, namespace=namespace)
+        if found is None or not is_ours(found) or find_end(found) is not None:
+            return
+        self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
+        self._delete_secrets(name, namespace)
+
+    def _delete_secrets(self, name: str, namespace: str) -> None:
+        for step in ("fetch", "push"):
+            self._cluster.delete_secret(f"{name}-{step}", namespace=namespace)
+
     def _clean_up(self, name: str, namespace: str, watcher: RunWatcher) -> None:
         """Secrets go with the build, old runs by age and count."""
         (self._choices.folder / f"{name}.json").unlink(missing_ok=True)
         try:
-            for step in ("fetch", "push"):
-                self._cluster.delete_secret(f"{name}-{step}", namespace=namespace)
+            self._delete_secrets(name, namespace)
             remove_orphans(self._cluster, namespace=namespace, selector=SELECTOR, runs=watcher.list())
             remove_old_runs(
                 self._cluster,

@@ -181,3 +181,20 @@ def test_what_earlier_builds_left_is_swept(engine, cluster, images) -> None:
     assert list(cluster.secrets) == ["at-work-fetch"]
     assert len([name for name in cluster.runs if name in {"old-1", "old-2", NAME}]) == 1
     assert "at-work" in cluster.runs
+
+
+def test_run_that_a_dead_service_left_is_cancelled_by_its_name(engine, cluster) -> None:
+    """Without being adopted; its Secrets go at once. One of somebody else, or an ended one, is left alone."""
+    run = make_run(REQUEST, choices=LAYERED_CHOICES)
+    for name, labels in ((NAME, run["metadata"]["labels"]), ("foreign", {}), ("ended", run["metadata"]["labels"])):
+        cluster.create_run(
+            {**run, "metadata": {**run["metadata"], "name": name, "labels": labels}}, namespace=NAMESPACE
+        )
+    cluster.end_run("ended", succeeded=True)
+    cluster.secrets = {f"{NAME}-fetch": {}, f"{NAME}-push": {}}
+    cluster.calls.clear()
+    for name in (NAME, "foreign", "ended", "unknown"):
+        engine.cancel(name)
+
+    assert cluster.calls == [f"status {NAME} Cancelled"]
+    assert (cluster.secrets, engine.status(NAME)) == ({}, None)
