@@ -50,7 +50,7 @@ class WheelSupply:
         index: lists and has them.
         folder: those of a repository are copied to it.
         can_build: tells whether packages without a wheel can be built; asked only if there is one.
-        retries: whoever plans tries again later, so that what is transient is raised: a plan made meanwhile would be another.
+        retries: whoever plans tries again, so that an index that is away is raised: a plan made meanwhile would be another.
     """
 
     index: PackageIndex
@@ -77,7 +77,7 @@ def check_packages(
         beside what is known without it.
 
     Raises:
-        IndexFailed, DiskFull: transient ones, where the supply says that it is tried again.
+        IndexFailed: a transient one, where the supply says that it is tried again.
     """
     missing: tuple[Finding, ...] | None = None
     index = add_repository_wheels(supply.index, plan.packages, source=source, folder=supply.folder)
@@ -88,7 +88,8 @@ def check_packages(
             return tuple(finding for finding in missing if finding.severity is Severity.ERROR)
         lists = _list_requirements(chosen, plan, index=index, layers=layers)
     except (IndexFailed, NotAllowed, DiskFull) as error:
-        if error.transient and supply.retries:
+        # A full disk is left to the build: what that says of it is the answer, and it is not waited for twice.
+        if isinstance(error, IndexFailed) and error.transient and supply.retries:
             raise
         if missing is None:
             sources = (package for package in plan.packages if package.is_source)

@@ -295,3 +295,4 @@ def test_full_disk_is_a_warning(bench, layers, monkeypatch):
     )
 
     assert check(bench, layers) == expected
+    assert check(bench, layers, retries=True) == expected
