@@ -22,7 +22,8 @@ A command is a line of its own in a new comment on an issue or pull request. Wor
 RULES = f"""
 - The line starts with the command; at most three spaces may stand before it. A word may stand in a code span.
 - `@<app> build` is `/build`, where `<app>` is the name of the GitHub App. With the name a word that hublish does not know is
-  answered; without it only one that is near a command, as other bots have commands of their own.
+  answered; without it only one that is near a command, as other bots have commands of their own. For the same reason a
+  repository without a config file gets an answer to `/build` and, without the name, to nothing else.
 - Text in code, quotes, lists, headings and HTML (comments included) is never a command, nor is `\\/build`.
 - A command with other words than its grammar allows is answered with the grammar. One comment asks for one thing and
   gets one answer.

@@ -15,6 +15,7 @@ from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing
+from hublish.workflows.asked import is_for_others
 from hublish.workflows.prepared import Prepared
 from hublish.workflows.services import Services
 
@@ -36,7 +37,7 @@ class Answering:
     def acknowledge(self, run_id: str) -> None:
         """React at once, so that people see they were heard; nobody asked anything by bringing commits."""
         trigger = self._read_trigger(run_id)
-        if not trigger.kind.talks:
+        if not trigger.kind.talks or is_for_others(self._services, trigger):
             return
         self._services.conversation.ensure_reaction(trigger.repository, trigger.thread, LOOKING)
 

@@ -6,7 +6,7 @@ Reads from GitHub only. The rules themselves are `hublish.core.github.triggers`.
 from __future__ import annotations
 
 from hublish.core.answers.report import Failure
-from hublish.core.config.file import Config, ImageConfig
+from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
 from hublish.core.github.commands import CommandName
 from hublish.core.github.trigger import Trigger
 from hublish.core.github.triggers import Deny, Skip
@@ -15,6 +15,9 @@ from hublish.core.status import RunState
 from hublish.errors import NotAllowed
 from hublish.workflows.prepared import Prepared
 from hublish.workflows.services import Services
+
+EMPTY_CONFIG = ParsedConfig(config=None, findings=())
+"""What stands for a config file that is not there."""
 
 
 def find_permission(services: Services, trigger: Trigger) -> Permission | None:
@@ -39,6 +42,25 @@ def resolve_trigger(services: Services, trigger: Trigger) -> ResolvedRef | None:
         return ResolvedRef(name=trigger.ref, kind=RefKind.BRANCH, sha=trigger.sha)
     kind = None if trigger.ref_kind is None else trigger.ref_kind.value
     return services.reader.resolve_ref(trigger.repository, trigger.ref, kind=kind)
+
+
+def read_default_config(services: Services, trigger: Trigger) -> ParsedConfig:
+    """Read the config file of the default branch; EMPTY_CONFIG itself when there is none."""
+    for path in CONFIG_PATHS:
+        body = services.reader.fetch_file(trigger.repository, path, trigger.repository.default_branch)
+        if body is not None:
+            return parse_config(body, path=path, repository_name=trigger.repository.name)
+    return EMPTY_CONFIG
+
+
+def is_for_others(services: Services, trigger: Trigger) -> bool:
+    """Tell whether a command is more likely another bot's: without our name, where nobody set up anything of ours.
+
+    Only `/build` is answered there, with what is missing: whoever writes that wants what this service does.
+    """
+    if trigger.addressed or trigger.command is CommandName.BUILD:
+        return False
+    return read_default_config(services, trigger) is EMPTY_CONFIG
 
 
 def choose_images(trigger: Trigger, config: Config) -> tuple[ImageConfig, ...]:

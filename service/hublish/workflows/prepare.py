@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.layerindex.ownercache import name_owner
@@ -16,7 +17,7 @@ from hublish.builders.sourcefiles import read_config
 from hublish.core.answers.report import SHORT_SHA, Failure
 from hublish.core.codec import parse_value, render_value
 from hublish.core.config.allowed import choose_hubs
-from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names, parse_config
+from hublish.core.config.file import Config, ImageConfig, check_config_names
 from hublish.core.config.values import merge_configs
 from hublish.core.finding import Finding
 from hublish.core.github.commands import CommandName
@@ -31,7 +32,16 @@ from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.core.tagging import make_image_tags
 from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
-from hublish.workflows.asked import choose_deployed, choose_images, find_permission, make_refusal, resolve_trigger
+from hublish.workflows.asked import (
+    EMPTY_CONFIG,
+    choose_deployed,
+    choose_images,
+    find_permission,
+    is_for_others,
+    make_refusal,
+    read_default_config,
+    resolve_trigger,
+)
 from hublish.workflows.bases import find_systems, open_supply
 from hublish.workflows.build import find_siblings
 from hublish.workflows.buildrequests import fit_plan, make_request
@@ -42,9 +52,6 @@ from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
 from hublish.workflows.replying import Replies
 from hublish.workflows.services import Services
-
-EMPTY_CONFIG = ParsedConfig(config=None, findings=())
-
 
 Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
 
@@ -63,7 +70,7 @@ class Preparation:
         self._services = services
         self._looks_only = looks_only
         self._run_id = run_id
-        self._replies = Replies(services, read_config=self._read_default_config)
+        self._replies = Replies(services, read_config=partial(read_default_config, services))
 
     def run(self, run_id: str, *, decided: Decided) -> Prepared:
         """Decide and plan.
@@ -98,6 +105,8 @@ class Preparation:
             return _fail(error)
 
     def _prepare(self, run_id: str, trigger: Trigger, decided: Decided) -> Prepared:
+        if is_for_others(self._services, trigger):
+            return make_refusal(Skip(reason="the command does not name hublish, and there is no config file"), ref=None)
         permission = find_permission(self._services, trigger)
         refusal = check_request(trigger, permission)
         if refusal is not None:
@@ -122,7 +131,7 @@ class Preparation:
 
     def _decide(self, trigger: Trigger, permission: Permission | None, decided: Decided) -> Prepared:
         ref = resolve_trigger(self._services, trigger)
-        publish = EMPTY_CONFIG if ref is None or ref.fork else self._read_default_config(trigger)
+        publish = EMPTY_CONFIG if ref is None or ref.fork else read_default_config(self._services, trigger)
         decision = decide(
             trigger, config=publish.config, config_findings=publish.findings, permission=permission, ref=ref
         )
@@ -141,14 +150,6 @@ class Preparation:
                 raise
             prepared = _fail(error)
         return replace(prepared, ref=ref, titles=titles)
-
-    def _read_default_config(self, trigger: Trigger) -> ParsedConfig:
-        branch = trigger.repository.default_branch
-        for path in CONFIG_PATHS:
-            body = self._services.reader.fetch_file(trigger.repository, path, branch)
-            if body is not None:
-                return parse_config(body, path=path, repository_name=trigger.repository.name)
-        return EMPTY_CONFIG
 
     def _plan(self, trigger: Trigger, ref: ResolvedRef, publish: Config) -> Prepared:
         services = self._services

@@ -8,12 +8,14 @@ import pytest
 
 from hublish.core.answers.report import Answer, Failure, render_answer
 from hublish.core.cancels import Cancel
+from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, SourceMissing
 from hublish.workflows.answer import Answering
+from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared, PreparedImage
 from tests.unit.workflows.parts import AT, COMMENT, ISSUE, RELEASE, RUN_ID, SHA, TAG, Stage, make_run
 
@@ -177,3 +179,27 @@ def test_run_that_is_being_delivered_has_no_button_any_more(
     assert before == [(("Cancel", "Stop this build.", "cancel"),)]
     assert (check.title, check.status, check.actions) == ("delivering: v1", "in_progress", ())
     assert list(stage.conversation.comments) == comments
+
+
+@pytest.mark.parametrize(
+    ("command", "addressed", "config", "heard"),
+    [
+        (CommandName.RETEST, False, False, False),
+        (None, False, False, False),
+        (CommandName.BUILD, False, False, True),
+        (CommandName.RETEST, True, False, True),
+        (CommandName.RETEST, False, True, True),
+    ],
+)
+def test_command_that_is_more_likely_for_another_bot_is_silence(
+    stage: Stage, *, command: CommandName | None, addressed: bool, config: bool, heard: bool
+) -> None:
+    """Where there is no config file and our name was not said; `/build` is told what is missing."""
+    if not config:
+        stage.reader.files.clear()
+    trigger = dataclasses.replace(COMMENT, command=command, addressed=addressed, ref=None, problem="unclear")
+    open_answering(stage, trigger).acknowledge(RUN_ID)
+    prepared = Preparation(stage.services).run(RUN_ID, decided=lambda _ref, _titles: None)
+
+    assert stage.conversation.reactions == [(COMMENT.thread, "eyes")] * heard
+    assert prepared.state is (RunState.DENIED if heard else RunState.SKIPPED)

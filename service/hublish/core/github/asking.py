@@ -39,6 +39,7 @@ def make_comment_trigger(delivery: CommentDelivery, commands: tuple[Command, ...
         pull_request_number=None if delivery.issue.pull_request is None else delivery.issue.number,
         command=first.name,
         force=first.force,
+        addressed=any(command.addressed for command in commands),
     )
     if any(not command.says_same(first) for command in commands):
         return replace(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from hublish.core.gitref import is_ref_name
@@ -167,6 +167,7 @@ class Command:
         line: 1-based line of the comment.
         problem: what is wrong with it, in one sentence; None for a well-formed command.
         hint: what to write instead; "" without a problem.
+        addressed: True when the bot's name stood before it; no part of what is asked, so not compared.
     """
 
     name: CommandName | None
@@ -175,6 +176,7 @@ class Command:
     line: int
     problem: str | None = None
     hint: str = ""
+    addressed: bool = field(default=False, compare=False)
 
     def says_same(self, other: Command) -> bool:
         """Tell whether two commands ask for the same."""
@@ -205,7 +207,13 @@ def make_command(text: str, *, line: int, addressed: bool) -> Command | None:
     words = tuple(part for part in rest if not (rule.force and part == FORCE))
     problem = _find_problem(rule, words)
     return Command(
-        name=rule.name, words=words, force=force, line=line, problem=problem, hint="" if problem is None else _HELP_HINT
+        name=rule.name,
+        words=words,
+        force=force,
+        line=line,
+        problem=problem,
+        hint="" if problem is None else _HELP_HINT,
+        addressed=addressed,
     )
 
 
@@ -218,7 +226,7 @@ def _make_unknown(word: str, *, line: int, addressed: bool) -> Command | None:
     near = find_near(word, _RULES)
     hint = _HELP_HINT if near is None else f"Did you mean `{_RULES[near].usage}`? {_HELP_HINT}"
     problem = f'hublish knows no command "/{clip(word, limit=_SHOWN_CHARACTERS)}".'
-    return Command(name=None, words=(clip(word),), line=line, problem=problem, hint=hint)
+    return Command(name=None, words=(clip(word),), line=line, problem=problem, hint=hint, addressed=addressed)
 
 
 def _is_surely_ours(word: str) -> bool:

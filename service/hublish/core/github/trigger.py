@@ -61,6 +61,7 @@ class Trigger:
         force: True to build anew what was built before.
         hub: the one hub of the config that is meant; "" for all.
         target: id of the run that is meant, where something of its check run was pressed; None elsewhere.
+        addressed: False for a command without the bot's name before it, which may be meant for another bot.
     """
 
     kind: TriggerKind
@@ -83,6 +84,7 @@ class Trigger:
     force: bool = False
     hub: str = ""
     target: str | None = None
+    addressed: bool = True
 
     @property
     def checked_sha(self) -> str | None:

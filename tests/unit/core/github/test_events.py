@@ -45,6 +45,7 @@ OPENED = Trigger(
 
 COMMENTED = Trigger(
     kind=TriggerKind.COMMENT,
+    addressed=False,
     repository=REPOSITORY,
     actor="alice",
     actor_is_bot=False,
@@ -202,7 +203,7 @@ def test_a_build_issue_without_a_tag_carries_the_problem() -> None:
             {"command": CommandName.LOCK, "ref": "dev/next", "ref_kind": RefKind.BRANCH, "pull_request_number": 3},
         ),
         (QUESTION, "/status", {"command": CommandName.STATUS, "ref": None, "ref_kind": None}),
-        (QUESTION, "@hublish help", {"command": CommandName.HELP, "ref": None, "ref_kind": None}),
+        (QUESTION, "@hublish help", {"command": CommandName.HELP, "ref": None, "ref_kind": None, "addressed": True}),
         (
             QUESTION,
             "/biuld",
