@@ -17,7 +17,7 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 from tekton_pipeline import TektonClient  # type: ignore[import-untyped]  # it is published without types
 
-from hublish.engines.tekton.faults import explain, status_of
+from hublish.engines.tekton.faults import explain, is_refused_by_roles, status_of
 from hublish.errors import EngineFailed, SettingsInvalid, clip
 
 Value = TypeVar("Value")
@@ -28,6 +28,8 @@ _CALL_SECONDS = (5, 30)
 # A Step that says nothing for so long has its log opened anew, from where it was read to.
 _SILENCE_SECONDS = 600
 _PATIENCE_SECONDS = 120.0
+# An API server that has just begun refuses everything until it has read its roles.
+_ROLES_SECONDS = 15.0
 _PAUSE_SECONDS = 1.0
 
 
@@ -211,15 +213,20 @@ class TektonCluster:
 
     def _call(self, what: str, call: Callable[[], Value]) -> Value:
         """Call until it is answered, or for too long: an API server may restart under a build."""
-        deadline = time.monotonic() + self._patience_seconds
+        began_at = time.monotonic()
         while True:
             try:
                 with explain(what):
                     return call()
             except EngineFailed as failed:
-                if not failed.transient or time.monotonic() > deadline:
+                if time.monotonic() - began_at > self._find_patience(failed):
                     raise
             time.sleep(_PAUSE_SECONDS)
+
+    def _find_patience(self, failed: EngineFailed) -> float:
+        if failed.transient:
+            return self._patience_seconds
+        return min(self._patience_seconds, _ROLES_SECONDS) if is_refused_by_roles(failed) else 0.0
 
 
 def open_cluster(kubeconfig: Path | None) -> TektonCluster:

@@ -57,6 +57,12 @@ def status_of(error: BaseException) -> int | None:
     return None if found is None or not found.status else int(found.status)
 
 
+def is_refused_by_roles(failed: EngineFailed) -> bool:
+    """Whether roles forbid the call."""
+    cause = failed.__cause__
+    return cause is not None and status_of(cause) == HTTPStatus.FORBIDDEN and " cannot " in _words_of(cause)
+
+
 def _words_of(error: BaseException) -> str:
     found = _find_api_error(error)
     if found is None:

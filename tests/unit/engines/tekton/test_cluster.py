@@ -1,0 +1,83 @@
+"""Calls to an API server that has just begun: it refuses all until it knows its roles, and is asked again."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import kubernetes
+import pytest
+
+from hublish.engines.tekton import cluster as tekton_cluster
+from hublish.engines.tekton.cluster import TektonCluster
+from hublish.errors import EngineFailed
+
+POD = {"metadata": {"name": "p", "namespace": "n"}, "status": {}}
+ROLES = 'pods is forbidden: User "system:serviceaccount:h:h" cannot list resource "pods" in API group ""'
+QUOTA = 'pods "p" is forbidden: exceeded quota: none'
+
+
+@contextmanager
+def open_server(refusals: list[str]) -> Iterator[str]:
+    """An API server that refuses with these words, one call each, and lists a pod from then on; gives its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, answer = (403, {"message": refusals.pop(0)}) if refusals else (200, {"items": [POD]})
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def make_cluster(url: str) -> TektonCluster:
+    configuration = kubernetes.client.Configuration(host=url)
+    return TektonCluster(None, kubernetes.client.ApiClient(configuration))  # type: ignore[arg-type]  # not called here
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tekton_cluster, "_PAUSE_SECONDS", 0.01)
+
+
+def test_server_that_has_just_begun_is_asked_again() -> None:
+    """Its refusals pass within seconds."""
+    with open_server([ROLES, ROLES]) as url:
+        pods = make_cluster(url).list_pods("r", namespace="n")
+
+    assert [pod["metadata"]["name"] for pod in pods] == ["p"]
+
+
+def test_account_without_rights_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal that does not pass names what the operator has to apply."""
+    monkeypatch.setattr(tekton_cluster, "_ROLES_SECONDS", 0.2)
+    with open_server([ROLES] * 10_000) as url, pytest.raises(EngineFailed) as caught:
+        make_cluster(url).list_pods("r", namespace="n")
+
+    assert (caught.value.transient, "deploy/kubernetes/access.yaml" in (caught.value.hint or "")) == (False, True)
+
+
+def test_other_refusals_are_told_at_once() -> None:
+    """A quota is no matter of roles."""
+    refusals = [QUOTA] * 2
+    with open_server(refusals) as url, pytest.raises(EngineFailed, match="exceeded quota"):
+        make_cluster(url).list_pods("r", namespace="n")
+
+    assert refusals == [QUOTA]
