@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.sandbox.town import ENDED, SOURCE_REPO, WAIT_SECONDS, Town
@@ -50,6 +50,22 @@ def find_delivery(town: Town, tag: str) -> dict[str, Any]:
         for item in town.github.deliveries()
         if (item["event"], item["action"]) == ("release", "published") and item["payload"]["release"]["tag_name"] == tag
     )
+
+
+def wait_through_crashes(town: Town, environ: Mapping[str, str], *, seconds: float) -> None:
+    """Start the service anew after each of its deaths until all its runs have ended and it lives."""
+
+    def is_answered() -> bool:
+        if town.service is None or town.service.poll() is not None:
+            town.service = None
+            try:
+                town.start_service(**environ)
+            except RuntimeError:
+                return False  # it died while starting: a point was reached at once
+        runs = town.read_runs()
+        return bool(runs) and all(run["state"] in ENDED for run in runs) and town.service.poll() is None
+
+    wait_until(is_answered, seconds=seconds)
 
 
 def find_runs(town: Town, ref: str) -> list[dict[str, Any]]:

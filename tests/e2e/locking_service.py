@@ -8,18 +8,15 @@ in `crashing_service`.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hublish.bootstrap.service import make_service
 from hublish.core.locks.locker import LockRequest
 from hublish.errors import LockFailed
-from hublish.settings import load_settings
-from hublish.telemetry import configure_logging
 from hublish.workflows.services import Services
 from tests.e2e import crashing_service
+from tests.e2e.serving import serve
 
 
 @dataclass(frozen=True)
@@ -53,17 +50,5 @@ def wrap(services: Services) -> Services:
     return services if record is None else crashing_service.wrap(services, Path(record))
 
 
-def main() -> None:
-    import uvicorn
-
-    port = int(sys.argv[sys.argv.index("--port") + 1])
-    configure_logging(json_lines=True)
-    service = make_service(load_settings(os.environ), wrap=wrap)
-    config = uvicorn.Config(
-        service.app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5
-    )
-    uvicorn.Server(config).run()
-
-
 if __name__ == "__main__":
-    main()
+    serve(wrap)

@@ -8,17 +8,14 @@ before there is a file `HUBLISH_TEST_BUILD_GATE`, when that is set.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hublish.bootstrap.service import make_service
 from hublish.core.building import EngineStatus
-from hublish.settings import load_settings
-from hublish.telemetry import configure_logging
 from hublish.workflows.services import Services
+from tests.e2e.serving import serve
 
 
 class _SlowEngine:
@@ -71,17 +68,5 @@ def wrap(services: Services) -> Services:
     return replace(services, engine=engine)
 
 
-def main() -> None:
-    import uvicorn
-
-    port = int(sys.argv[sys.argv.index("--port") + 1])
-    configure_logging(json_lines=True)
-    service = make_service(load_settings(os.environ), wrap=wrap)
-    config = uvicorn.Config(
-        service.app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5
-    )
-    uvicorn.Server(config).run()
-
-
 if __name__ == "__main__":
-    main()
+    serve(wrap)

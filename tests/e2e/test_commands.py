@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hublish.core.github.commands import COMMAND_RULES
-from tests.e2e.answers import wait_for_ref, wait_until
+from tests.e2e.answers import wait_for_ref, wait_through_crashes, wait_until
 from tests.e2e.build_events import noting_builds, open_gate, read_events
 from tests.e2e.crashing_service import EFFECTS
 from tests.e2e.deliveries import post_signed
@@ -163,18 +163,7 @@ def test_question_survives_kill_around_its_answer(tmp_path: Path, github: GitHub
         environ = {"HUBLISH_TEST_CRASHES": str(record), "HUBLISH_TEST_QUIET": ",".join(quiet)}
         town.start_service(**environ)
         talk.say("/status")
-
-        def is_answered() -> bool:
-            if town.service is None or town.service.poll() is not None:
-                town.service = None
-                try:
-                    town.start_service(**environ)
-                except RuntimeError:
-                    return False  # it died while starting: a point was reached at once
-            runs = town.read_runs()
-            return bool(runs) and all(run["state"] in ENDED for run in runs) and town.service.poll() is None
-
-        wait_until(is_answered, seconds=600)
+        wait_through_crashes(town, environ, seconds=600)
         (answer,) = talk.read_answers()
         kills = record.read_text().splitlines()
 

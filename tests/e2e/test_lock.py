@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.answers import wait_until
+from tests.e2e.answers import wait_through_crashes, wait_until
 from tests.e2e.crashing_service import EFFECTS
 from tests.e2e.test_commands import END, Conversation
 from tests.sandbox.github import GitHubSandbox
-from tests.sandbox.town import ENDED, SOURCE_REPO, Town
+from tests.sandbox.town import SOURCE_REPO, Town
 from tests.sandbox.wheels import NOTEBOOK_PACKAGES
 
 pytestmark = [pytest.mark.github, pytest.mark.registry, pytest.mark.timeout(900)]
@@ -123,18 +123,7 @@ def test_lock_survives_kill_around_everything_it_writes(quiet_locking_town: Town
     talk = Conversation(town)
     town.start_service(**environ)
     talk.say("/lock")
-
-    def is_answered() -> bool:
-        if town.service is None or town.service.poll() is not None:
-            town.service = None
-            try:
-                town.start_service(**environ)
-            except RuntimeError:
-                return False  # it died while starting: a point was reached at once
-        runs = town.read_runs()
-        return bool(runs) and all(run["state"] in ENDED for run in runs) and town.service.poll() is None
-
-    wait_until(is_answered, seconds=600)
+    wait_through_crashes(town, environ, seconds=600)
     (answer,) = talk.read_answers()
     kills = record.read_text().splitlines()
     verify_proposed(town)

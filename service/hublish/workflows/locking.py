@@ -54,6 +54,7 @@ from hublish.errors import (
 )
 from hublish.workflows.durable import Fault, run_async_effect
 from hublish.workflows.ending import make_failure, note_step
+from hublish.workflows.ownbranch import ensure_proposal
 from hublish.workflows.prepared import LockOrder, Prepared, make_reply
 from hublish.workflows.services import Services
 
@@ -208,29 +209,22 @@ class Locking:
 
     def _propose(self, trigger: Trigger, update: LockUpdate, new: bytes) -> PullRequest:
         repository, branch = trigger.repository, make_lock_branch(update.branch)
-        hub_repository = self._services.hub_repository
         # Two that end at once would take each other's commit for a person's.
         with self._services.hold(f"{branch} of {repository.full_name}"):
-            state = hub_repository.fetch_branch(repository, branch, base=update.branch)
-            if state is not None and not state.ours:
-                raise PullRequestTaken(
-                    f"somebody pushed to {branch}; hublish leaves it alone",
-                    hint="Merge or close its pull request and delete the branch, then comment `/lock` again.",
-                )
-            hub_repository.ensure_commit(
-                repository,
-                branch=branch,
-                base_sha=update.commit,
-                files={update.path: new},
-                message=render_lock_message(update),
-                expected_sha=None if state is None else state.sha,
-            )
-            return hub_repository.ensure_pull_request(
+            return ensure_proposal(
+                self._services.hub_repository,
                 repository,
                 branch=branch,
                 base=update.branch,
+                base_sha=update.commit,
+                files={update.path: new},
+                message=render_lock_message(update),
                 title=render_lock_title(update),
                 body=render_lock_body(update),
+                taken=PullRequestTaken(
+                    f"somebody pushed to {branch}; hublish leaves it alone",
+                    hint="Merge or close its pull request and delete the branch, then comment `/lock` again.",
+                ),
             )
 
 

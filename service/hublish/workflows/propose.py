@@ -31,6 +31,7 @@ from hublish.core.ports import Source
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.errors import CatalogInvalid, HublishError, NotAllowed, PullRequestTaken, SourceMissing, clip
+from hublish.workflows.ownbranch import ensure_proposal
 from hublish.workflows.prepared import Delivered, Prepared
 from hublish.workflows.services import Hub, Services
 
@@ -165,23 +166,20 @@ class Proposal:
         self, hub: Hub, repository: Repository, *, head: str, files: dict[str, bytes], report: PullRequestReport
     ) -> HubReport:
         branch = make_branch(report.source_repo)
-        hub_repository = self._services.hub_repository
-        state = hub_repository.fetch_branch(repository, branch, base=hub.branch)
-        if state is not None and not state.ours:
-            raise PullRequestTaken(
-                f"somebody pushed to {branch} in {hub.repo}; hublish leaves it alone",
-                hint="merge or close that pull request and delete its branch, then publish the release again",
-            )
-        hub_repository.ensure_commit(
+        pull_request = ensure_proposal(
+            self._services.hub_repository,
             repository,
             branch=branch,
+            base=hub.branch,
             base_sha=head,
             files=files,
             message=render_commit_message(report),
-            expected_sha=None if state is None else state.sha,
-        )
-        pull_request = hub_repository.ensure_pull_request(
-            repository, branch=branch, base=hub.branch, title=render_title(report), body=render_body(report)
+            title=render_title(report),
+            body=render_body(report),
+            taken=PullRequestTaken(
+                f"somebody pushed to {branch} in {hub.repo}; hublish leaves it alone",
+                hint="merge or close that pull request and delete its branch, then publish the release again",
+            ),
         )
         done = "; ".join(render_action(image) for image in report.images if image.action is not EntryAction.UNCHANGED)
         return HubReport(hub=hub.name, url=pull_request.url, number=pull_request.number, detail=done, ok=True)

@@ -45,13 +45,6 @@ def registry(tmp_path_factory):
 
 
 @pytest.fixture
-def proxy(registry):
-    """The same registry behind a proxy that can misbehave."""
-    with FaultProxy(registry.host) as started:
-        yield started
-
-
-@pytest.fixture
 def client(proxy):
     """A client of the proxy."""
     made = make_client(proxy.host)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from hublish.builders.layered.build import build_layered
 from hublish.core.building import BuildSucceeded, Progress
@@ -84,8 +85,9 @@ class Bench:
         workers: int = 1,
         target: Reference = TARGET,
         cancelled: Callable[[], bool] = lambda: False,
+        **given: Any,
     ) -> BuildSucceeded:
-        """Build it."""
+        """Build it; `given` are further arguments of `build_layered`."""
         return build_layered(
             self.plan() if plan is None else plan,
             source=self.source,
@@ -98,7 +100,17 @@ class Bench:
             log=self.log.append,
             progress=self.progress.append,
             cancelled=cancelled,
+            **given,
         )
+
+
+def make_bench(folder: Path) -> Bench:
+    """A bench with a base and two packages."""
+    bench = Bench(folder)
+    bench.add_base()
+    bench.add_package("alpha", scripts={"alpha": "alpha:main"})
+    bench.add_package("beta", requires=["alpha>=1"])
+    return bench
 
 
 def die(job: object) -> None:

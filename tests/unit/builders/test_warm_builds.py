@@ -12,17 +12,14 @@ import pytest
 from hublish.core.plan import Trust
 from hublish.errors import BuildFailed, IndexFailed, WheelMissing
 from tests.fakes import FakeSource
-from tests.unit.builders.samples import TARGET, Bench
+from tests.unit.builders.samples import TARGET, Bench, make_bench
 
 OTHER = replace(TARGET, repository="team/other")
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    bench = Bench(tmp_path)
-    bench.add_base()
-    bench.add_package("alpha", scripts={"alpha": "alpha:main"})
-    bench.add_package("beta", requires=["alpha>=1"])
+    bench = make_bench(tmp_path)
     bench.add_package("gamma", files={"gamma/data.bin": hashlib.shake_256(b"gamma").digest(2 << 20)})
     return bench
 

@@ -106,17 +106,7 @@ class _Reader(LegacyReader):
         for title in dict.fromkeys(title for title in titles if titles.count(title) > 1):
             message = f"two overlays make an image called `{clip(title)}`; a hub lists an image by this name"
             self.say(Severity.ERROR, "DuplicateImage", message, at=at, hint="give each its own `registry-project`")
-        images = tuple(
-            replace(
-                config.images[0],
-                strategy=config.strategy,
-                base=config.base,
-                python=config.python,
-                dockerfile=config.dockerfile,
-                s2i=config.s2i,
-            )
-            for config in configs
-        )
+        images = tuple(config.images[0].with_settings(config) for config in configs)
         return Config(path=self.tree.path, legacy=True, images=images, triggers=Triggers(tag=True))
 
     def _note_checks(self, top: dict[str, KeyPath]) -> None:

@@ -80,16 +80,7 @@ def _settle_all(config: Config, has: Callable[[str], bool]) -> tuple[Config, lis
     for image in config.images:
         settled, more = _settle(config.for_image(image), has)
         changes += [f"{image.title}: {change}" for change in more]
-        images.append(
-            replace(
-                image,
-                strategy=settled.strategy,
-                base=settled.base,
-                python=settled.python,
-                dockerfile=settled.dockerfile,
-                s2i=settled.s2i,
-            )
-        )
+        images.append(image.with_settings(settled))
     return replace(config, images=tuple(images)), changes
 
 

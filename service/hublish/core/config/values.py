@@ -91,6 +91,17 @@ class ImageConfig:
         """The last part of the repository, by which people call the image."""
         return self.reference.repository.rsplit("/", 1)[-1]
 
+    def with_settings(self, config: Config) -> ImageConfig:
+        """The image with what a config says of strategy and contents; `Config.for_image` is the way back."""
+        return replace(
+            self,
+            strategy=config.strategy,
+            base=config.base,
+            python=config.python,
+            dockerfile=config.dockerfile,
+            s2i=config.s2i,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:

@@ -142,10 +142,10 @@ class LogReader:
                 rest = self._follow(pod, f"step-{step}", step)
             finally:
                 self.keep()
-            gone = self._find_container(step) is None
+            whole = state == "terminated" and self._cursor == before
+            if self._stop.is_set() or not (whole or self._find_container(step) is None):
+                return False
         except (EngineFailed, urllib3.exceptions.HTTPError, OSError):
-            return False
-        if self._stop.is_set() or not (gone or (state == "terminated" and self._cursor == before)):
             return False
         if rest is not None:
             self._take(step, rest)

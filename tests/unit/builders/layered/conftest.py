@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.builders.samples import Bench
+from tests.unit.builders.samples import Bench, make_bench
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    bench = Bench(tmp_path)
-    bench.add_base()
-    bench.add_package("alpha", scripts={"alpha": "alpha:main"})
-    bench.add_package("beta", requires=["alpha>=1"])
-    return bench
+    return make_bench(tmp_path)

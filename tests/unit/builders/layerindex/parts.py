@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hublish.builders.layered.build import build_layered
 from hublish.builders.layerindex.envelope import ENVELOPE_TYPE, open_envelope, render_envelope
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.layerindex.registry import ARTIFACT_TYPE, CACHE_TAG, INDEX_TYPE
@@ -38,20 +37,8 @@ def build(
     bench.log.clear()
     caches = OwnerCaches(bench.folder / disk, remote=RegistryIndexes(bench.images, key=key))
     plan = bench.plan(trust=trust)
-    return build_layered(
-        plan,
-        source=bench.source,
-        images=bench.images,
-        output=bench.images,
-        target=target,
-        index=bench.index,
-        workspace=bench.folder / disk,
-        workers=1,
-        log=bench.log.append,
-        progress=bench.progress.append,
-        cancelled=lambda: False,
-        cache=caches.open(owner=owner, trust=trust, repositories=(target, *siblings)),
-    )
+    cache = caches.open(owner=owner, trust=trust, repositories=(target, *siblings))
+    return bench.build(plan, workspace=disk, target=target, cache=cache)
 
 
 def edit_cache(bench: Bench, change: Callable[[dict], object], *, key: Ed25519PrivateKey = KEY) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.layered.build import build_layered
 from hublish.builders.wheels.packagesource import PackageSources, list_folder, locate_folders
 from hublish.core.building import BuildSucceeded
 from hublish.core.finding import Finding, Severity
@@ -18,7 +17,7 @@ from hublish.core.source import SourceTree
 from hublish.errors import BuildFailed, SourceInvalid, StrategyUnavailable, WheelMissing
 from tests.fakes import FakeSource
 from tests.sandbox.wheels import make_wheel, wheel_filename
-from tests.unit.builders.samples import TARGET, Bench
+from tests.unit.builders.samples import Bench
 from tests.unit.builders.wheels.sdists import FakeRunner, leave_wheel, make_sdist
 
 COMMIT = "a" * 40
@@ -73,21 +72,7 @@ def build(
     located, findings = locate_folders([package], bench.source.tree, lock_path="Pipfile.lock")
     assert findings == ()
     bench.packages = list(located)
-    return build_layered(
-        bench.plan(),
-        source=bench.source,
-        images=bench.images,
-        output=bench.images,
-        target=TARGET,
-        index=bench.index,
-        workspace=bench.folder / "workspace",
-        workers=1,
-        log=bench.log.append,
-        progress=bench.progress.append,
-        cancelled=lambda: False,
-        runner=runner,
-        commits=commits,
-    )
+    return bench.build(runner=runner, commits=commits)
 
 
 def read_archive(bench: Bench, package: LockedPackage, folder: Path, *, commits: Commits | None = None) -> Path:
@@ -219,20 +204,7 @@ def test_requirement_of_a_built_version_is_checked(bench: Bench, runner: FakeRun
     bench.packages = [*located, beta]
 
     with pytest.raises(BuildFailed, match=r"beta 1\.0 requires alpha>=4, but 3\.2 is locked"):
-        build_layered(
-            bench.plan(),
-            source=bench.source,
-            images=bench.images,
-            output=bench.images,
-            target=TARGET,
-            index=bench.index,
-            workspace=bench.folder / "workspace",
-            workers=1,
-            log=bench.log.append,
-            progress=bench.progress.append,
-            cancelled=lambda: False,
-            runner=runner,
-        )
+        bench.build(runner=runner)
 
 
 @pytest.mark.parametrize("package", [FROM_FOLDER, FROM_COMMIT])

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from hublish.builders.layered.build import build_layered
 from hublish.core.building import BuildSucceeded
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.ports import ContainerTask
@@ -38,20 +37,7 @@ def runner() -> FakeRunner:
 
 
 def build(bench: Bench, runner: FakeRunner | None, *, workspace: str = "workspace") -> BuildSucceeded:
-    return build_layered(
-        bench.plan(),
-        source=bench.source,
-        images=bench.images,
-        output=bench.images,
-        target=TARGET,
-        index=bench.index,
-        workspace=bench.folder / workspace,
-        workers=1,
-        log=bench.log.append,
-        progress=bench.progress.append,
-        cancelled=lambda: False,
-        runner=runner,
-    )
+    return bench.build(workspace=workspace, runner=runner)
 
 
 def test_wheel_is_built_without_network_from_verified_files(bench, runner) -> None:
