@@ -164,7 +164,7 @@ def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
         return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
     if trigger.kind is TriggerKind.RELEASE:
         return _check_release(trigger, config)
-    if trigger.kind is TriggerKind.CHECK:
+    if trigger.kind in (TriggerKind.CHECK, TriggerKind.API):
         return None
     if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:
         return None
