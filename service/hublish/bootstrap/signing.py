@@ -1,8 +1,9 @@
-"""The key that layer indexes are signed with: loaded from its file, made where there is none."""
+"""Keys that the service makes for itself: loaded from their files, made where there is none, readable by their owner only."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,14 +29,7 @@ def ensure_signing_key(path: Path) -> Ed25519PrivateKey:
     Raises:
         SettingsInvalid: it cannot be read or written, or holds another kind of key.
     """
-    try:
-        with suppress(FileExistsError):
-            _write_key(path)
-        body = path.read_bytes()
-    except OSError as error:
-        raise SettingsInvalid(
-            f"the signing key {path} cannot be read or made: {error.strerror}", hint="check the path and its mode"
-        ) from error
+    body = ensure_key_file(path, make_body=_make_pem, what="signing key")
     try:
         key = load_pem_private_key(body, password=None)
     except (ValueError, TypeError) as error:
@@ -45,11 +39,32 @@ def ensure_signing_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _write_key(path: Path) -> None:
+def ensure_key_file(path: Path, *, make_body: Callable[[], bytes], what: str) -> bytes:
+    """Load a key file; where there is none, a new one is written.
+
+    Args:
+        path: the file.
+        make_body: makes what a new one holds.
+        what: the key's name in messages, e.g. "signing key".
+
+    Raises:
+        SettingsInvalid: it cannot be read or written.
+    """
+    try:
+        with suppress(FileExistsError):
+            _write_key(path, make_body)
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsInvalid(
+            f"the {what} {path} cannot be read or made: {error.strerror}", hint="check the path and its mode"
+        ) from error
+
+
+def _write_key(path: Path, make_body: Callable[[], bytes]) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    body = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    body = make_body()
     # Written beside and linked into place: two processes that start at once end with the same, whole key.
     staging = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -58,6 +73,10 @@ def _write_key(path: Path) -> None:
         os.link(staging, path)
     finally:
         staging.unlink(missing_ok=True)
+
+
+def _make_pem() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _refuse(path: Path) -> SettingsInvalid:
