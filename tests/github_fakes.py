@@ -8,6 +8,7 @@ from datetime import datetime
 
 from hublish.core.github.deliveries import ListedDelivery
 from hublish.core.github.ports import BranchState, CheckRun, Comment, PullRequest, Thread
+from hublish.core.reference import Reference
 from hublish.core.repository import Permission, Repository, ResolvedRef
 from hublish.errors import HublishError, PullRequestTaken, SourceMissing
 from tests.fakes import FakeSource
@@ -165,6 +166,21 @@ class FakeHubRepository:
     ) -> PullRequest:
         self.pull_request = (branch, base, title, body)
         return PullRequest(number=3, url="https://github.com/org/apps/pull/3", head_sha="f" * 40, open=True)
+
+
+@dataclass
+class FakeDigests:
+    """Where tags are now, by `registry/repository:tag`; `error` is raised instead."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    error: HublishError | None = None
+
+    def get_digest(self, reference: Reference) -> str | None:
+        self.asked.append(str(reference))
+        if self.error is not None:
+            raise self.error
+        return self.digests.get(str(reference))
 
 
 @dataclass

@@ -26,6 +26,7 @@ from hublish.adapters.github import (
 from hublish.adapters.registry import RegistryClient
 from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
 from hublish.adapters.store import (
+    BaseWatchStore,
     BuildStore,
     CancelStore,
     DeliveryStore,
@@ -97,6 +98,8 @@ def make_services(settings: Settings) -> Services:
         image_records=ImageStore(clients.database),
         cancels=CancelStore(clients.database),
         tokens=TokenStore(clients.database),
+        base_watches=BaseWatchStore(clients.database),
+        fetch_digest=clients.registry.fetch_digest,
         queue=QueueStore(clients.database),
         replicas=replicas,
         replica=make_replica_name(settings),

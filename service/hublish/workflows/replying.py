@@ -11,13 +11,14 @@ from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import CONFIG_PATHS, ParsedConfig
 from hublish.core.finding import Severity
 from hublish.core.github.commands import COMMAND_RULES, CommandName
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import check_switches, matches_branch
 from hublish.core.queue import render_place
 from hublish.core.records import Run
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.workflows.asked import make_refusal
+from hublish.workflows.basebump import BaseBump
 from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.places import read_places
 from hublish.workflows.prepared import LockOrder, Prepared, PreparedImage, make_reply
@@ -42,9 +43,12 @@ class Replies:
         self._services = services
         self._read_config = read_config
         self._cancelling = Cancelling(services)
+        self._base_bump = BaseBump(services)
 
     def make(self, run_id: str, trigger: Trigger) -> Prepared | None:
         """Make the answer to a command that builds nothing; None for the commands that do."""
+        if trigger.kind is TriggerKind.SCHEDULE and trigger.command is None:
+            return self._base_bump.make(run_id, trigger)
         makers = {
             CommandName.CANCEL: self._cancelling.cancel,
             CommandName.HELP: self._help,

@@ -11,6 +11,7 @@ from typing import cast
 
 from hublish.adapters.archive import DiskArchive
 from hublish.adapters.store import (
+    BaseWatchStore,
     BuildStore,
     CancelStore,
     DeliveryStore,
@@ -41,6 +42,7 @@ from tests.github_fakes import (
     FakeCheckouts,
     FakeConversation,
     FakeDeliveryLog,
+    FakeDigests,
     FakeHubRepository,
     FakeReader,
 )
@@ -129,6 +131,7 @@ class Stage:
         self.delivery_log = FakeDeliveryLog()
         self.hub_repository = FakeHubRepository()
         self.locker = FakeLocker()
+        self.digests = FakeDigests()
         self.images = FakeImages()
         self.images.add_image(BASE, [make_tar(TINY_BASE)])
         self.checkouts = FakeCheckouts({"octo/ts": make_source(), "org/apps": FakeSource({"images/README": b""})})
@@ -162,6 +165,8 @@ class Stage:
             image_records=self.image_records,
             cancels=CancelStore(self.database),
             tokens=TokenStore(self.database),
+            base_watches=BaseWatchStore(self.database),
+            fetch_digest=self.digests.get_digest,
             queue=self.queue,
             replicas=self.replicas,
             replica=REPLICA,

@@ -197,4 +197,5 @@ def _make_triggers(triggers: Triggers) -> Document:
         "push": triggers.push,
         "issue": triggers.issue,
         "comment": triggers.comment,
+        "schedule": triggers.schedule,
     }

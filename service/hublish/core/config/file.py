@@ -208,6 +208,7 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
             push=tuple(triggers.push),
             issue=triggers.issue,
             comment=triggers.comment,
+            schedule=triggers.schedule,
         ),
         hubs=tuple(dict.fromkeys(model.hubs)),
         limits=Limits(time_seconds=parse_duration(model.limits.time), size_bytes=parse_size(model.limits.size)),

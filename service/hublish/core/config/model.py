@@ -200,6 +200,11 @@ class TriggersModel(StrictModel):
     )
     issue: bool = Field(default=True, description='The issue titled "Deliver Container Image".')
     comment: bool = Field(default=True, description="The comment /build.")
+    schedule: bool = Field(
+        default=False,
+        description="The base image's tag has moved: the last release is built again; a base that is pinned by digest gets a pull "
+        "request instead.",
+    )
 
 
 class LimitsModel(StrictModel):

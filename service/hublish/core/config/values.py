@@ -142,6 +142,7 @@ class Triggers:
         push: names of branches (`*` for any text without a slash) whose pushes count.
         issue: the issue titled "Deliver Container Image".
         comment: the comment `/build`.
+        schedule: the tag of a base image that has moved.
     """
 
     release: bool = True
@@ -150,6 +151,7 @@ class Triggers:
     push: tuple[str, ...] = ()
     issue: bool = True
     comment: bool = True
+    schedule: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,11 +23,13 @@ class TriggerKind(Enum):
     PULL_REQUEST = "pull-request"
     CHECK = "check"
     API = "api"
+    SCHEDULE = "schedule"
 
     @property
     def proves_permission(self) -> bool:
-        """True where nobody has to be asked: GitHub or, for a token of the API, the operator gave the permission before."""
-        return self in (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.TAG, TriggerKind.API)
+        """True where nobody has to be asked: GitHub, the operator by a token of the API, or the config gave the permission."""
+        proven = (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.TAG, TriggerKind.API, TriggerKind.SCHEDULE)
+        return self in proven
 
     @property
     def talks(self) -> bool:

@@ -166,8 +166,8 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
         )
     if trigger.kind is TriggerKind.PUSH:
         return Skip(reason="the default branch has no config file, so no branch is listed in `triggers.push`")
-    if trigger.kind is TriggerKind.TAG:
-        return Skip(reason="the default branch has no config file, so `triggers.tag` is not on")
+    if trigger.kind in (TriggerKind.TAG, TriggerKind.SCHEDULE):
+        return Skip(reason=f"the default branch has no config file, so `triggers.{trigger.kind.value}` is not on")
     return Deny(
         code="ConfigMissing",
         reason=f"The default branch has neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]}, so there is nothing to build.",
@@ -176,15 +176,16 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
 
 
 def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
-    """Check what the config file switches off: silence for a release, a tag or a push, an answer for a person who asked."""
+    """Check what the config file switches off: silence where nobody asked by hand, an answer for a person who asked."""
     switches = config.triggers
     if trigger.kind is TriggerKind.PUSH:
         listed = any(matches_branch(pattern, trigger.ref or "") for pattern in switches.push)
         return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
     if trigger.kind is TriggerKind.RELEASE:
         return _check_release(trigger, config)
-    if trigger.kind is TriggerKind.TAG:
-        return None if switches.tag else Skip(reason=f"`triggers.tag` is off in {config.path}")
+    if trigger.kind in (TriggerKind.TAG, TriggerKind.SCHEDULE):
+        on = switches.tag if trigger.kind is TriggerKind.TAG else switches.schedule
+        return None if on else Skip(reason=f"`triggers.{trigger.kind.value}` is off in {config.path}")
     if trigger.kind in (TriggerKind.CHECK, TriggerKind.API):
         return None
     if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:

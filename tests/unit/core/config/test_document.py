@@ -57,6 +57,7 @@ def test_document_names_every_key() -> None:
             "push": (),
             "issue": True,
             "comment": True,
+            "schedule": False,
         },
         "hubs": (),
         "limits": {"time": "1h30m", "size": "4Gi"},
