@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from hublish.builders.baseimage.facts import FACTS_FORMAT, BaseFacts, parse_base_facts, render_base_facts
 from hublish.builders.baseimage.image import BaseImage, fetch_named, read_base_image, verify_size
-from hublish.builders.baseimage.python import make_base_facts
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.contents import unpack_bounded
@@ -61,6 +60,9 @@ def load_base(
         verify_size(base, named=reference, limit_bytes=limit_bytes)
     if kept is not None:
         return kept
+    # Here, because a base that is known needs nobody who reads its files.
+    from hublish.builders.baseimage.python import make_base_facts  # noqa: PLC0415  # start-up time
+
     facts = make_base_facts(base, images)
     with name_disk_errors("the facts of the base"):
         layers.store_base(key, _render_record(base, facts))
