@@ -234,6 +234,7 @@ class Preparation:
             resources=describe_resources(config),
             line=describe_plan(image, plan, missing),
             force=trigger.force,
+            lock="" if planned.locked is None else planned.locked.path,
         )
         return prepared, planned.findings
 

@@ -71,6 +71,7 @@ class CheckRun:
         conclusion: "success", "failure", "neutral", "cancelled", "skipped"; None unless completed.
         title: one line.
         summary: Markdown, at most 65,535 characters.
+        text: more of it, below the annotations; likewise, "" for none.
         details_url: the live page.
         actions: buttons as `(label, description, identifier)`, at most 3.
         annotations: remarks beside lines of the commit's files.
@@ -84,6 +85,7 @@ class CheckRun:
     title: str
     summary: str
     details_url: str
+    text: str = ""
     annotations: tuple[Annotation, ...] = ()
     actions: tuple[tuple[str, str, str], ...] = ()
 
