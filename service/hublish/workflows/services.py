@@ -78,6 +78,7 @@ class Policy:
         image_bytes: ceiling over a config's size limit.
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
+        tag_wait_seconds: how long a pushed tag waits for a release of its name.
         bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
 
@@ -90,6 +91,7 @@ class Policy:
     image_bytes: int
     default_index: str = ""
     queue: QueueLimits = field(default_factory=QueueLimits)
+    tag_wait_seconds: float = 60.0
     bots: frozenset[str] = frozenset()
 
 
