@@ -204,6 +204,7 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
             tag=triggers.tag,
             push=tuple(triggers.push),
             issue=triggers.issue,
+            label=triggers.label,
             comment=triggers.comment,
         ),
         hubs=tuple(dict.fromkeys(model.hubs)),

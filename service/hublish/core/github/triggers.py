@@ -185,8 +185,8 @@ def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
         return _check_release(trigger, config)
     if trigger.kind is TriggerKind.TAG:
         return None if switches.tag else Skip(reason=f"`triggers.tag` is off in {config.path}")
-    if trigger.kind is TriggerKind.CHECK:
-        return None
+    if trigger.kind in (TriggerKind.CHECK, TriggerKind.LABEL):
+        return check_label(trigger, config) if trigger.kind is TriggerKind.LABEL else None
     if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:
         return None
     key = f"triggers.{trigger.kind.value}"
@@ -195,6 +195,14 @@ def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
         reason=f"`{key}` is off in {config.path} on the default branch.",
         hint=f"Set `{key}: true` there, or publish a release.",
     )
+
+
+def check_label(trigger: Trigger, config: Config | None) -> Skip | None:
+    """Check that the label an issue got is the config's; any other means nothing, whoever put it there."""
+    wanted = None if config is None else config.triggers.label
+    if wanted is not None and wanted.casefold() == trigger.label.strip().casefold():
+        return None
+    return Skip(reason="the label is not the one that `triggers.label` names on the default branch")
 
 
 def _check_images(trigger: Trigger, config: Config) -> Deny | None:
