@@ -35,7 +35,6 @@ from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
 from hublish.workflows.asked import (
     choose_deployed,
     choose_images,
-    find_permission,
     find_silence,
     make_refusal,
     read_default_config,
@@ -52,6 +51,7 @@ from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
 from hublish.workflows.replying import Replies
 from hublish.workflows.services import Services
+from hublish.workflows.standing import find_standing
 
 Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
 
@@ -109,10 +109,11 @@ class Preparation:
         silence = find_silence(self._services, trigger)
         if silence is not None:
             return make_refusal(silence, ref=None)
-        permission = find_permission(self._services, trigger)
+        standing = find_standing(self._services, trigger)
+        permission = standing.permission
         refusal = check_request(trigger, permission)
         if refusal is not None:
-            return make_refusal(refusal, ref=None)
+            return make_refusal(standing.explain(refusal), ref=None)
         reply = self._replies.make(run_id, trigger)
         if reply is not None:
             return reply
@@ -236,6 +237,7 @@ class Preparation:
             resources=describe_resources(config),
             line=describe_plan(image, plan, missing),
             force=trigger.force,
+            lock="" if planned.locked is None else planned.locked.path,
         )
         return prepared, planned.findings
 

@@ -23,16 +23,17 @@ class TriggerKind(Enum):
     COMMENT = "comment"
     PULL_REQUEST = "pull-request"
     CHECK = "check"
+    API = "api"
 
     @property
     def proves_permission(self) -> bool:
-        """True for what GitHub lets nobody do without write permission, people and bots alike."""
-        return self in (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.TAG)
+        """True where nobody has to be asked: GitHub or, for a token of the API, the operator gave the permission before."""
+        return self in (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.TAG, TriggerKind.API)
 
     @property
     def talks(self) -> bool:
         """True for what is answered by comments, a tag and a release on their commit; the others have their check run."""
-        return self not in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST, TriggerKind.CHECK)
+        return self not in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST, TriggerKind.CHECK, TriggerKind.API)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
