@@ -263,6 +263,7 @@ class Preparation:
             target_repository=image.reference.name,
             hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
             find_default_index=lambda: policy.default_index,
+            most_bytes=policy.image_bytes,
         )
 
     def _verify_target(self, trigger: Trigger, target: Reference) -> None:
