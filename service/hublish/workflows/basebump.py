@@ -19,7 +19,7 @@ from hublish.core.answers.base_update import (
 )
 from hublish.core.config.file import CONFIG_PATHS, parse_config
 from hublish.core.config.values import Config
-from hublish.core.github.events import OWN_BRANCHES
+from hublish.core.github.pushing import OWN_BRANCHES
 from hublish.core.github.trigger import Trigger
 from hublish.core.github.triggers import Skip, matches_branch
 from hublish.core.reference import Reference, parse_reference
