@@ -40,6 +40,9 @@ class GitHubSettings(Section):
     webhook_secret_files: Annotated[list[Path], Field(min_length=1, max_length=2)] = Field(
         description="One secret, or two while the secret is being changed; without one nothing starts."
     )
+    onboarding_per_hour: int = Field(
+        default=20, ge=0, description="Pull requests to new repositories in an hour; few, as people read them. 0: none."
+    )
     bots: list[str] = Field(
         default_factory=list,
         description='Logins of bots, as "renovate[bot]", whose commands and build issues count like those of a person with '

@@ -21,6 +21,7 @@ from hublish.adapters.github import (
     GitHubHub,
     GitHubReader,
     GitHubSources,
+    GitHubStanding,
     Patience,
 )
 from hublish.adapters.registry import RegistryClient
@@ -30,6 +31,7 @@ from hublish.adapters.store import (
     CancelStore,
     DeliveryStore,
     ImageStore,
+    NewcomerStore,
     QueueStore,
     ReplicaStore,
     RunStore,
@@ -96,6 +98,9 @@ def make_services(settings: Settings) -> Services:
         image_records=ImageStore(clients.database),
         cancels=CancelStore(clients.database),
         queue=QueueStore(clients.database),
+        newcomers=NewcomerStore(clients.database),
+        standings=GitHubStanding(clients.github),
+        push_probe=clients.registry,
         replicas=replicas,
         replica=make_replica_name(settings),
         hold_duty=replicas.hold_duty,
@@ -204,6 +209,7 @@ def _make_policy(settings: Settings) -> Policy:
         default_index=(settings.default_index or "").rstrip("/"),
         queue=make_queue_limits(settings),
         bots=frozenset(login.lower() for login in settings.github.bots),
+        proposals_per_hour=settings.github.onboarding_per_hour,
     )
 
 

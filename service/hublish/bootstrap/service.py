@@ -29,6 +29,7 @@ from hublish.workflows.durable import (
 )
 from hublish.workflows.inbox import Inbox
 from hublish.workflows.missed import MissedDeliveries
+from hublish.workflows.onboarding import Onboarding
 from hublish.workflows.places import Places
 from hublish.workflows.queue import FEED_SECONDS, Feeder
 from hublish.workflows.replicas import WATCH_SECONDS, Watch
@@ -58,6 +59,7 @@ class _Works:
     services: Services
     inbox: Inbox
     missed: MissedDeliveries
+    onboarding: Onboarding
     watch: Watch
     watching: Rounds
     feeding: Rounds
@@ -69,12 +71,14 @@ class _Works:
         launch_workflows()
         self.inbox.start()
         self.missed.start()
+        self.onboarding.start()
         self.feeding.start()
         self.watching.start()
 
     def stop(self) -> None:
         """End, and give the place back."""
         self.missed.stop()
+        self.onboarding.stop()
         self.inbox.stop()
         self.feeding.stop()
         self.services.engine.close()
@@ -140,15 +144,18 @@ def _make_works(settings: Settings, services: Services, places: Places) -> _Work
     watch = Watch(services, rooms=rooms, recover=recover_workflows)
     waiting = Waiting(services, Answering(services), places)
     deliver = DeliverWorkflow(services, build, waiting, wake=feeding.wake)
+    onboarding = Onboarding(services)
     inbox = Inbox(
         services,
         start_run=make_start(deliver),
         sweep=Sweep(services, find_state=find_workflow_state).end_lost_runs,
+        wake_onboarding=onboarding.wake,
     )
     return _Works(
         services=services,
         inbox=inbox,
         missed=MissedDeliveries(services, limit_bytes=settings.limits.webhook_bytes, wake=inbox.wake),
+        onboarding=onboarding,
         watch=watch,
         watching=Rounds("watch", watch.look, seconds=WATCH_SECONDS),
         feeding=feeding,

@@ -15,6 +15,7 @@ from hublish.adapters.store import (
     CancelStore,
     DeliveryStore,
     ImageStore,
+    NewcomerStore,
     QueueStore,
     ReplicaStore,
     RunStore,
@@ -41,7 +42,9 @@ from tests.github_fakes import (
     FakeConversation,
     FakeDeliveryLog,
     FakeHubRepository,
+    FakePushProbe,
     FakeReader,
+    FakeStandings,
 )
 from tests.sandbox.wheels import make_lock
 from tests.unit.builders.samples import BASE
@@ -128,6 +131,8 @@ class Stage:
         self.delivery_log = FakeDeliveryLog()
         self.hub_repository = FakeHubRepository()
         self.locker = FakeLocker()
+        self.newcomers = NewcomerStore(self.database)
+        self.standings, self.push_probe = FakeStandings(self.reader), FakePushProbe()
         self.images = FakeImages()
         self.images.add_image(BASE, [make_tar(TINY_BASE)])
         self.checkouts = FakeCheckouts({"octo/ts": make_source(), "org/apps": FakeSource({"images/README": b""})})
@@ -161,6 +166,9 @@ class Stage:
             image_records=self.image_records,
             cancels=CancelStore(self.database),
             queue=self.queue,
+            newcomers=self.newcomers,
+            standings=self.standings,
+            push_probe=self.push_probe,
             replicas=self.replicas,
             replica=REPLICA,
             hold_duty=self.replicas.hold_duty,
