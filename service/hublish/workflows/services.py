@@ -80,6 +80,7 @@ class Policy:
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
         proposals_per_hour: onboarding pull requests in an hour; 0: none at all, and nobody is looked at.
+        tag_wait_seconds: how long a pushed tag waits for a release of its name.
         bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
 
@@ -92,6 +93,7 @@ class Policy:
     image_bytes: int
     default_index: str = ""
     queue: QueueLimits = field(default_factory=QueueLimits)
+    tag_wait_seconds: float = 60.0
     bots: frozenset[str] = frozenset()
     proposals_per_hour: int = 0
 
