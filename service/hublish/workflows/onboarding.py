@@ -16,7 +16,7 @@ from hublish.core.config.file import CONFIG_PATH
 from hublish.core.config.values import Config
 from hublish.core.finding import Finding
 from hublish.core.github.consent import takes_repository
-from hublish.core.github.events import OWN_BRANCHES
+from hublish.core.github.pushing import OWN_BRANCHES
 from hublish.core.inspection import Inspection, inspect_files
 from hublish.core.onboarding.draft import Draft, Holdings, draft_config, find_config
 from hublish.core.onboarding.form import FORM_PATH, OLD_FORM_PATHS, render_form
