@@ -24,8 +24,9 @@ LOOKING = "eyes"
 _TOLD: Mapping[TriggerKind, frozenset[RunState]] = {
     TriggerKind.PUSH: frozenset({RunState.FAILED}),
     TriggerKind.CHECK: frozenset({RunState.FAILED, RunState.DENIED}),
+    TriggerKind.API: frozenset(),
 }
-"""Ends that are said on the commit where there is no thread."""
+"""Ends that are said on the commit where there is no thread; whoever asked by the API reads the answer there."""
 
 
 class Answering:

@@ -22,11 +22,12 @@ class TriggerKind(Enum):
     COMMENT = "comment"
     PULL_REQUEST = "pull-request"
     CHECK = "check"
+    API = "api"
 
     @property
     def proves_permission(self) -> bool:
-        """True for what GitHub lets nobody do without write permission, people and bots alike."""
-        return self in (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.TAG)
+        """True where nobody has to be asked: GitHub or, for a token of the API, the operator gave the permission before."""
+        return self in (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.TAG, TriggerKind.API)
 
     @property
     def talks(self) -> bool:

@@ -185,7 +185,7 @@ def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
         return _check_release(trigger, config)
     if trigger.kind is TriggerKind.TAG:
         return None if switches.tag else Skip(reason=f"`triggers.tag` is off in {config.path}")
-    if trigger.kind is TriggerKind.CHECK:
+    if trigger.kind in (TriggerKind.CHECK, TriggerKind.API):
         return None
     if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:
         return None

@@ -291,6 +291,14 @@ def test_pattern_of_branches_matches_within_one_part(pattern: str, branch: str, 
     assert expected == matches_branch(pattern, branch)
 
 
+def test_an_order_by_the_api_needs_no_permission_on_github() -> None:
+    """The operator gave it with the token; switches are about what happens on GitHub."""
+    config = make_config("{release: false, issue: false, comment: false}")
+    order = replace(RELEASE, kind=TriggerKind.API, actor="nightly")
+
+    assert decide_with(order, config=config, permission=None) == Build(reason="api by nightly")
+
+
 def test_a_press_is_allowed_where_comments_are_switched_off() -> None:
     """The switch is about comments; who presses is asked about all the same."""
     press = replace(COMMENT, kind=TriggerKind.CHECK, command=CommandName.RETRY)
