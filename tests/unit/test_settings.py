@@ -10,11 +10,11 @@ import pytest
 from pydantic import BaseModel
 
 from hublish.errors import SettingsInvalid
+from hublish.registrysettings import RegistrySettings
 from hublish.settings import (
     SETTINGS_LIMIT_BYTES,
     GitHubSettings,
     HubSettings,
-    RegistrySettings,
     Settings,
     load_settings,
     parse_settings,

@@ -13,8 +13,7 @@ from typing import Any
 
 import yaml
 
-from hublish.core.config.file import CONFIG_PATH, CONFIG_PATHS, NEAR_NAMES
-from hublish.core.config.legacy import LEGACY_PATH
+from hublish.core.config.file import CONFIG_PATH, CONFIG_PATHS, LEGACY_PATH, NEAR_NAMES
 from hublish.core.config.migration import migrate_config
 from hublish.core.config.valuetext import RELEASE_PLACEHOLDER, parse_lock_path
 from hublish.core.locks.choice import LOCK_NAMES, PIPFILE_LOCK, ReadFile, choose_lock, read_lock
