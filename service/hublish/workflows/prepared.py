@@ -24,6 +24,7 @@ class PreparedImage:
         resources: what a notebook needs, for people; "" when the config says nothing.
         line: one sentence for people on what is built, Markdown already.
         force: True to build it anew although it was built before.
+        lock: path of the lock its packages come from; "" when there is none.
     """
 
     title: str
@@ -35,6 +36,7 @@ class PreparedImage:
     resources: str
     line: str
     force: bool = False
+    lock: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hublish.core.config.values import (
+    Approvers,
     Config,
     DockerfileConfig,
     ImageConfig,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIG_PATHS",
     "NEAR_NAMES",
+    "Approvers",
     "Config",
     "DockerfileConfig",
     "ImageConfig",
@@ -207,8 +209,10 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
             tag=triggers.tag,
             push=tuple(triggers.push),
             issue=triggers.issue,
+            label=triggers.label,
             comment=triggers.comment,
         ),
+        approvers=Approvers(owners=model.approvers.owners, teams=tuple(dict.fromkeys(model.approvers.teams))),
         hubs=tuple(dict.fromkeys(model.hubs)),
         limits=Limits(time_seconds=parse_duration(model.limits.time), size_bytes=parse_size(model.limits.size)),
     )
