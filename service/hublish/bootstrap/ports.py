@@ -21,6 +21,7 @@ from hublish.adapters.github import (
     GitHubHub,
     GitHubReader,
     GitHubSources,
+    GitHubStanding,
     Patience,
 )
 from hublish.adapters.registry import RegistryClient
@@ -31,6 +32,7 @@ from hublish.adapters.store import (
     CancelStore,
     DeliveryStore,
     ImageStore,
+    NewcomerStore,
     QueueStore,
     ReplicaStore,
     RunStore,
@@ -101,6 +103,9 @@ def make_services(settings: Settings) -> Services:
         base_watches=BaseWatchStore(clients.database),
         fetch_digest=clients.registry.fetch_digest,
         queue=QueueStore(clients.database),
+        newcomers=NewcomerStore(clients.database),
+        standings=GitHubStanding(clients.github),
+        push_probe=clients.registry,
         replicas=replicas,
         replica=make_replica_name(settings),
         hold_duty=replicas.hold_duty,
@@ -210,6 +215,7 @@ def _make_policy(settings: Settings) -> Policy:
         queue=make_queue_limits(settings),
         tag_wait_seconds=settings.limits.tag_wait_seconds,
         bots=frozenset(login.lower() for login in settings.github.bots),
+        proposals_per_hour=settings.github.onboarding_per_hour,
     )
 
 

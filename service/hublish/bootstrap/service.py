@@ -34,6 +34,7 @@ from hublish.workflows.durable import (
 )
 from hublish.workflows.inbox import Inbox
 from hublish.workflows.missed import MissedDeliveries
+from hublish.workflows.onboarding import Onboarding
 from hublish.workflows.orders import Orders
 from hublish.workflows.places import Places
 from hublish.workflows.queue import FEED_SECONDS, Feeder
@@ -67,6 +68,7 @@ class _Works:
     orders: Orders
     missed: MissedDeliveries
     schedule: Schedule | None
+    onboarding: Onboarding
     watch: Watch
     watching: Rounds
     feeding: Rounds
@@ -80,6 +82,7 @@ class _Works:
         self.missed.start()
         if self.schedule is not None:
             self.schedule.start()
+        self.onboarding.start()
         self.feeding.start()
         self.watching.start()
 
@@ -88,6 +91,7 @@ class _Works:
         if self.schedule is not None:
             self.schedule.stop()
         self.missed.stop()
+        self.onboarding.stop()
         self.inbox.stop()
         self.feeding.stop()
         self.services.engine.close()
@@ -154,11 +158,13 @@ def _make_works(settings: Settings, services: Services, places: Places) -> _Work
     watch = Watch(services, rooms=rooms, recover=recover_workflows)
     waiting = Waiting(services, Answering(services), places)
     deliver = DeliverWorkflow(services, build, waiting, wake=feeding.wake)
+    onboarding = Onboarding(services)
     start_run = make_start(deliver)
     inbox = Inbox(
         services,
         start_run=start_run,
         sweep=Sweep(services, find_state=find_workflow_state).end_lost_runs,
+        wake_onboarding=onboarding.wake,
     )
     return _Works(
         services=services,
@@ -166,6 +172,7 @@ def _make_works(settings: Settings, services: Services, places: Places) -> _Work
         orders=Orders(services, start_run=start_run),
         schedule=_make_schedule(settings, services, start_run=start_run),
         missed=MissedDeliveries(services, limit_bytes=settings.limits.webhook_bytes, wake=inbox.wake),
+        onboarding=onboarding,
         watch=watch,
         watching=Rounds("watch", watch.look, seconds=WATCH_SECONDS),
         feeding=feeding,

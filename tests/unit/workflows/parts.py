@@ -16,6 +16,7 @@ from hublish.adapters.store import (
     CancelStore,
     DeliveryStore,
     ImageStore,
+    NewcomerStore,
     QueueStore,
     ReplicaStore,
     RunStore,
@@ -44,7 +45,9 @@ from tests.github_fakes import (
     FakeDeliveryLog,
     FakeDigests,
     FakeHubRepository,
+    FakePushProbe,
     FakeReader,
+    FakeStandings,
 )
 from tests.sandbox.wheels import make_lock
 from tests.unit.builders.samples import BASE
@@ -132,6 +135,8 @@ class Stage:
         self.hub_repository = FakeHubRepository()
         self.locker = FakeLocker()
         self.digests = FakeDigests()
+        self.newcomers = NewcomerStore(self.database)
+        self.standings, self.push_probe = FakeStandings(self.reader), FakePushProbe()
         self.images = FakeImages()
         self.images.add_image(BASE, [make_tar(TINY_BASE)])
         self.checkouts = FakeCheckouts({"octo/ts": make_source(), "org/apps": FakeSource({"images/README": b""})})
@@ -168,6 +173,9 @@ class Stage:
             base_watches=BaseWatchStore(self.database),
             fetch_digest=self.digests.get_digest,
             queue=self.queue,
+            newcomers=self.newcomers,
+            standings=self.standings,
+            push_probe=self.push_probe,
             replicas=self.replicas,
             replica=REPLICA,
             hold_duty=self.replicas.hold_duty,
