@@ -81,12 +81,18 @@ class LocalEngine:
         """Start a build, or leave the one of that name alone; returns at once.
 
         Raises:
-            StrategyUnavailable: the plan's strategy is not `layered`, or the engine is closed.
+            StrategyUnavailable: the plan's strategy is not `layered`, nothing here builds the wheels that it needs, or the
+                engine is closed.
         """
         if request.plan.strategy is not Strategy.LAYERED:
             raise StrategyUnavailable(
                 f"the local engine builds the strategy layered, the plan says {request.plan.strategy.value}",
                 hint="Run `hublish doctor` to see which engines work here.",
+            )
+        if request.plan.builds_wheels and self._find_runner(request) is None:
+            raise StrategyUnavailable(
+                "the local engine builds no wheels for this owner, and a package of the lock has none that fits",
+                hint="The operator adds docker or buildah to `engines.use`, or `engines.tekton.build_image`.",
             )
         self._threads.start(request, log)
 

@@ -36,6 +36,8 @@ from hublish.errors import BuildFailed, WheelMissing, clip
 
 BUILD_SECONDS = 1800.0
 WHEEL_LIMIT_BYTES = 2 << 30
+BUILT = "built"
+"""Folder of a workspace that built wheels lie in, each in one named by its hash."""
 _FORMAT = 1
 _SCHEME = "built:"
 _PIP = "pip"
@@ -55,6 +57,15 @@ export PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 set -- src/*
 {python} files/{pip}/pip wheel --no-deps --use-pep517 --no-input --progress-bar off --wheel-dir out "./$1"
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltWheel:
+    """A wheel that was built: the key it is known under, the file, its hash."""
+
+    key: str
+    path: Path
+    sha256: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,6 +122,29 @@ class WheelBuilds:
                 self.layers.store_choice(self._key(package), filename=path.name, sha256=sha256)
                 built[package] = self._choose(package, filename=path.name, sha256=sha256)
         return built
+
+    def list_built(
+        self, chosen: Sequence[ChosenWheel], *, recall: Callable[[Path, str], None]
+    ) -> tuple[BuiltWheel, ...]:
+        """List those of the chosen wheels that were built, in their order; each is here afterwards.
+
+        Args:
+            chosen: all wheels of the build.
+            recall: brings one back from elsewhere, if it can: `(path, sha256)`.
+
+        Raises:
+            HublishError: what `fetch_file` raises where one has to be built again.
+        """
+        built = []
+        for choice in chosen:
+            package = self._packages.get(choice.file.url)
+            if package is not None:
+                path = self.folder / choice.sha256 / choice.file.filename
+                if not path.is_file():
+                    recall(path, choice.sha256)
+                path = self.fetch_file(self.plan.indexes[0], choice.file)
+                built.append(BuiltWheel(key=self._key(package), path=path, sha256=choice.sha256))
+        return tuple(built)
 
     # -- the index -----------------------------------------------------------------------------------------------------
 
