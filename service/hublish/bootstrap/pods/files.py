@@ -90,10 +90,11 @@ class StepFileMaker:
     def _make_access(self, request: BuildRequest, reach: _Reach) -> dict[str, bytes]:
         files: dict[str, bytes] = {}
         settings = self.settings
+        sources = reach.fetches and request.part is None
         access = PodAccess(
-            github_api=settings.github.api if reach.fetches and request.part is None else "",
+            github_api=settings.github.api if sources else "",
             registries=self._list_registries(reach, files),
-            indexes=self._list_indexes(request.plan, files) if reach.fetches else (),
+            indexes=self._list_indexes(request.plan, files) if sources else (),
             source_bytes=settings.limits.source_bytes,
             source_files=settings.limits.source_files,
             proxies=make_network(settings).proxies,
