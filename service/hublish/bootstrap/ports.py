@@ -35,13 +35,14 @@ from hublish.adapters.store import (
     ReplicaStore,
     RunStore,
     StepStore,
+    TokenStore,
     ensure_schema,
     hold,
     open_database,
 )
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
-from hublish.bootstrap.engines import can_build_wheels, make_backends, make_engine
+from hublish.bootstrap.engines import can_build_wheels, load_secrets, make_backends, make_engine
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.pods.engine import make_pod_system_builder, make_tekton
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name
@@ -101,6 +102,7 @@ def make_services(settings: Settings) -> Services:
         builds=BuildStore(clients.database),
         image_records=ImageStore(clients.database),
         cancels=CancelStore(clients.database),
+        tokens=TokenStore(clients.database),
         queue=QueueStore(clients.database),
         replicas=replicas,
         replica=make_replica_name(settings),
@@ -148,6 +150,7 @@ def _make_clients(settings: Settings) -> _Clients:
             index=index,
             caches=caches,
             mint_token=github.token_for_clone,
+            find_secrets=lambda request: load_secrets(settings, request),
         )
         if "tekton" in settings.engines.use
         else None,
@@ -227,6 +230,7 @@ def _make_policy(settings: Settings) -> Policy:
         image_bytes=settings.limits.image_bytes,
         default_index=(settings.default_index or "").rstrip("/"),
         queue=make_queue_limits(settings),
+        tag_wait_seconds=settings.limits.tag_wait_seconds,
         bots=frozenset(login.lower() for login in settings.github.bots),
     )
 

@@ -6,9 +6,11 @@ exactly one answer. People are told at the start and at the end, never in betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from hublish.core.answers.report import Answer, make_check_run, make_marker, render_answer, render_progress
+from hublish.core.answers.check import make_check_run
+from hublish.core.answers.report import Answer, make_marker, render_answer, render_progress
 from hublish.core.codec import parse_value
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
@@ -16,7 +18,8 @@ from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing
 from hublish.workflows.asked import is_for_others
-from hublish.workflows.prepared import Prepared
+from hublish.workflows.built import read_builds
+from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.services import Services
 
 LOOKING = "eyes"
@@ -24,8 +27,9 @@ LOOKING = "eyes"
 _TOLD: Mapping[TriggerKind, frozenset[RunState]] = {
     TriggerKind.PUSH: frozenset({RunState.FAILED}),
     TriggerKind.CHECK: frozenset({RunState.FAILED, RunState.DENIED}),
+    TriggerKind.API: frozenset(),
 }
-"""Ends that are said on the commit where there is no thread."""
+"""Ends that are said on the commit where there is no thread; whoever asked by the API reads the answer there."""
 
 
 class Answering:
@@ -54,22 +58,26 @@ class Answering:
 
     def announce_delivery(self, run_id: str, answer: Answer, prepared: Prepared) -> None:
         """Say that the images are being delivered, in the check runs too: their button Cancel comes too late now."""
-        self.check(run_id, answer, prepared.titles)
+        self.check(run_id, answer, prepared.titles, images=prepared.images)
         self.announce(run_id, answer, prepared)
 
-    def check(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> None:
+    def check(
+        self, run_id: str, answer: Answer, titles: tuple[str, ...], *, images: Sequence[PreparedImage] = ()
+    ) -> None:
         """Create or update the check run of every image (of the repository, while no image is known).
 
-        Without a commit there is nothing a check could stand on; a question about one is no check of it, and a pull
+        `images` are the images as they were planned, as far as they are. Without a commit there is nothing a check could stand on; a question about one is no check of it, and a pull
         request nobody wants built has no check of a build.
         """
-        if answer.sha is None or answer.state is RunState.ANSWERED:
+        sha = answer.sha
+        if sha is None or answer.state is RunState.ANSWERED:
             return
         trigger = self._read_trigger(run_id)
         if trigger.kind is TriggerKind.PULL_REQUEST:
             return
+        answer = replace(answer, builds=read_builds(self._services, run_id, images))
         for title in titles or (trigger.repository.name,):
-            check = make_check_run(answer, image=title, sha=answer.sha)
+            check = make_check_run(answer, image=title, sha=sha)
             self._services.conversation.ensure_check_run(trigger.repository, check)
 
     def answer(self, run_id: str, answer: Answer) -> None:
@@ -86,6 +94,7 @@ class Answering:
             return
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "answer")
+        answer = replace(answer, builds=read_builds(self._services, run_id))
         self._services.conversation.ensure_comment(
             trigger.repository, thread, marker=marker, body=render_answer(answer)
         )
@@ -114,8 +123,8 @@ class Answering:
         return parse_value(Trigger, run.trigger)
 
     def _find_thread(self, trigger: Trigger, sha: str | None) -> Thread:
-        """Where comments go: the issue or commit, or the release's commit; the default branch's head without one."""
-        if trigger.thread.kind != "release":
+        """Where comments go: the issue, or the commit of a push, tag or release; the default branch's head without one."""
+        if trigger.thread.kind == "issue" or (trigger.thread.kind == "commit" and trigger.thread.sha):
             return trigger.thread
         if sha is None:
             try:

@@ -24,6 +24,7 @@ class PreparedImage:
         resources: what a notebook needs, for people; "" when the config says nothing.
         line: one sentence for people on what is built, Markdown already.
         force: True to build it anew although it was built before.
+        lock: path of the lock its packages come from; "" when there is none.
     """
 
     title: str
@@ -35,6 +36,7 @@ class PreparedImage:
     resources: str
     line: str
     force: bool = False
+    lock: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Prepared:
         notes: sentences for the answer, plain text.
         reply: what a command that delivers nothing is answered with, Markdown already.
         lock: what is to be locked before there is an answer; None for everything but `/lock`.
+        waits: True for a tag that waits for its release and is planned after that.
     """
 
     state: RunState
@@ -72,6 +75,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     reply: tuple[str, ...] = ()
     lock: LockOrder | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

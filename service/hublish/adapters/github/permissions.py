@@ -15,18 +15,29 @@ APP_PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "checks": "write",
         "contents": "write",
         "issues": "write",
+        "members": "read",
         "metadata": "read",
         "pull_requests": "write",
     }
 )
 
-APP_EVENTS: tuple[str, ...] = ("check_run", "check_suite", "issue_comment", "issues", "pull_request", "push", "release")
+APP_EVENTS: tuple[str, ...] = (
+    "check_run",
+    "check_suite",
+    "create",
+    "issue_comment",
+    "issues",
+    "pull_request",
+    "push",
+    "release",
+)
 
 
 class Scope(Enum):
     """A set of permissions for one kind of call, as GitHub's token request names them."""
 
     METADATA = (("metadata", "read"),)
+    MEMBERS_READ = (("members", "read"), ("metadata", "read"))
     CONTENTS_READ = (("contents", "read"), ("metadata", "read"))
     PULL_REQUESTS_READ = (("contents", "read"), ("metadata", "read"), ("pull_requests", "read"))
     ISSUES_WRITE = (("issues", "write"), ("metadata", "read"), ("pull_requests", "write"))

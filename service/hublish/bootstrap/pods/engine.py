@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hublish.bootstrap.pods.files import MintToken, StepFileMaker
+from hublish.bootstrap.pods.files import FindSecrets, MintToken, StepFileMaker
 from hublish.bootstrap.pods.wheels import PodWheels
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.layerindex.reported import RecordKeeper
@@ -85,6 +85,7 @@ def make_tekton(
     index: PackageIndex,
     caches: OwnerCaches,
     mint_token: MintToken,
+    find_secrets: FindSecrets,
 ) -> TektonEngine:
     """Make the engine.
 
@@ -96,6 +97,7 @@ def make_tekton(
         index: where packages come from whose wheels are built.
         caches: take what pods find out of layers, and sign it.
         mint_token: of the GitHub App.
+        find_secrets: what the operator gives a build, id -> bytes.
 
     Raises:
         SettingsInvalid: no image is named for pods, or see `connect_cluster`.
@@ -131,7 +133,9 @@ def make_tekton(
         ),
         cluster=cluster,
         images=images,
-        make_files=StepFileMaker(settings=settings, mint_token=mint_token, index_keys=caches.public_keys).make,
+        make_files=StepFileMaker(
+            settings=settings, mint_token=mint_token, find_secrets=find_secrets, index_keys=caches.public_keys
+        ).make,
         keep_records=keep,
         make_wheels=make_wheels,
     )

@@ -61,6 +61,7 @@ Duration = Annotated[
 ]
 Size = Annotated[str, AfterValidator(make_validator(valuetext.parse_size)), _pattern(r"^[0-9]{1,9}([kMGT]|[KMGT]i)$")]
 ScriptsURL = Annotated[str, AfterValidator(make_validator(valuetext.parse_scripts_url)), _pattern(r"^image:///[^ ]*$")]
+TeamSlug = Annotated[str, AfterValidator(make_validator(valuetext.parse_team)), _pattern(r"^[a-z0-9][a-z0-9_-]{0,99}$")]
 HubName = Annotated[
     str, AfterValidator(make_validator(valuetext.parse_hub)), _pattern(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 ]
@@ -194,12 +195,21 @@ class TriggersModel(StrictModel):
 
     release: bool = Field(default=True, description="A published release.")
     prerelease: bool = Field(default=False, description="A published pre-release.")
-    tag: bool = Field(default=False, description="A pushed tag.")
+    tag: bool = Field(default=False, description="A pushed tag; a release published under it answers for both.")
     push: list[BranchName] = Field(
         default=[], max_length=50, description="Branches whose pushes count; * stands for any text without a slash."
     )
     issue: bool = Field(default=True, description='The issue titled "Deliver Container Image".')
     comment: bool = Field(default=True, description="The comment /build.")
+
+
+class ApproversModel(StrictModel):
+    """Who may ask for builds beside people with write permission. Counts from the default branch."""
+
+    owners: bool = Field(default=False, description="The approvers of the file OWNERS at the top of the repository.")
+    teams: list[TeamSlug] = Field(
+        default=[], max_length=10, description="Teams of the organisation that owns the repository, by their slugs."
+    )
 
 
 class LimitsModel(StrictModel):
@@ -234,6 +244,7 @@ class ConfigModel(StrictModel):
     resources: ResourcesModel = ResourcesModel()
     smoke: SmokeModel = SmokeModel()
     triggers: TriggersModel = TriggersModel()
+    approvers: ApproversModel = ApproversModel()
     hubs: list[HubName] = Field(
         default=[], max_length=20, description="Hubs that list the image. Counts from the default branch."
     )

@@ -7,9 +7,9 @@ or is gone; a cluster that is away for a while is waited for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus
 from hublish.core.plan import Strategy
@@ -22,7 +22,7 @@ from hublish.engines.tekton.ending import Circumstances, RunReport, make_outcome
 from hublish.engines.tekton.logs import LogReader
 from hublish.engines.tekton.parts import CallLog, PartRun
 from hublish.engines.tekton.pods import find_condition
-from hublish.engines.tekton.refusals import verify_secretless, verify_wheels
+from hublish.engines.tekton.refusals import verify_wheels
 from hublish.engines.tekton.retention import remove_old_runs, remove_orphans
 from hublish.engines.tekton.watcher import RunWatcher
 from hublish.engines.tekton_run import (
@@ -30,6 +30,7 @@ from hublish.engines.tekton_run import (
     MANAGED_BY,
     PART_OF,
     START_SECONDS,
+    STEPS,
     RunEnd,
     find_end,
     is_ours,
@@ -91,15 +92,13 @@ class TektonEngine:
         """Start a build, or adopt the run of that name; returns at once.
 
         Raises:
-            StrategyUnavailable: no image for the strategy, a Dockerfile that needs a secret, wheels that no pod here may
-                build, or the engine is closed.
+            StrategyUnavailable: no image for the strategy, wheels that no pod here may build, or the engine is closed.
         """
         if request.plan.strategy not in self._choices.runs:
             raise StrategyUnavailable(
                 f"the tekton engine has no image for the strategy {request.plan.strategy.value}",
                 hint="Run `hublish doctor` to see which engines work here.",
             )
-        verify_secretless(request)
         verify_wheels(request, can_build=self._make_wheels is not None)
         self._threads.start(request, log)
 
@@ -201,11 +200,12 @@ class TektonEngine:
     def _ensure_running(self, run: BuildRun, namespace: str) -> None:
         request = run.request
         found = self._cluster.find_run(request.name, namespace=namespace)
-        if found is None or (is_pending(found) and find_end(found) is None):
-            request = self._add_wheels(run)
+        # Before a run is made: what cannot be given leaves none behind.
+        files = self._make_files(self._add_wheels(run)) if found is None or _waits(found) else {}
         if found is None:
+            choices = self._choices.runs[request.plan.strategy]
             found = self._cluster.create_run(
-                make_run(request, choices=self._choices.runs[request.plan.strategy]), namespace=namespace
+                make_run(request, choices=choices, has_build_secrets="build" in files), namespace=namespace
             )
             run.tell(f"PipelineRun {namespace}/{request.name}")
         if not is_ours(found):
@@ -213,9 +213,9 @@ class TektonEngine:
                 f"there is a PipelineRun {namespace}/{request.name} that is not hublish's",
                 hint="Nobody else may create runs in the build namespaces.",
             )
-        if is_pending(found) and find_end(found) is None:
-            for step, files in self._make_files(request).items():
-                self._cluster.replace_secret(make_secret(found, step=step, files=files), namespace=namespace)
+        if _waits(found):
+            for step, body in files.items():
+                self._cluster.replace_secret(make_secret(found, step=step, files=body), namespace=namespace)
             self._cluster.set_run_status(request.name, None, namespace=namespace)
 
     def _add_wheels(self, run: BuildRun) -> BuildRequest:
@@ -266,7 +266,7 @@ class TektonEngine:
                 self._delete_secrets(run["metadata"]["name"], namespace)
 
     def _delete_secrets(self, name: str, namespace: str) -> None:
-        for step in ("fetch", "push"):
+        for step in STEPS:
             self._cluster.delete_secret(f"{name}-{step}", namespace=namespace)
 
     def _clean_up(self, name: str, namespace: str, watcher: RunWatcher) -> None:
@@ -285,3 +285,8 @@ class TektonEngine:
         except EngineFailed:
             # Owned by the run, they go with it; whoever cleans up next finds the rest.
             return
+
+
+def _waits(run: Mapping[str, Any]) -> bool:
+    """Whether a run of ours waits for its Secrets."""
+    return is_ours(run) and is_pending(run) and find_end(run) is None
