@@ -27,6 +27,7 @@ from hublish.enginesettings import BuildahSettings, DockerSettings, EngineSettin
 from hublish.errors import EngineFailed, SettingsInvalid, StrategyUnavailable
 
 if TYPE_CHECKING:
+    from hublish.engines.docker import DockerBackend
     from hublish.engines.tekton import TektonEngine
     from hublish.settings import Settings
 
@@ -193,7 +194,7 @@ def make_buildah(data: Path, chosen: BuildahSettings, *, network: NetworkMode | 
     return BuildahBackend(choices, make_layout=OCILayout)
 
 
-def make_docker(environ: Mapping[str, str], chosen: DockerSettings) -> ContainerBackend:
+def make_docker(environ: Mapping[str, str], chosen: DockerSettings) -> DockerBackend:
     """Make the backend of a Docker Engine.
 
     Args:

@@ -9,7 +9,6 @@ or the commit, the Python, the platform and the base.
 from __future__ import annotations
 
 import hashlib
-import shlex
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +27,7 @@ from hublish.builders.sweep import note_use
 from hublish.builders.wheels.choice import ChosenWheel, find_sources
 from hublish.builders.wheels.packagesource import PackageSources
 from hublish.builders.wheels.sdist import find_sdist, find_suffix, read_build_requirements
+from hublish.builders.wheels.wheelscript import render_script
 from hublish.core.locks.lock import IndexSource, LockedPackage, PackageOrigin
 from hublish.core.plan import Plan
 from hublish.core.ports import ContainerRunner, ContainerTask, IndexFile, PackageIndex
@@ -44,22 +44,10 @@ BUILT = "built"
 _FORMAT = 1
 _SCHEME = "built:"
 _PIP = "pip"
-# The first second that a wheel can state.
-_EPOCH = 315532800
 _HINT = (
     "The log has what the package's build said. Where it lacks a compiler or a library, name a base that has it, or pin "
     "a version that has a wheel."
 )
-_SCRIPT = """\
-umask 022
-mkdir home tmp src
-export HOME=/hublish/home TMPDIR=/hublish/tmp LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH={epoch} PYTHONHASHSEED=0
-export PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1 PIP_FIND_LINKS=/hublish/files PIP_DISABLE_PIP_VERSION_CHECK=1
-export PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
-{python} -W ignore -c 'import shutil; shutil.unpack_archive("files/source{suffix}", "src")'
-set -- src/*
-{python} files/{pip}/pip wheel --no-deps --use-pep517 --no-input --progress-bar off --wheel-dir out "./$1"
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,9 +221,7 @@ class WheelBuilds:
             title=f"the wheel of {title}",
             base=self.base,
             platform=self.plan.platform,
-            script=_SCRIPT.format(
-                python=shlex.quote(self.facts.executable), pip=shlex.quote(pip), suffix=suffix, epoch=_EPOCH
-            ),
+            script=render_script(python=self.facts.executable, pip=pip, suffix=suffix),
             files={**files, f"source{suffix}": archive},
             network=False,
             seconds=min(BUILD_SECONDS, self.plan.time_seconds),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus
-from hublish.core.plan import Strategy
+from hublish.core.plan import Plan, Strategy
 from hublish.core.ports import BuildLog, ImageReader
 from hublish.engines.runs import BuildRun, BuildThreads
 from hublish.engines.tekton.attendance import Attendance
@@ -88,18 +88,22 @@ class TektonEngine:
         """Those that have an image and a namespace."""
         return frozenset(self._choices.runs)
 
+    def verify_plan(self, plan: Plan) -> None:
+        """Raise StrategyUnavailable for a strategy without an image, and for wheels that no pod here may build."""
+        if plan.strategy not in self._choices.runs:
+            raise StrategyUnavailable(
+                f"the tekton engine has no image for the strategy {plan.strategy.value}",
+                hint="Run `hublish doctor` to see which engines work here.",
+            )
+        verify_wheels(plan, can_build=self._make_wheels is not None)
+
     def start(self, request: BuildRequest, log: BuildLog) -> None:
         """Start a build, or adopt the run of that name; returns at once.
 
         Raises:
-            StrategyUnavailable: no image for the strategy, wheels that no pod here may build, or the engine is closed.
+            StrategyUnavailable: see `verify_plan`; or the engine is closed.
         """
-        if request.plan.strategy not in self._choices.runs:
-            raise StrategyUnavailable(
-                f"the tekton engine has no image for the strategy {request.plan.strategy.value}",
-                hint="Run `hublish doctor` to see which engines work here.",
-            )
-        verify_wheels(request, can_build=self._make_wheels is not None)
+        self.verify_plan(request.plan)
         self._threads.start(request, log)
 
     def status(self, name: str) -> EngineStatus | None:
