@@ -135,9 +135,12 @@ def run_here(
 
 
 def _make_no_network() -> tuple[str, ...]:
-    """Words before a command that take its network; all users stay who they are, as what it writes is read outside."""
+    """Words before a command that take its network; all users stay who they are, as what it writes is read outside.
+
+    Who is no administrator of the machine needs a user namespace for that, and in it one for the mounts of containers.
+    """
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    user = () if int(status["CapEff"], 16) & _MAY_ADMINISTER else ("--user", "--map-root-user", "--map-auto")
+    user = () if int(status["CapEff"], 16) & _MAY_ADMINISTER else ("--user", "--map-root-user", "--map-auto", "--mount")
     return ("unshare", *user, "--net", "--")
 
 
