@@ -36,7 +36,6 @@ from hublish.workflows.asked import (
     EMPTY_CONFIG,
     choose_deployed,
     choose_images,
-    find_permission,
     is_for_others,
     make_refusal,
     read_default_config,
@@ -52,6 +51,7 @@ from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
 from hublish.workflows.replying import Replies
 from hublish.workflows.services import Services
+from hublish.workflows.standing import find_standing
 
 Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
 
@@ -107,10 +107,11 @@ class Preparation:
     def _prepare(self, run_id: str, trigger: Trigger, decided: Decided) -> Prepared:
         if is_for_others(self._services, trigger):
             return make_refusal(Skip(reason="the command does not name hublish, and there is no config file"), ref=None)
-        permission = find_permission(self._services, trigger)
+        standing = find_standing(self._services, trigger)
+        permission = standing.permission
         refusal = check_request(trigger, permission)
         if refusal is not None:
-            return make_refusal(refusal, ref=None)
+            return make_refusal(standing.explain(refusal), ref=None)
         reply = self._replies.make(run_id, trigger)
         if reply is not None:
             return reply

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hublish.core.config.legacy import LEGACY_PATH, parse_legacy_config
 from hublish.core.config.rules import check_image_choice, check_rules
 from hublish.core.config.values import (
+    Approvers,
     Config,
     DockerfileConfig,
     ImageConfig,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIG_PATHS",
     "NEAR_NAMES",
+    "Approvers",
     "Config",
     "DockerfileConfig",
     "ImageConfig",
@@ -206,6 +208,7 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
             issue=triggers.issue,
             comment=triggers.comment,
         ),
+        approvers=Approvers(owners=model.approvers.owners, teams=tuple(dict.fromkeys(model.approvers.teams))),
         hubs=tuple(dict.fromkeys(model.hubs)),
         limits=Limits(time_seconds=parse_duration(model.limits.time), size_bytes=parse_size(model.limits.size)),
     )

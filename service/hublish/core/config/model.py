@@ -61,6 +61,7 @@ Duration = Annotated[
 ]
 Size = Annotated[str, AfterValidator(make_validator(valuetext.parse_size)), _pattern(r"^[0-9]{1,9}([kMGT]|[KMGT]i)$")]
 ScriptsURL = Annotated[str, AfterValidator(make_validator(valuetext.parse_scripts_url)), _pattern(r"^image:///[^ ]*$")]
+TeamSlug = Annotated[str, AfterValidator(make_validator(valuetext.parse_team)), _pattern(r"^[a-z0-9][a-z0-9_-]{0,99}$")]
 HubName = Annotated[
     str, AfterValidator(make_validator(valuetext.parse_hub)), _pattern(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 ]
@@ -202,6 +203,15 @@ class TriggersModel(StrictModel):
     comment: bool = Field(default=True, description="The comment /build.")
 
 
+class ApproversModel(StrictModel):
+    """Who may ask for builds beside people with write permission. Counts from the default branch."""
+
+    owners: bool = Field(default=False, description="The approvers of the file OWNERS at the top of the repository.")
+    teams: list[TeamSlug] = Field(
+        default=[], max_length=10, description="Teams of the organisation that owns the repository, by their slugs."
+    )
+
+
 class LimitsModel(StrictModel):
     """Limits of one build; the operator's own limits count too."""
 
@@ -234,6 +244,7 @@ class ConfigModel(StrictModel):
     resources: ResourcesModel = ResourcesModel()
     smoke: SmokeModel = SmokeModel()
     triggers: TriggersModel = TriggersModel()
+    approvers: ApproversModel = ApproversModel()
     hubs: list[HubName] = Field(
         default=[], max_length=20, description="Hubs that list the image. Counts from the default branch."
     )

@@ -30,6 +30,7 @@ _SIZE = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>[kMGT]|[KMGT]i)", re.ASCII)
 _LARGEST_BYTES = 2**50
 _PATH_LIMIT = 1024
 _BRANCH_LIMIT = 255
+_TEAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _HUB = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # apt would take a name that ends in "-" for one to remove.
 _APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+.](?:=[A-Za-z0-9.+:~-]{1,127})?")
@@ -150,6 +151,11 @@ def parse_scripts_url(text: str) -> str:
         hint = "scripts from elsewhere are not run; put them into the builder image, or into .s2i/bin in the repository"
         raise ValueInvalid(f"expected image:// and a path in the builder image, got {_quote(text)}", hint=hint)
     return text
+
+
+def parse_team(text: str) -> str:
+    """Parse the slug of a team, as its page's address has it, without the organisation."""
+    return _match(_TEAM, text, "the slug of a team (lower-case letters, digits, - and _), without the organisation")
 
 
 def parse_hub(text: str) -> str:

@@ -105,6 +105,12 @@ class RepositoryReader(Protocol):
     def fetch_permission(self, repository: Repository, login: str) -> Permission:
         """What `login` may do, by the collaborator-permission call."""
 
+    def is_team_member(self, repository: Repository, team: str, login: str) -> bool:
+        """Whether `login` is an active member of a team (slug) of the repository's organisation.
+
+        Raises NotAllowed when the App may not ask; a team that does not exist has no members.
+        """
+
     def find_installation(self, full_name: str) -> int | None:
         """The id of the App's installation that covers a repository; None when there is none."""
 
