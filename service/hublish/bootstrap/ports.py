@@ -34,6 +34,7 @@ from hublish.adapters.store import (
     ReplicaStore,
     RunStore,
     StepStore,
+    TokenStore,
     ensure_schema,
     hold,
     open_database,
@@ -95,6 +96,7 @@ def make_services(settings: Settings) -> Services:
         builds=BuildStore(clients.database),
         image_records=ImageStore(clients.database),
         cancels=CancelStore(clients.database),
+        tokens=TokenStore(clients.database),
         queue=QueueStore(clients.database),
         replicas=replicas,
         replica=make_replica_name(settings),
@@ -203,6 +205,7 @@ def _make_policy(settings: Settings) -> Policy:
         image_bytes=settings.limits.image_bytes,
         default_index=(settings.default_index or "").rstrip("/"),
         queue=make_queue_limits(settings),
+        tag_wait_seconds=settings.limits.tag_wait_seconds,
         bots=frozenset(login.lower() for login in settings.github.bots),
     )
 

@@ -27,8 +27,9 @@ LOOKING = "eyes"
 _TOLD: Mapping[TriggerKind, frozenset[RunState]] = {
     TriggerKind.PUSH: frozenset({RunState.FAILED}),
     TriggerKind.CHECK: frozenset({RunState.FAILED, RunState.DENIED}),
+    TriggerKind.API: frozenset(),
 }
-"""Ends that are said on the commit where there is no thread."""
+"""Ends that are said on the commit where there is no thread; whoever asked by the API reads the answer there."""
 
 
 class Answering:
@@ -122,8 +123,8 @@ class Answering:
         return parse_value(Trigger, run.trigger)
 
     def _find_thread(self, trigger: Trigger, sha: str | None) -> Thread:
-        """Where comments go: the issue or commit, or the release's commit; the default branch's head without one."""
-        if trigger.thread.kind != "release":
+        """Where comments go: the issue, or the commit of a push, tag or release; the default branch's head without one."""
+        if trigger.thread.kind == "issue" or (trigger.thread.kind == "commit" and trigger.thread.sha):
             return trigger.thread
         if sha is None:
             try:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
+from hublish.core.access.tokens import TokenRecords
 from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
@@ -78,6 +79,7 @@ class Policy:
         image_bytes: ceiling over a config's size limit.
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
+        tag_wait_seconds: how long a pushed tag waits for a release of its name.
         bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
 
@@ -90,6 +92,7 @@ class Policy:
     image_bytes: int
     default_index: str = ""
     queue: QueueLimits = field(default_factory=QueueLimits)
+    tag_wait_seconds: float = 60.0
     bots: frozenset[str] = frozenset()
 
 
@@ -113,6 +116,7 @@ class Services:
     builds: BuildRecords
     image_records: ImageRecords
     cancels: CancelRecords
+    tokens: TokenRecords
     queue: QueueRecords
     replicas: ReplicaRecords
     replica: str

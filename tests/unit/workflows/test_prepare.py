@@ -90,6 +90,7 @@ def test_release_is_planned_and_its_build_is_requested(stage: Stage) -> None:
                     f"`ts`: layered, 3 packages on `{BASE.name}:3.11@{base.digest}` "
                     "(There is no Dockerfile, so the image is made from the locked packages.)"
                 ),
+                lock="Pipfile.lock",
             ),
         ),
         hubs=("demo",),

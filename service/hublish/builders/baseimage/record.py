@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from hublish.builders.baseimage.facts import FACTS_FORMAT, BaseFacts, parse_base_facts, render_base_facts
 from hublish.builders.baseimage.image import BaseImage, fetch_named, read_base_image
-from hublish.builders.baseimage.python import make_base_facts
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.contents import unpack_bounded
@@ -51,6 +50,9 @@ def load_base(
     kept = None if body is None else _parse_record(body, reference, named_digest=digest or "")
     if kept is not None:
         return kept
+    # Here, because a base that is known needs nobody who reads its files.
+    from hublish.builders.baseimage.python import make_base_facts  # noqa: PLC0415  # start-up time
+
     base = read_base_image(images, reference, platform=platform, named=named)
     facts = make_base_facts(base, images)
     with name_disk_errors("the facts of the base"):

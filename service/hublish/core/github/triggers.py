@@ -65,17 +65,21 @@ def decide(
             cannot be used.
         config_findings: all findings of that file; with `config` None and no error among them, no file was found.
         permission: see `check_request`.
-        ref: what `trigger.ref` was resolved to; None exactly when the trigger has a problem.
+        ref: what `trigger.ref` was resolved to; None exactly when the trigger has a problem, or the tag of a TAG is gone.
 
     Returns:
         Build, Skip or Deny. A person without permission is told only that; nothing else is said about the repository.
     """
-    refusal = check_request(trigger, permission) or _check_ref(ref)
+    refusal = check_request(trigger, permission)
+    if refusal is None and trigger.kind is not TriggerKind.TAG:
+        refusal = _check_ref(ref)
     if refusal is not None:
         return refusal
     if config is None:
         return _explain_config(trigger, config_findings)
     refusal = check_switches(trigger, config) or _check_images(trigger, config)
+    if refusal is None and trigger.kind is TriggerKind.TAG:
+        refusal = _check_tag(trigger, ref)
     if refusal is not None:
         return refusal
     return Build(reason=f"{trigger.kind.value} by {trigger.actor}")
@@ -84,13 +88,15 @@ def decide(
 def check_request(trigger: Trigger, permission: Permission | None) -> Skip | Deny | None:
     """Check who asks, and that the request can be understood; None when both is well.
 
+    Of a tag nobody is told that its name cannot be used before the config says that tags are built.
+
     Args:
         trigger: what was asked.
-        permission: what the actor may do in the repository; None when it was not asked, which only a release and a
-            push allow, and for a bot that the operator does not list.
+        permission: what the actor may do in the repository; None when it was not asked, which only a release, a tag
+            and a push allow, and for a bot that the operator does not list.
     """
     refusal = _check_actor(trigger, permission)
-    if refusal is not None or trigger.problem is None:
+    if refusal is not None or trigger.problem is None or trigger.kind is TriggerKind.TAG:
         return refusal
     code = "CommandUnknown" if trigger.command is None else "RequestUnclear"
     return Deny(code=code, reason=trigger.problem, hint=trigger.hint)
@@ -138,6 +144,17 @@ def _check_ref(ref: ResolvedRef | None) -> Deny | None:
     return None
 
 
+def _check_tag(trigger: Trigger, ref: ResolvedRef | None) -> Skip | Deny | None:
+    """Check that a pushed tag still stands where the push put it; what moved it away has a run of its own."""
+    if trigger.problem is not None:
+        return Deny(code="RequestUnclear", reason=trigger.problem, hint=trigger.hint)
+    if ref is None:
+        return Skip(reason="the tag was deleted since")
+    if trigger.sha not in (None, ref.sha):
+        return Skip(reason=f"the tag points at {ref.sha} since; what moved it there has a run of its own")
+    return None
+
+
 def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | Deny:
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if errors:
@@ -149,6 +166,8 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
         )
     if trigger.kind is TriggerKind.PUSH:
         return Skip(reason="the default branch has no config file, so no branch is listed in `triggers.push`")
+    if trigger.kind is TriggerKind.TAG:
+        return Skip(reason="the default branch has no config file, so `triggers.tag` is not on")
     return Deny(
         code="ConfigMissing",
         reason=f"The default branch has neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]}, so there is nothing to build.",
@@ -157,14 +176,16 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
 
 
 def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
-    """Check what the config file switches off: silence for a release or a push, an answer for a person who asked."""
+    """Check what the config file switches off: silence for a release, a tag or a push, an answer for a person who asked."""
     switches = config.triggers
     if trigger.kind is TriggerKind.PUSH:
         listed = any(matches_branch(pattern, trigger.ref or "") for pattern in switches.push)
         return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
     if trigger.kind is TriggerKind.RELEASE:
         return _check_release(trigger, config)
-    if trigger.kind is TriggerKind.CHECK:
+    if trigger.kind is TriggerKind.TAG:
+        return None if switches.tag else Skip(reason=f"`triggers.tag` is off in {config.path}")
+    if trigger.kind in (TriggerKind.CHECK, TriggerKind.API):
         return None
     if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:
         return None
