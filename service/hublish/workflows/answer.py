@@ -17,7 +17,7 @@ from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing
-from hublish.workflows.asked import is_for_others
+from hublish.workflows.asked import find_silence
 from hublish.workflows.built import read_builds
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.services import Services
@@ -41,7 +41,7 @@ class Answering:
     def acknowledge(self, run_id: str) -> None:
         """React at once, so that people see they were heard; nobody asked anything by bringing commits."""
         trigger = self._read_trigger(run_id)
-        if not trigger.kind.talks or is_for_others(self._services, trigger):
+        if not trigger.kind.talks or find_silence(self._services, trigger) is not None:
             return
         self._services.conversation.ensure_reaction(trigger.repository, trigger.thread, LOOKING)
 
@@ -113,7 +113,7 @@ class Answering:
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "progress")
         self._services.conversation.delete_comment(trigger.repository, thread, marker=marker)
-        if trigger.kind is TriggerKind.ISSUE and answer.state is RunState.DELIVERED:
+        if trigger.kind in (TriggerKind.ISSUE, TriggerKind.LABEL) and answer.state is RunState.DELIVERED:
             self._services.conversation.close_issue(trigger.repository, trigger.thread.number)
 
     def _read_trigger(self, run_id: str) -> Trigger:

@@ -35,7 +35,7 @@ from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
 from hublish.workflows.asked import (
     choose_deployed,
     choose_images,
-    is_for_others,
+    find_silence,
     make_refusal,
     read_default_config,
     read_publish_config,
@@ -96,17 +96,19 @@ class Preparation:
             )
             return make_refusal(Skip(reason=reason), ref=None)
         try:
-            return self._prepare(run_id, trigger, decided)
+            prepared = self._prepare(run_id, trigger, decided)
         except FindingsError as error:
-            return _fail(error, findings=error.findings)
+            prepared = _fail(error, findings=error.findings)
         except HublishError as error:
             if error.transient:
                 raise
-            return _fail(error)
+            prepared = _fail(error)
+        return replace(prepared, notes=(*trigger.notes, *prepared.notes))
 
     def _prepare(self, run_id: str, trigger: Trigger, decided: Decided) -> Prepared:
-        if is_for_others(self._services, trigger):
-            return make_refusal(Skip(reason="the command does not name hublish, and there is no config file"), ref=None)
+        silence = find_silence(self._services, trigger)
+        if silence is not None:
+            return make_refusal(silence, ref=None)
         standing = find_standing(self._services, trigger)
         permission = standing.permission
         refusal = check_request(trigger, permission)
@@ -261,6 +263,7 @@ class Preparation:
             target_repository=image.reference.name,
             hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
             find_default_index=lambda: policy.default_index,
+            most_bytes=policy.image_bytes,
         )
 
     def _verify_target(self, trigger: Trigger, target: Reference) -> None:

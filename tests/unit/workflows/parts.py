@@ -152,7 +152,7 @@ class Stage:
             sources=self.checkouts,
             images=self.images,
             output=self.images,
-            engine=cast(Engine, SimpleNamespace(strategies=frozenset({Strategy.LAYERED}))),
+            engine=cast(Engine, SimpleNamespace(strategies=frozenset({Strategy.LAYERED}), verify_plan=lambda _: None)),
             archive=DiskArchive(folder / "logs"),
             deliveries=DeliveryStore(self.database),
             delivery_log=self.delivery_log,

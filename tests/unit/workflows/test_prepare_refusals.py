@@ -109,7 +109,7 @@ def test_strategy_without_an_engine_names_what_is_missing(stage: Stage) -> None:
 def test_engine_that_can_build_it_gets_the_plan(stage: Stage) -> None:
     """Another engine's strategies open the same road."""
     stage.checkouts.sources["octo/ts"] = make_source(files={"Dockerfile": b"FROM scratch\n"})
-    engine = cast(Engine, SimpleNamespace(strategies=frozenset({Strategy.DOCKERFILE})))
+    engine = cast(Engine, SimpleNamespace(strategies=frozenset({Strategy.DOCKERFILE}), verify_plan=lambda _: None))
     stage.services = dataclasses.replace(stage.services, engine=engine)
     prepared = prepare(stage)
 

@@ -229,8 +229,8 @@ class _Build:
         )
 
     def _enter(self, step: Step) -> None:
-        now = self.clock()
-        self.times[self.step.value] = self.times.get(self.step.value, 0.0) + now - self.started
+        now, name = self.clock(), self.step.value
+        self.times[name] = self.times.get(name, 0.0) + now - self.started
         self.step, self.started = step, now
         self._verify_running()
 
@@ -239,16 +239,17 @@ class _Build:
             raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
 
     def _open_base(self) -> tuple[BaseImage, BaseFacts]:
-        if self.plan.base is None:
+        plan, layers = self.plan, self.cache.layers
+        if plan.base is None:
             raise BuildFailed("a layered plan without a base cannot be built")
-        self.log(f"base {self.plan.base}")
-        self.progress(Progress(step=Step.BASE, done=0, total=1, label=str(self.plan.base)))
-        base, facts = load_base(self.images, self.plan.base, platform=self.plan.platform, layers=self.cache.layers)
-        self._show_remarks()
-        kind, minor = facts.libc
-        self.log(
-            f"Python {facts.python_full_version} at {clip(facts.executable)}, {kind} minor {minor}, {facts.architecture}"
+        self.log(f"base {plan.base}")
+        self.progress(Progress(step=Step.BASE, done=0, total=1, label=str(plan.base)))
+        base, facts = load_base(
+            self.images, plan.base, platform=plan.platform, layers=layers, limit_bytes=plan.size_bytes
         )
+        self._show_remarks()
+        libc = " minor ".join(map(str, facts.libc))
+        self.log(f"Python {facts.python_full_version} at {clip(facts.executable)}, {libc}, {facts.architecture}")
         self.progress(Progress(step=Step.BASE, done=1, total=1))
         return base, facts
 

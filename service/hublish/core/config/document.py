@@ -197,5 +197,6 @@ def _make_triggers(triggers: Triggers) -> Document:
         "tag": triggers.tag,
         "push": triggers.push,
         "issue": triggers.issue,
+        "label": triggers.label,
         "comment": triggers.comment,
     }

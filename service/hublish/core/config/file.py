@@ -209,6 +209,7 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
             tag=triggers.tag,
             push=tuple(triggers.push),
             issue=triggers.issue,
+            label=triggers.label,
             comment=triggers.comment,
         ),
         approvers=Approvers(owners=model.approvers.owners, teams=tuple(dict.fromkeys(model.approvers.teams))),

@@ -83,6 +83,8 @@ ArgumentName = Annotated[str, AfterValidator(make_validator(valuetext.parse_buil
 StrategyName = Literal["layered", "source", "dockerfile"]
 BranchName = Annotated[str, AfterValidator(make_validator(valuetext.parse_branch))]
 
+LabelName = Annotated[str, AfterValidator(make_validator(valuetext.parse_label)), _pattern(r"^(?=.*\S).{1,50}$")]
+
 
 class ImageModel(StrictModel):
     """One image: where it is pushed and under which tags."""
@@ -200,6 +202,11 @@ class TriggersModel(StrictModel):
         default=[], max_length=50, description="Branches whose pushes count; * stands for any text without a slash."
     )
     issue: bool = Field(default=True, description='The issue titled "Deliver Container Image".')
+    label: LabelName | None = Field(
+        default=None,
+        description="A label that makes an issue a build issue once somebody puts it on.",
+        examples=["build"],
+    )
     comment: bool = Field(default=True, description="The comment /build.")
 
 

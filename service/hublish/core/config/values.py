@@ -141,6 +141,7 @@ class Triggers:
         tag: a pushed tag.
         push: names of branches (`*` for any text without a slash) whose pushes count.
         issue: the issue titled "Deliver Container Image".
+        label: name of the label that makes an issue a build issue, in any case; None for none.
         comment: the comment `/build`.
     """
 
@@ -149,6 +150,7 @@ class Triggers:
     tag: bool = False
     push: tuple[str, ...] = ()
     issue: bool = True
+    label: str | None = None
     comment: bool = True
 
 

@@ -29,6 +29,7 @@ _UNIT_BYTES = {
 _SIZE = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>[kMGT]|[KMGT]i)", re.ASCII)
 _LARGEST_BYTES = 2**50
 _PATH_LIMIT = 1024
+_LABEL_LIMIT = 50
 _BRANCH_LIMIT = 255
 _TEAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _HUB = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -196,6 +197,13 @@ def parse_branch(text: str) -> str:
     allowed = text.isprintable() and not set(text) & set(" ~^:?[\\") and ".." not in text
     if not text or len(text) > _BRANCH_LIMIT or not allowed or text[0] in "-/" or text[-1] in "/.":
         raise ValueInvalid(f"expected the name of a branch, got {_quote(text)}")
+    return text
+
+
+def parse_label(text: str) -> str:
+    """Parse the name of a label of issues, as GitHub takes them."""
+    if not text.strip() or text != text.strip() or len(text) > _LABEL_LIMIT or not text.isprintable():
+        raise ValueInvalid(f"expected the name of a label of at most {_LABEL_LIMIT} characters, got {_quote(text)}")
     return text
 
 

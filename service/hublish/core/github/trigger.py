@@ -19,6 +19,7 @@ class TriggerKind(Enum):
     PUSH = "push"
     TAG = "tag"
     ISSUE = "issue"
+    LABEL = "label"
     COMMENT = "comment"
     PULL_REQUEST = "pull-request"
     CHECK = "check"
@@ -32,7 +33,7 @@ class TriggerKind(Enum):
     @property
     def talks(self) -> bool:
         """True for what is answered by comments, a tag and a release on their commit; the others have their check run."""
-        return self in (TriggerKind.RELEASE, TriggerKind.TAG, TriggerKind.ISSUE, TriggerKind.COMMENT)
+        return self not in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST, TriggerKind.CHECK, TriggerKind.API)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,8 @@ class Trigger:
         force: True to build anew what was built before.
         hub: the one hub of the config that is meant; "" for all.
         target: id of the run that is meant, where something of its check run was pressed; None elsewhere.
+        label: name of the label that an issue got; "" elsewhere.
+        notes: sentences for the answer on what was not read of the request; foreign text.
         addressed: False for a command without the bot's name before it, which may be meant for another bot.
     """
 
@@ -86,6 +89,8 @@ class Trigger:
     force: bool = False
     hub: str = ""
     target: str | None = None
+    label: str = ""
+    notes: tuple[str, ...] = ()
     addressed: bool = True
 
     @property

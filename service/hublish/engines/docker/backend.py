@@ -23,9 +23,11 @@ import requests
 
 from hublish.builders.baseimage.local import LOCAL_HOST, LocalBase, copy_base
 from hublish.builders.containers.containerrun import ContainerJob
+from hublish.core.container import ContainerPlan
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.engines.controlgroup import ControlGroup, Limits, make_group
+from hublish.engines.docker.network import BridgeReach, ensure_network, look_at_reach
 from hublish.engines.docker.request import DOCKERFILE, BuildCall
 from hublish.errors import BuildFailed, EngineFailed, StrategyUnavailable, clip
 
@@ -64,6 +66,16 @@ class DockerBackend:
     def __init__(self, choices: DockerChoices, *, make_loader: Callable[[Reference], ImageWriter]) -> None:
         self._choices = choices
         self._make_loader = make_loader
+
+    def verify_container(self, container: ContainerPlan) -> None:
+        """Raise StrategyUnavailable for what needs BuildKit: mounts, so every build secret, and here-documents."""
+        found = _BUILDKIT.search(container.dockerfile_text)
+        if found is not None or container.secrets:
+            what = "RUN --mount=type=secret" if found is None else " ".join(found[0].split())
+            raise StrategyUnavailable(
+                f"the docker engine builds by Docker's classic builder, which knows no {clip(what, limit=60)}",
+                hint="buildah and tekton do: the operator adds one of them to `engines.use`; on the command line, `--engine buildah`.",
+            )
 
     def ensure_base(
         self, base: LocalBase, *, images: ImageReader, progress: ProgressSink, verify_running: Callable[[], None]
@@ -106,13 +118,12 @@ class DockerBackend:
         """Build.
 
         Raises:
-            StrategyUnavailable: the Dockerfile needs BuildKit.
             BuildFailed: a step failed, or ran over a limit.
             BuildCancelled: it was to stop; no container of it is left.
         """
-        _verify_classic(job)
         with self._call() as client, self._limit(client, job.image.tag or "build") as group:
-            self._ensure_network(client)
+            if self._choices.network != NO_NETWORK:
+                ensure_network(client, self._choices.network)
             build = BuildCall(job=job, limits=self._choices.limits)
             try:
                 build.run(client, self._make_parameters(job, group))
@@ -132,6 +143,17 @@ class DockerBackend:
         with self._call() as client:
             version = client.version()
         return f"{version.get('Platform', {}).get('Name') or 'Docker Engine'} {version.get('Version', '')}".strip()
+
+    def look_at_network(self) -> BridgeReach | None:
+        """Look what keeps builds apart from this machine, on the bridge that they are on; None when they have no network.
+
+        Raises:
+            EngineFailed: the engine does not answer.
+        """
+        if self._choices.network == NO_NETWORK:
+            return None
+        with self._call() as client:
+            return look_at_reach(ensure_network(client, self._choices.network))
 
     def _make_parameters(self, job: ContainerJob, group: ControlGroup) -> dict[str, str]:
         build, limits = job.build, self._choices.limits
@@ -165,13 +187,6 @@ class DockerBackend:
         finally:
             group.remove()
 
-    def _ensure_network(self, client: docker.DockerClient) -> None:
-        name = self._choices.network
-        if name == NO_NETWORK or client.networks.list(names=[f"^{re.escape(name)}$"]):
-            return
-        options = {"com.docker.network.bridge.enable_icc": "false"}
-        client.networks.create(name, driver="bridge", options=options)
-
     @contextmanager
     def _call(self) -> Iterator[docker.DockerClient]:
         host = clip(self._choices.environ.get("DOCKER_HOST") or DEFAULT_HOST)
@@ -187,11 +202,3 @@ class DockerBackend:
                 hint="Start Docker, or name the engine by DOCKER_HOST.",
                 transient=True,
             ) from exc
-
-
-def _verify_classic(job: ContainerJob) -> None:
-    if job.build.secrets or _BUILDKIT.search(job.dockerfile_text):
-        raise StrategyUnavailable(
-            "the Dockerfile mounts something in a RUN, or has a here-document, which the engine's classic builder cannot",
-            hint="Build it with buildah: `--engine buildah`, or let the operator add that engine.",
-        )

@@ -56,6 +56,7 @@ def test_document_names_every_key() -> None:
             "tag": False,
             "push": (),
             "issue": True,
+            "label": None,
             "comment": True,
         },
         "approvers": {"owners": False, "teams": ()},
