@@ -16,11 +16,13 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from hublish.core.building import BuildStopped, Step
-from hublish.core.github.build_issue import USAGE, parse_issue_tag
 from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import CheckRun
+from hublish.core.github.trigger import Trigger
 from hublish.core.repository import Permission
 from tests.golden.theatre import BUILT, LISTED, MISSING, Play
+from tests.unit.core.github import parts
+from tests.unit.core.github.parts import parse
 from tests.unit.workflows.parts import COMMENT, CONFIG, ISSUE, NAME, RELEASE, Stage
 
 FOLDER = Path(__file__).parent / "conversation"
@@ -72,7 +74,9 @@ def refuse_hub(play: Play) -> None:
 
 def leave_template(play: Play) -> None:
     """The build issue still holds the template's placeholder."""
-    play.refuse(replace(ISSUE, ref=None, problem=parse_issue_tag(TEMPLATE).problem, hint=USAGE))
+    asked = parse("issues", "opened", issue={**parts.ISSUE, "body": TEMPLATE})
+    assert isinstance(asked, Trigger)
+    play.refuse(replace(ISSUE, ref=None, problem=asked.problem, hint=asked.hint))
 
 
 def miss_permission(play: Play) -> None:
