@@ -22,6 +22,7 @@ from hublish.adapters.github import (
     GitHubHub,
     GitHubReader,
     GitHubSources,
+    GitHubStanding,
     Patience,
 )
 from hublish.adapters.registry import RegistryClient
@@ -31,6 +32,7 @@ from hublish.adapters.store import (
     CancelStore,
     DeliveryStore,
     ImageStore,
+    NewcomerStore,
     QueueStore,
     ReplicaStore,
     RunStore,
@@ -104,6 +106,9 @@ def make_services(settings: Settings) -> Services:
         cancels=CancelStore(clients.database),
         tokens=TokenStore(clients.database),
         queue=QueueStore(clients.database),
+        newcomers=NewcomerStore(clients.database),
+        standings=GitHubStanding(clients.github),
+        push_probe=clients.registry,
         replicas=replicas,
         replica=make_replica_name(settings),
         hold_duty=replicas.hold_duty,
@@ -232,6 +237,7 @@ def _make_policy(settings: Settings) -> Policy:
         queue=make_queue_limits(settings),
         tag_wait_seconds=settings.limits.tag_wait_seconds,
         bots=frozenset(login.lower() for login in settings.github.bots),
+        proposals_per_hour=settings.github.onboarding_per_hour,
     )
 
 

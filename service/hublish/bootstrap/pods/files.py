@@ -37,7 +37,8 @@ from hublish.errors import BuildFailed, SettingsInvalid
 from hublish.workflows.bases import is_system_base
 
 if TYPE_CHECKING:
-    from hublish.settings import RegistrySettings, Settings
+    from hublish.registrysettings import RegistrySettings
+    from hublish.settings import Settings
 
 MintToken = Callable[[Repository], str]
 """Makes a token that reads the contents of one repository."""
