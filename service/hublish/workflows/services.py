@@ -18,6 +18,7 @@ from hublish.core.github.ports import ChangeReader, Conversation, HubRepository,
 from hublish.core.locks.locker import Locker
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
+from hublish.core.onboarding.ports import NewcomerRecords, PushProbe, StandingReader
 from hublish.core.plan import Trust
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher, SystemBaseBuilder
 from hublish.core.queue import QueueLimits
@@ -79,6 +80,7 @@ class Policy:
         image_bytes: ceiling over a config's size limit.
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
+        proposals_per_hour: onboarding pull requests in an hour; 0: none at all, and nobody is looked at.
         tag_wait_seconds: how long a pushed tag waits for a release of its name.
         bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
@@ -94,6 +96,7 @@ class Policy:
     queue: QueueLimits = field(default_factory=QueueLimits)
     tag_wait_seconds: float = 60.0
     bots: frozenset[str] = frozenset()
+    proposals_per_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,9 @@ class Services:
     cancels: CancelRecords
     tokens: TokenRecords
     queue: QueueRecords
+    newcomers: NewcomerRecords
+    standings: StandingReader
+    push_probe: PushProbe
     replicas: ReplicaRecords
     replica: str
     hold_duty: HoldDuty
