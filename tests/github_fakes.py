@@ -186,6 +186,11 @@ class FakeDigests:
     digests: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     error: HublishError | None = None
+    tags: tuple[str, ...] = ()
+
+    def list_tags(self, reference: Reference) -> tuple[str, ...]:
+        self.asked.append(f"tags of {reference.name}")
+        return self.tags
 
     def get_digest(self, reference: Reference) -> str | None:
         self.asked.append(str(reference))

@@ -108,6 +108,7 @@ def make_services(settings: Settings) -> Services:
         tokens=TokenStore(clients.database),
         base_watches=BaseWatchStore(clients.database),
         fetch_digest=clients.registry.fetch_digest,
+        list_tags=clients.registry.list_tags,
         queue=QueueStore(clients.database),
         newcomers=NewcomerStore(clients.database),
         standings=GitHubStanding(clients.github),

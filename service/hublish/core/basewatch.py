@@ -116,12 +116,22 @@ def make_proposal(repository: Repository, moved: Sequence[Reference]) -> Trigger
 
 def list_pinned(config: Config) -> frozenset[str]:
     """The tags that a config pins by digest: a moved one is proposed, as a rebuild would change nothing."""
+    return frozenset(name_tag(base) for base in _list_named(config) if base.tag and base.digest)
+
+
+def list_tags_of(config: Config) -> frozenset[str]:
+    """The tags that a config names, by digest or not: a newer one is proposed."""
+    return frozenset(name_tag(base) for base in _list_named(config) if base.tag)
+
+
+def _list_named(config: Config) -> tuple[Reference, ...]:
     named = (config.base, *(image.base for image in config.images))
-    return frozenset(name_tag(base) for base in named if base is not None and base.tag and base.digest)
+    return tuple(base for base in named if base is not None)
 
 
 def _make_trigger(repository: Repository, moved: Sequence[Reference], *, what: str) -> Trigger:
-    digests = sorted({str(base.digest) for base in moved})
+    # A newer tag is told by its name, as nobody has asked yet where it leads.
+    digests = sorted({base.digest or hashlib.sha256(str(base).encode()).hexdigest() for base in moved})
     key = digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
     return Trigger(
         kind=TriggerKind.SCHEDULE,

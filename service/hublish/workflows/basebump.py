@@ -1,6 +1,6 @@
-"""The pull request that moves the digests a config pins its bases to; one branch of hublish's own, made anew as they move.
+"""The pull request that moves a config to where its bases are now; one branch of hublish's own, made anew as they move.
 
-Only the digests in values called `base` change, each in its place, and no other byte of the file. Nothing is written for a base that is not pinned, or that stands where its tag is.
+Only values called `base` change, in their digests and in tags that name a version to its end, and no other byte of the file. Nothing is written for a base that is not pinned, or that stands where its tag is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hublish.core.answers.base_update import (
     render_base_proposed,
     render_base_title,
 )
+from hublish.core.basetags import choose_newer_tag, is_versioned
 from hublish.core.config.file import CONFIG_PATHS, parse_config
 from hublish.core.config.values import Config
 from hublish.core.github.pushing import OWN_BRANCHES
@@ -46,7 +47,7 @@ class BaseBump:
         Raises:
             NotAllowed: a base is another owner's, whose digests are nobody else's business.
             PullRequestTaken: a person pushed to the branch.
-            CatalogInvalid: a digest is written in a way that cannot be replaced in its place.
+            CatalogInvalid: a base is written in a way that cannot be replaced in its place.
             HublishError: GitHub or a registry failed.
         """
         repository, branch = trigger.repository, trigger.repository.default_branch
@@ -86,14 +87,24 @@ class BaseBump:
 
     def _edit(self, text: str, *, path: str, owner: str) -> tuple[str, tuple[tuple[Reference, Reference], ...]]:
         changes: dict[Reference, Reference] = {}
-        for node, old in list_pinned_places(text, path=path):
+        # From the end, so that what stands before stays where it was found.
+        for node, old in reversed(list_base_places(text, path=path)):
             verify_base(self._services.policy, old, owner=owner)
-            digest = self._services.fetch_digest(old.with_tag(old.tag or ""))
-            if digest is None or old.digest is None or digest == old.digest:
-                continue
-            changes[old] = replace(old, digest=digest)
-            text = _splice(text, node, old=old.digest, new=digest, path=path)
-        return text, tuple(changes.items())
+            new = self._find_current(old)
+            if new != old:
+                changes[old] = new
+                text = _splice(text, node, old=old, new=new, path=path)
+        return text, tuple(reversed(changes.items()))
+
+    def _find_current(self, old: Reference) -> Reference:
+        """The newest tag of the same version, where the tag names one to its end, and where it leads if that is pinned."""
+        tag = old.tag or ""
+        if is_versioned(tag):
+            tag = choose_newer_tag(tag, self._services.list_tags(old)) or tag
+        if old.digest is None:
+            return old.with_tag(tag)
+        digest = self._services.fetch_digest(old.with_tag(tag))
+        return old if digest is None else replace(old, tag=tag, digest=digest)
 
     def _make_update(
         self,
@@ -117,8 +128,8 @@ class BaseBump:
         )
 
 
-def list_pinned_places(text: str, *, path: str) -> tuple[tuple[Scalar, Reference], ...]:
-    """Where a config pins a base by tag and digest, in the order of the file."""
+def list_base_places(text: str, *, path: str) -> tuple[tuple[Scalar, Reference], ...]:
+    """Where a config names a base by a tag, in the order of the file."""
     return tuple(found for document in parse_documents(text, path=path) for found in _walk(document))
 
 
@@ -129,23 +140,23 @@ def _walk(node: Node) -> Iterator[tuple[Scalar, Reference]]:
     elif isinstance(node, Mapping):
         for key, value in node.pairs:
             if key.value == KEY and isinstance(value, Scalar):
-                yield from _read_pinned(value)
+                yield from _read_base(value)
             else:
                 yield from _walk(value)
 
 
-def _read_pinned(node: Scalar) -> Iterator[tuple[Scalar, Reference]]:
+def _read_base(node: Scalar) -> Iterator[tuple[Scalar, Reference]]:
     try:
         reference = parse_reference(node.value.strip())
     except ReferenceInvalid:
         return
-    if reference.tag is not None and reference.digest is not None:
+    if reference.tag is not None:
         yield node, reference
 
 
-def _splice(text: str, node: Scalar, *, old: str, new: str, path: str) -> str:
-    """Put one digest in another's place; both have one length, so that every other place in the file stays valid."""
+def _splice(text: str, node: Scalar, *, old: Reference, new: Reference, path: str) -> str:
+    """Put one reference in another's place."""
     written = text[node.start : node.end]
-    if written.count(old) != 1:
-        raise CatalogInvalid(f"{path}:{node.line}: the digest is not written out", hint="Write the base as plain text.")
-    return text[: node.start] + written.replace(old, new) + text[node.end :]
+    if written.count(str(old)) != 1:
+        raise CatalogInvalid(f"{path}:{node.line}: the base is not written out", hint="Write the base as plain text.")
+    return text[: node.start] + written.replace(str(old), str(new)) + text[node.end :]

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from hublish.core.basetags import choose_newer_tag, is_versioned
 from hublish.core.basewatch import (
     BaseWatch,
     Release,
     choose_release,
     list_followed,
     list_pinned,
+    list_tags_of,
     make_proposal,
     make_rebuild,
     name_tag,
@@ -92,13 +94,15 @@ class Schedule:
             name: watch.digest for name, watch in known.items() if watch is not None and watch.digest is not None
         }
         current |= {name: digest for name in due if (digest := self._fetch_digest(followed[name])) is not None}
+        newer = {name: base for name in due if (base := self._find_newer(followed[name])) is not None}
         started = 0
         for release in releases:
             names = {name_tag(base) for base in release.bases}
             if self._rounds.is_stopping or not names & due:
                 continue
             try:
-                started += self._consider(release, release.find_moved(current))
+                tags = {name: newer[name] for name in names & newer.keys()}
+                started += self._consider(release, release.find_moved(current), tags)
             except HublishError as error:
                 _log.warning(
                     "moved base not looked into", repository=release.trigger.repository.full_name, code=error.code
@@ -149,14 +153,26 @@ class Schedule:
             _log.warning("base not looked at", base=str(base), code=error.code, error=error.message)
             return None
 
-    def _consider(self, release: Release, moved: tuple[Reference, ...]) -> int:
-        if not moved:
+    def _find_newer(self, base: Reference) -> Reference | None:
+        """A newer tag of the same version, where the base's tag is one that names it to its end."""
+        if base.tag is None or not is_versioned(base.tag):
+            return None
+        try:
+            tag = choose_newer_tag(base.tag, self._services.list_tags(base))
+        except HublishError as error:
+            _log.warning("tags not looked at", base=str(base), code=error.code, error=error.message)
+            return None
+        return None if tag is None else base.with_tag(tag)
+
+    def _consider(self, release: Release, moved: tuple[Reference, ...], newer: dict[str, Reference]) -> int:
+        if not moved and not newer:
             return 0
         stored = release.trigger.repository
-        known = [make_proposal(stored, moved), make_rebuild(release, stored, moved)]
+        known = [make_proposal(stored, changed) for changed in (moved, tuple(newer.values())) if changed]
+        known += [make_rebuild(release, stored, moved)] if moved else []
         runs = [run for trigger in known if (run := self._find_run(trigger)) is not None]
         if not runs:
-            runs = [self._services.runs.ensure_run(run) for run in self._make_runs(release, moved)]
+            runs = [self._services.runs.ensure_run(run) for run in self._make_runs(release, moved, newer)]
         for run in runs:
             if not run.state.ended:
                 # Also where it is known: whoever stored it may have died before it was started.
@@ -166,17 +182,19 @@ class Schedule:
     def _find_run(self, trigger: Trigger) -> Run | None:
         return self._services.runs.find_latest_run(make_run_key(trigger))
 
-    def _make_runs(self, release: Release, moved: tuple[Reference, ...]) -> Iterator[Run]:
+    def _make_runs(self, release: Release, moved: tuple[Reference, ...], newer: dict[str, Reference]) -> Iterator[Run]:
         repository = self._find_repository(release.trigger.repository)
         asked = make_rebuild(release, repository, moved)
         config = read_default_config(self._services, asked).config
         if config is None or not config.triggers.schedule:
             return
         pinned = list_pinned(config)
-        proposed = tuple(base for base in moved if name_tag(base) in pinned)
+        named = list_tags_of(config)
+        proposed = tuple(newer[name] for name in sorted(newer.keys() & named))
+        proposed = proposed or tuple(base for base in moved if name_tag(base) in pinned)
         if proposed:
             yield make_run(self._services, make_proposal(repository, proposed), None)
-        else:
+        elif moved:
             yield make_run(self._services, asked, None)
 
     def _find_repository(self, stored: Repository) -> Repository:

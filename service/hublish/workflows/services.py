@@ -39,6 +39,10 @@ FetchDigest = Callable[[Reference], str | None]
 """What a tag leads to now, asked for without the manifest; None where there is no such tag."""
 
 
+ListTags = Callable[[Reference], tuple[str, ...]]
+"""The tags of a repository of images."""
+
+
 class Hold(Protocol):
     """Name -> a block that nobody else who shares the database is in; DatabaseFailed, transient, after the longest wait."""
 
@@ -138,6 +142,7 @@ class Services:
     supply: WheelSupply | None = None
     locker: Locker
     fetch_digest: FetchDigest = lambda _reference: None
+    list_tags: ListTags = lambda _reference: ()
     find_system_builder: FindSystemBuilder = lambda _owner, _trust: None
     policy: Policy
     now: Callable[[], datetime]

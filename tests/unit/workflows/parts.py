@@ -172,6 +172,7 @@ class Stage:
             tokens=TokenStore(self.database),
             base_watches=BaseWatchStore(self.database),
             fetch_digest=self.digests.get_digest,
+            list_tags=self.digests.list_tags,
             queue=self.queue,
             newcomers=self.newcomers,
             standings=self.standings,

@@ -11,7 +11,7 @@ from hublish.core.github.ports import BranchState
 from hublish.core.reference import parse_reference
 from hublish.core.status import RunState
 from hublish.errors import CatalogInvalid, NotAllowed, PullRequestTaken
-from hublish.workflows.basebump import BRANCH, BaseBump, list_pinned_places
+from hublish.workflows.basebump import BRANCH, BaseBump, list_base_places
 from hublish.workflows.prepare import Preparation
 from tests.unit.workflows.parts import REPOSITORY, RUN_ID, Stage
 
@@ -111,13 +111,13 @@ def test_base_of_another_owner_is_not_asked_for(stage: Stage) -> None:
     assert stage.digests.asked == []
 
 
-def test_digest_that_is_not_written_out_is_refused(stage: Stage) -> None:
+def test_base_that_is_not_written_out_is_refused(stage: Stage) -> None:
     """One of its characters is escaped: nothing is guessed at."""
     config = CONFIG.replace(f"base: {TAG}@{OLD}\n", f'base: "{TAG}@sha256:\\x61{"a" * 63}"\n')
     with pytest.raises(CatalogInvalid) as caught:
         open_bump(stage, config).make(RUN_ID, TRIGGER)
 
-    assert caught.value.message == ".hublish.yaml:6: the digest is not written out"
+    assert caught.value.message == ".hublish.yaml:6: the base is not written out"
     assert stage.hub_repository.files == {}
 
 
@@ -125,7 +125,23 @@ def test_base_that_is_no_reference_is_passed_over() -> None:
     """As are lists and maps of that name; whoever reads the config says what is wrong with them."""
     text = f"base: [a]\nx: {{base: 'No Name'}}\ny: [{{base: 'a.example/b:1@{OLD}'}}]\n"
 
-    assert [str(base) for _, base in list_pinned_places(text, path="x")] == [f"a.example/b:1@{OLD}"]
+    assert [str(base) for _, base in list_base_places(text, path="x")] == [f"a.example/b:1@{OLD}"]
+
+
+def test_newer_tags_of_a_version_are_proposed(stage: Stage) -> None:
+    """With the digest where one is pinned, without where none is; a tag of two numbers stays, and so does all else."""
+    one, two = "registry.example.org/base/one", "registry.example.org/base/two"
+    config = f"version: 1\nimage: {{name: registry.example.org/team/a}}\ntriggers: {{schedule: true}}\nbase: {two}:1.2.3 # kept\n"
+    images = f"version: 1\nimages:\n- {{name: registry.example.org/team/a, base: {one}:1.2.3@{OLD}}}\nbase: {two}:1.2\ntriggers: {{schedule: true}}\n"
+    stage.digests.tags = ("1.2.3", "1.2.10", "1.3.0", "1.2.11-slim", "latest")
+    stage.digests.digests[f"{one}:1.2.10"] = NEW
+    open_bump(stage, config).make(RUN_ID, TRIGGER)
+    first = stage.hub_repository.files
+    open_bump(stage, images).make(RUN_ID, TRIGGER)
+    second = stage.hub_repository.files
+
+    assert first == {".hublish.yaml": config.replace("1.2.3", "1.2.10").encode()}
+    assert second == {".hublish.yaml": images.replace(f"1.2.3@{OLD}", f"1.2.10@{NEW}").encode()}
 
 
 def test_run_of_the_schedule_ends_with_the_pull_request(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""What is said of a base that moved where the config pins it: the pull request with the new digest. Values in, text out."""
+"""What is said of a base that moved where the config pins it: the pull request that follows. Values in, text out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REFERENCE_LIMIT = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseUpdate:
-    """New digests for the bases that a config pins.
+    """Newer tags or digests for the bases that a config pins.
 
     Attributes:
         run_id: the run that found them.
@@ -39,14 +39,16 @@ class BaseUpdate:
 
 def render_base_title(update: BaseUpdate) -> str:
     """Render the title of the pull request, and the first line of its commit."""
-    tags = dict.fromkeys(f"{old.repository}:{old.tag}" for old, _ in update.changes)
+    tags = dict.fromkeys(
+        f"{old.repository}:{old.tag}" + ("" if old.tag == new.tag else f" to {new.tag}") for old, new in update.changes
+    )
     what = next(iter(tags)) if len(tags) == 1 else f"{len(tags)} base images"
     return no_mention(f"Update {what} in {update.path}", limit=TITLE_LIMIT_CHARACTERS)
 
 
 def render_base_message(update: BaseUpdate) -> str:
     """Render the commit's message, without a sign-off."""
-    lines = [f"{old.name}:{old.tag}: {old.digest} -> {new.digest}" for old, new in update.changes]
+    lines = [f"{old.name}: {_render(old)} -> {_render(new)}" for old, new in update.changes]
     return "\n".join([render_base_title(update), "", *lines, f"Run: {update.run_id}", ""])
 
 
@@ -60,11 +62,10 @@ def render_base_body(update: BaseUpdate) -> str:
         else f"nothing is built, as `triggers.push` does not list {branch}; the next release takes the new base."
     )
     rows = [
-        f"| {code_span(f'{old.name}:{old.tag}', limit=_REFERENCE_LIMIT)} | {code_span(str(old.digest))} | "
-        f"{code_span(str(new.digest))} |"
+        f"| {code_span(old.name, limit=_REFERENCE_LIMIT)} | {code_span(_render(old))} | {code_span(_render(new))} |"
         for old, new in update.changes
     ]
-    moved = f"The tag of a base image that {escape_inline(update.path)} of {branch} at {commit} pins by its digest has moved."
+    moved = f"A base image that {escape_inline(update.path)} of {branch} at {commit} pins is there in a newer state."
     lines = [
         f"{moved} No other byte of the file changes, and no other file.",
         "",
@@ -74,7 +75,7 @@ def render_base_body(update: BaseUpdate) -> str:
         "",
         f"**Once merged:** {merged}",
         "",
-        "**To undo:** close this pull request: the same digests are not proposed again. Once it is merged, revert it.",
+        "**To undo:** close this pull request: the same images are not proposed again. Once it is merged, revert it.",
         "",
         "It is made because `triggers.schedule` is on.",
         "",
@@ -83,6 +84,10 @@ def render_base_body(update: BaseUpdate) -> str:
         make_marker(update.run_id, "base"),
     ]
     return "\n".join(lines)
+
+
+def _render(base: Reference) -> str:
+    return f"{base.tag}" if base.digest is None else f"{base.tag}, {base.digest}"
 
 
 def render_base_proposed(update: BaseUpdate, *, number: int, url: str) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from hublish.core.answers.base_update import (
 from hublish.core.reference import parse_reference
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
-BASE = "registry.example.org/base/python:3.11"
+NAME = "registry.example.org/base/python"
+BASE = f"{NAME}:3.11"
 UPDATE = BaseUpdate(
     run_id="r1",
     run_url="https://hublish.example.com/runs/r1",
@@ -27,16 +28,16 @@ UPDATE = BaseUpdate(
     rebuilt=False,
 )
 BODY = f"""\
-The tag of a base image that .hublish.yaml of `main` at [0123456](<https://github.com/octo/ts/commit/{"0123456789" * 4}>) \
-pins by its digest has moved. No other byte of the file changes, and no other file.
+A base image that .hublish.yaml of `main` at [0123456](<https://github.com/octo/ts/commit/{"0123456789" * 4}>) \
+pins is there in a newer state. No other byte of the file changes, and no other file.
 
 | base | before | now |
 | --- | --- | --- |
-| `{BASE}` | `{OLD}` | `{NEW}` |
+| `{NAME}` | `3.11, {OLD}` | `3.11, {NEW}` |
 
 **Once merged:** nothing is built, as `triggers.push` does not list `main`; the next release takes the new base.
 
-**To undo:** close this pull request: the same digests are not proposed again. Once it is merged, revert it.
+**To undo:** close this pull request: the same images are not proposed again. Once it is merged, revert it.
 
 It is made because `triggers.schedule` is on.
 
@@ -49,7 +50,7 @@ def test_pull_request_says_what_moved_and_what_merging_does() -> None:
     """Title, commit message and body."""
     assert render_base_title(UPDATE) == "Update base/python:3.11 in .hublish.yaml"
     assert render_base_message(UPDATE) == (
-        f"Update base/python:3.11 in .hublish.yaml\n\n{BASE}: {OLD} -> {NEW}\nRun: r1\n"
+        f"Update base/python:3.11 in .hublish.yaml\n\n{NAME}: 3.11, {OLD} -> 3.11, {NEW}\nRun: r1\n"
     )
     assert render_base_body(UPDATE) == BODY
 
@@ -67,7 +68,17 @@ def test_several_bases_are_counted_in_the_title() -> None:
     update = dataclasses.replace(UPDATE, changes=(*UPDATE.changes, (other, dataclasses.replace(other, digest=NEW))))
 
     assert render_base_title(update) == "Update 2 base images in .hublish.yaml"
-    assert f"| `registry.example.org/base/r:4` | `{OLD}` | `{NEW}` |" in render_base_body(update)
+    assert f"| `registry.example.org/base/r` | `4, {OLD}` | `4, {NEW}` |" in render_base_body(update)
+
+
+def test_newer_tag_is_named_in_the_title() -> None:
+    """It may be pinned by a digest or not."""
+    old, new = parse_reference(f"{NAME}:3.11.1"), parse_reference(f"{NAME}:3.11.2")
+    update = dataclasses.replace(UPDATE, changes=((old, new),))
+
+    assert render_base_title(update) == "Update base/python:3.11.1 to 3.11.2 in .hublish.yaml"
+    assert render_base_message(update).splitlines()[2] == f"{NAME}: 3.11.1 -> 3.11.2"
+    assert f"| `{NAME}` | `3.11.1` | `3.11.2` |" in render_base_body(update)
 
 
 def test_answers_of_the_run() -> None:
