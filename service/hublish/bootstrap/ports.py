@@ -46,6 +46,7 @@ from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, m
 from hublish.bootstrap.engines import can_build_wheels, make_backends, make_engine
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name
+from hublish.bootstrap.repositories import make_repository_makers
 from hublish.bootstrap.servicelock import ServiceLocker, make_locker
 from hublish.bootstrap.systembuilds import ServedBackend, SystemBuilders
 from hublish.builders.layerindex.ownercache import OwnerCaches
@@ -103,6 +104,7 @@ def make_services(settings: Settings) -> Services:
         newcomers=NewcomerStore(clients.database),
         standings=GitHubStanding(clients.github),
         push_probe=clients.registry,
+        repository_maker=make_repository_makers(settings),
         replicas=replicas,
         replica=make_replica_name(settings),
         hold_duty=replicas.hold_duty,
