@@ -65,15 +65,29 @@ def test_harbor_project_is_made_private_where_it_is_missing(login: LoginFile) ->
 
 @pytest.mark.parametrize(("status", "transient"), [(401, False), (403, False), (429, True), (500, True), (503, True)])
 def test_refusal_is_told_without_the_login(login: LoginFile, status: int, transient: bool) -> None:
-    """What may pass is told apart; a server that repeats the login is not quoted with it."""
-    words = f'{{"error": "Authorization: Bearer {SECRET}"}}'
-    with DescribedServer("quay", {"get": [(status, words)]}) as server, pytest.raises(RegistryFailed) as caught:
+    """What may pass is told apart; a server that repeats the login is quoted without it."""
+    with (
+        DescribedServer("quay", {"get": [(status, f"no: {SECRET}")]}) as server,
+        pytest.raises(RegistryFailed) as caught,
+    ):
         make_quay(server, login).ensure_repository(TS)
     error = caught.value
 
     assert (error.status, error.transient) == (status, transient)
-    assert error.message.startswith(f"look for the repository {TS.name}: expected 200 or 404, got {status} - ")
+    assert error.message == f"look for the repository {TS.name}: expected 200 or 404, got {status} - no: ***"
     assert SECRET not in f"{error} {error.hint} {login!r}"
+
+
+def test_password_is_masked_in_every_form(tmp_path: Path) -> None:
+    """Encoded as it was sent, whole, and alone."""
+    path = tmp_path / "login"
+    path.write_text(f"robot:{SECRET}")
+    encoded = base64.b64encode(path.read_bytes()).decode()
+    answers = {"head": [(404, "")], "post": [(403, f"{encoded} robot:{SECRET} {SECRET}")]}
+    with DescribedServer("harbor", answers) as server, pytest.raises(RegistryFailed) as caught:
+        make_harbor(server, LoginFile(path=path)).ensure_repository(TS)
+
+    assert caught.value.message.endswith("expected 201 or 409, got 403 - *** *** ***")
 
 
 def test_redirect_is_not_followed(login: LoginFile) -> None:

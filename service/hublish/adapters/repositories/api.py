@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from hublish.core.redact import redact
+from hublish.core.redact import MASK, redact
 from hublish.errors import RegistryFailed, clip
 from hublish.network import Pools
 
@@ -40,7 +41,7 @@ class JSONAPI:
         *,
         action: str,
         expected: frozenset[int],
-        headers: Mapping[str, str],
+        authorization: str,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> int:
@@ -51,7 +52,7 @@ class JSONAPI:
             path: below the root, quoted.
             action: what it is for, as errors name it.
             expected: statuses that are an answer.
-            headers: the login's among them.
+            authorization: the header's value, `SCHEME LOGIN`; what a server repeats of it is masked.
             query: parameters.
             body: sent as JSON.
 
@@ -70,7 +71,7 @@ class JSONAPI:
                 method,
                 url,
                 body=sent,
-                headers={"Accept": "application/json", **kind, **headers},
+                headers={"Accept": "application/json", "Authorization": authorization, **kind},
                 timeout=TIMEOUT_SECONDS,
                 retries=False,
                 redirect=False,
@@ -83,14 +84,24 @@ class JSONAPI:
         if response.status in expected:
             return response.status
         raise RegistryFailed(
-            f"{action}: expected {' or '.join(map(str, sorted(expected)))}, got {response.status}{_quote(answer)}",
+            f"{action}: expected {' or '.join(map(str, sorted(expected)))}, got {response.status}{_quote(answer, authorization)}",
             hint="Check the login in `create.auth_file` and what it may do.",
             transient=response.status in _MAY_PASS or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
             status=response.status,
         )
 
 
-def _quote(answer: bytes) -> str:
-    """The server's own words; they are foreign."""
-    text = clip(redact(answer.decode(errors="replace")), limit=_MESSAGE_LIMIT)
+def _quote(answer: bytes, authorization: str) -> str:
+    """The server's own words; they are foreign, and may hold what it was sent."""
+    text = answer.decode(errors="replace")
+    for secret in _list_secrets(authorization):
+        text = text.replace(secret, MASK)
+    text = clip(redact(text), limit=_MESSAGE_LIMIT)
     return f" - {text}" if text else ""
+
+
+def _list_secrets(authorization: str) -> tuple[str, ...]:
+    """What must not be shown of a login: the whole first, then its parts."""
+    scheme, _, sent = authorization.partition(" ")
+    plain = base64.b64decode(sent).decode(errors="replace") if scheme == "Basic" else ""
+    return tuple(secret for secret in (sent, plain, plain.partition(":")[2]) if secret)

@@ -30,14 +30,13 @@ class HarborProjects:
         project, _, name = reference.repository.partition("/")
         if not name:
             raise RegistryFailed(f"{reference.name}: a repository of Harbor is PROJECT/NAME, and this has no project")
-        basic = base64.b64encode(self._login.load().encode()).decode()
-        headers = {"Authorization": f"Basic {basic}"}
+        authorization = f"Basic {base64.b64encode(self._login.load().encode()).decode()}"
         status = self._api.ask(
             "HEAD",
             "/api/v2.0/projects",
             action=f"look for the project of {reference.name}",
             expected=_HEAD,
-            headers=headers,
+            authorization=authorization,
             query={"project_name": project},
         )
         if status == HTTPStatus.OK:
@@ -47,7 +46,7 @@ class HarborProjects:
             "/api/v2.0/projects",
             action=f"creation of the project of {reference.name}",
             expected=_MADE,
-            headers=headers,
+            authorization=authorization,
             body={"project_name": project, "metadata": {"public": "false"}},
         )
         # Somebody else made it in between.

@@ -29,13 +29,13 @@ class QuayRepositories:
         namespace, _, name = reference.repository.partition("/")
         if not name:
             raise RegistryFailed(f"{reference.name}: a repository of Quay is NAMESPACE/NAME, and this has no namespace")
-        headers = {"Authorization": f"Bearer {self._login.load()}"}
+        authorization = f"Bearer {self._login.load()}"
         status = self._api.ask(
             "GET",
             f"/api/v1/repository/{quote(namespace, safe='')}/{quote(name, safe='/')}",
             action=f"look for the repository {reference.name}",
             expected=frozenset({HTTPStatus.OK, HTTPStatus.NOT_FOUND}),
-            headers=headers,
+            authorization=authorization,
             query={"includeTags": "false"},
         )
         if status == HTTPStatus.OK:
@@ -52,7 +52,7 @@ class QuayRepositories:
             "/api/v1/repository",
             action=f"creation of the repository {reference.name}",
             expected=frozenset({HTTPStatus.CREATED}),
-            headers=headers,
+            authorization=authorization,
             body=body,
         )
         return True
