@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hublish.adapters.repositories import JSONAPI, ECRRepositories, HarborProjects, LoginFile, QuayRepositories
+from hublish.adapters.repositories import (
+    JSONAPI,
+    ECRRepositories,
+    HarborProjects,
+    LoginFile,
+    QuayRepositories,
+    verify_boto3,
+)
 from hublish.bootstrap.clients import make_network
 from hublish.core.onboarding.ports import RepositoryMaker
 from hublish.core.reference import Reference
@@ -41,6 +48,7 @@ def _make_maker(host: str, registry: RegistrySettings, network: Network) -> Repo
     create = registry.create
     login = LoginFile(path=create.auth_file)
     if create.by == "ecr":
+        verify_boto3()
         return ECRRepositories(login, host=host, network=network, endpoint=create.api)
     url = create.api or f"{'http' if registry.plain_http else 'https'}://{host}"
     # The operator names the address: it is not refused for being private.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from hublish.adapters.repositories import ECRRepositories, HarborProjects, QuayRepositories
@@ -51,6 +53,15 @@ def test_wrong_kind_is_told_at_the_start() -> None:
     """Before anything is built."""
     with pytest.raises(SettingsInvalid, match="none of ECR"):
         make_repository_makers(make_settings({"quay.example.org": {"create": {"by": "ecr"}}}))
+
+
+def test_missing_extra_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(SettingsInvalid, match="needs boto3") as caught:
+        make_repository_makers(make_settings({ECR: {"create": {"by": "ecr"}}}))
+
+    assert caught.value.hint == "install the extra: pip install 'hublish[aws]'"
 
 
 def test_maker_is_asked_for_its_registry_only() -> None:

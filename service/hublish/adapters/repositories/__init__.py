@@ -5,9 +5,9 @@ where the API knows visibility, and takes "it is there already" for success. The
 """
 
 from hublish.adapters.repositories.api import JSONAPI
-from hublish.adapters.repositories.ecr import ECRRepositories
+from hublish.adapters.repositories.ecr import ECRRepositories, verify_boto3
 from hublish.adapters.repositories.harbor import HarborProjects
 from hublish.adapters.repositories.login import LoginFile
 from hublish.adapters.repositories.quay import QuayRepositories
 
-__all__ = ["JSONAPI", "ECRRepositories", "HarborProjects", "LoginFile", "QuayRepositories"]
+__all__ = ["JSONAPI", "ECRRepositories", "HarborProjects", "LoginFile", "QuayRepositories", "verify_boto3"]

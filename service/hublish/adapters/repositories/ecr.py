@@ -26,6 +26,20 @@ _MAY_PASS = frozenset(
 )
 
 
+def verify_boto3() -> None:
+    """Make sure that the extra is installed.
+
+    Raises:
+        SettingsInvalid: it is not.
+    """
+    try:
+        import boto3  # type: ignore[import-untyped]  # noqa: F401, PLC0415  # an extra, published without types
+    except ImportError as exc:
+        raise SettingsInvalid(
+            "`create.by: ecr` needs boto3, which is not installed", hint="install the extra: pip install 'hublish[aws]'"
+        ) from exc
+
+
 class ECRRepositories:
     """Implements the port RepositoryMaker; the login is `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, or what AWS gives this machine."""
 
@@ -75,7 +89,7 @@ class ECRRepositories:
         return True
 
     def _make_client(self) -> Any:
-        import boto3  # type: ignore[import-untyped]  # noqa: PLC0415  # an extra, published without types
+        import boto3  # noqa: PLC0415  # an extra, published without types
         from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415  # likewise
 
         key, _, secret = self._login.load().partition(":")
