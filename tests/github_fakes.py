@@ -51,6 +51,10 @@ class FakeReader:
         self._call("is_team_member")
         return login in self.teams.get(f"{repository.owner}/{team}", frozenset())
 
+    def fetch_owner_id(self, repository: Repository) -> int:
+        self._call("fetch_owner_id")
+        return self.repositories[repository.full_name].owner_id or 0
+
     def find_installation(self, full_name: str) -> int | None:
         self._call("find_installation")
         return self.repositories[full_name].installation_id if full_name in self.repositories else None
