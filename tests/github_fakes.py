@@ -51,6 +51,10 @@ class FakeReader:
         self._call("is_team_member")
         return login in self.teams.get(f"{repository.owner}/{team}", frozenset())
 
+    def fetch_owner_id(self, repository: Repository) -> int:
+        self._call("fetch_owner_id")
+        return self.repositories[repository.full_name].owner_id or 0
+
     def find_installation(self, full_name: str) -> int | None:
         self._call("find_installation")
         return self.repositories[full_name].installation_id if full_name in self.repositories else None
@@ -216,3 +220,17 @@ class FakePushProbe:
         self.asked.append(reference.name)
         if reference.name in self.refusals:
             raise self.refusals[reference.name]
+
+
+@dataclass
+class FakeRepositoryMaker:
+    """A RepositoryMaker that notes what it was asked for; `error` is raised."""
+
+    asked: list[str] = field(default_factory=list)
+    error: HublishError | None = None
+
+    def ensure_repository(self, reference: Reference) -> bool:
+        self.asked.append(reference.name)
+        if self.error is not None:
+            raise self.error
+        return True

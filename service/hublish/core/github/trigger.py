@@ -20,6 +20,7 @@ class TriggerKind(Enum):
     TAG = "tag"
     ISSUE = "issue"
     LABEL = "label"
+    PROJECT = "project"
     COMMENT = "comment"
     PULL_REQUEST = "pull-request"
     CHECK = "check"
@@ -34,6 +35,21 @@ class TriggerKind(Enum):
     def talks(self) -> bool:
         """True for what is answered by comments, a tag and a release on their commit; the others have their check run."""
         return self not in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST, TriggerKind.CHECK, TriggerKind.API)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What a project issue says.
+
+    Attributes:
+        repository: `owner/name` it is about, in lower case; "" where it names none that is understood.
+        name: of the project, foreign text; "" where none is given.
+        people: True when it asks for access for people.
+    """
+
+    repository: str
+    name: str
+    people: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +81,7 @@ class Trigger:
         hub: the one hub of the config that is meant; "" for all.
         target: id of the run that is meant, where something of its check run was pressed; None elsewhere.
         label: name of the label that an issue got; "" elsewhere.
+        project: what a project issue says; None elsewhere.
         notes: sentences for the answer on what was not read of the request; foreign text.
         addressed: False for a command without the bot's name before it, which may be meant for another bot.
     """
@@ -90,6 +107,7 @@ class Trigger:
     hub: str = ""
     target: str | None = None
     label: str = ""
+    project: Project | None = None
     notes: tuple[str, ...] = ()
     addressed: bool = True
 

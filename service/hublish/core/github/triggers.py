@@ -127,7 +127,7 @@ def _check_actor(trigger: Trigger, permission: Permission | None) -> Skip | Deny
 def _name_request(trigger: Trigger) -> str:
     if trigger.kind in (TriggerKind.COMMENT, TriggerKind.CHECK) and trigger.command is not None:
         return f"/{trigger.command.value} needs"
-    return "Builds need"
+    return "An answer needs" if trigger.kind is TriggerKind.PROJECT else "Builds need"
 
 
 def _check_ref(ref: ResolvedRef | None) -> Deny | None:
