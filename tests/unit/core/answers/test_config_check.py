@@ -53,6 +53,7 @@ def test_good_config_succeeds_and_shows_what_counts() -> None:
 | `triggers.tag` | `false` | default |
 | `triggers.issue` | `true` | default |
 | `triggers.comment` | `true` | default |
+| `triggers.schedule` | `false` | default |
 | `approvers.owners` | `false` | default |
 | `approvers.teams` | `none` | default |
 | `hubs` | `none` | default |
