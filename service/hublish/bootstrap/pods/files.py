@@ -28,7 +28,7 @@ from hublish.core.podaccess import (
 )
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository
-from hublish.engines.runs import find_target
+from hublish.engines.runs import find_target, list_places
 from hublish.errors import BuildFailed, SettingsInvalid
 from hublish.workflows.bases import is_system_base
 
@@ -64,17 +64,18 @@ class StepFileMaker:
         """
         if request.repository is None:
             raise BuildFailed("a build in a pod needs a repository")
-        target = find_target(request)
+        find_target(request)  # a fork's image has none, and nothing is minted for a request that says otherwise
         text = render_value(request).encode()
         bases = list_bases(request.plan)
         fetch = {REQUEST_FILE: text, TOKEN_FILE: self.mint_token(request.repository).encode()}
         push = {REQUEST_FILE: text}
-        places = (target, *request.siblings)
+        places = list_places(request)
         layered = request.plan.strategy is Strategy.LAYERED
         fetch |= self._make_access(
             request, _Reach(images=bases, seen=places if layered and self.index_keys else (), fetches=True)
         )
-        push |= self._make_access(request, _Reach(images=(*bases, *places)))
+        # A build that is only tried pushes nothing: its Step is given no login.
+        push |= self._make_access(request, _Reach(images=() if request.target is None else (*bases, *places)))
         return {"fetch": fetch, "push": push}
 
     def _make_access(self, request: BuildRequest, reach: _Reach) -> dict[str, bytes]:
