@@ -204,6 +204,7 @@ def _make_policy(settings: Settings) -> Policy:
         default_index=(settings.default_index or "").rstrip("/"),
         queue=make_queue_limits(settings),
         bots=frozenset(login.lower() for login in settings.github.bots),
+        pull_request_tags=settings.limits.pull_request_tags,
     )
 
 

@@ -60,14 +60,14 @@ class Answering:
     def check(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> None:
         """Create or update the check run of every image (of the repository, while no image is known).
 
-        Without a commit there is nothing a check could stand on; a question about one is no check of it, and a pull
-        request nobody wants built has no check of a build.
+        Without a commit there is nothing a check could stand on; a question about one is no check of it. A refused
+        request leaves the checks of a pull request as they are: its comment is answered.
         """
         if answer.sha is None or answer.state is RunState.ANSWERED:
             return
-        trigger = self._read_trigger(run_id)
-        if trigger.kind is TriggerKind.PULL_REQUEST:
+        if answer.pull_request and not titles:
             return
+        trigger = self._read_trigger(run_id)
         for title in titles or (trigger.repository.name,):
             check = make_check_run(answer, image=title, sha=answer.sha)
             self._services.conversation.ensure_check_run(trigger.repository, check)

@@ -37,7 +37,7 @@ def resolve_trigger(services: Services, trigger: Trigger) -> ResolvedRef | None:
     """
     if trigger.ref is None:
         return None
-    if trigger.sha is not None:
+    if trigger.sha is not None and trigger.ref_kind is not RefKind.PULL_REQUEST:
         # A push names its commit; the branch may have moved on since, and then has a run of its own.
         return ResolvedRef(name=trigger.ref, kind=RefKind.BRANCH, sha=trigger.sha)
     kind = None if trigger.ref_kind is None else trigger.ref_kind.value

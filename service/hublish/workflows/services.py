@@ -78,6 +78,7 @@ class Policy:
         image_bytes: ceiling over a config's size limit.
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
+        pull_request_tags: configs may have what a pull request builds pushed as `pr-<number>`.
         bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
 
@@ -91,6 +92,7 @@ class Policy:
     default_index: str = ""
     queue: QueueLimits = field(default_factory=QueueLimits)
     bots: frozenset[str] = frozenset()
+    pull_request_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from hublish.core.answers.findings import make_annotations, render_findings
 from hublish.core.answers.markdown import cell, code_block, code_span, escape_inline
 from hublish.core.finding import Finding
 from hublish.core.github.buttons import choose_buttons
+from hublish.core.github.heads import FORK_WAITS
 from hublish.core.github.ports import CheckRun
 from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.status import RunState
@@ -37,6 +38,8 @@ class ImageReport:
         layers: number of layers.
         uploaded_bytes: what had to be sent; None when an earlier build was reused.
         seconds: time of the build; None when an earlier build was reused.
+        pushed: False when the build was only tried.
+        delivered_as: for a pull request, what a release would deliver it as; empty for anything else.
     """
 
     title: str
@@ -48,6 +51,8 @@ class ImageReport:
     layers: int
     uploaded_bytes: int | None
     seconds: float | None
+    pushed: bool = True
+    delivered_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +107,7 @@ class Answer:
         findings: remarks on config, lock and source, errors first.
         notes: further sentences, e.g. on the choice of the strategy.
         reply: what a command that delivers nothing is answered with, Markdown already, in place of all but remarks.
+        pull_request: True when `wanted` is the number of one, whose head was built and not delivered.
     """
 
     run_id: str
@@ -115,6 +121,12 @@ class Answer:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     reply: tuple[str, ...] = ()
+    pull_request: bool = False
+
+    @property
+    def headline(self) -> str:
+        """How it ended, in one or two words."""
+        return "Built" if self.pull_request and self.state is RunState.DELIVERED else _HEADLINES[self.state]
 
 
 _HEADLINES = {
@@ -139,7 +151,13 @@ def render_progress(answer: Answer, *, plan_lines: tuple[str, ...], queue_lines:
         plan_lines: what is about to be built, one line per image, foreign parts already escaped.
         queue_lines: where its builds wait, one line per image, plain text; empty when none does.
     """
-    verb = "Delivering" if answer.state is RunState.DELIVERING else "Waiting to build" if queue_lines else "Building"
+    verb = (
+        "Delivering"
+        if answer.state is RunState.DELIVERING and not answer.pull_request
+        else "Waiting to build"
+        if queue_lines
+        else "Building"
+    )
     lines = [f"**{verb}** {_wanted(answer)}", "", *(f"- {line}" for line in plan_lines)]
     lines += ["", *(escape_inline(line, limit=512) for line in queue_lines)] if queue_lines else []
     lines += _remarks(answer)
@@ -154,7 +172,7 @@ def render_answer(answer: Answer) -> str:
 def _answer_lines(answer: Answer) -> list[str]:
     if answer.reply:
         return [*answer.reply, *_remarks(answer)]
-    lines = [f"**{_HEADLINES[answer.state]}:** {_wanted(answer)}"]
+    lines = [f"**{answer.headline}:** {_wanted(answer)}"]
     for image in answer.images:
         lines += ["", *_image_table(image, answer.hubs if len(answer.images) == 1 else ())]
     if len(answer.images) != 1:
@@ -165,6 +183,8 @@ def _answer_lines(answer: Answer) -> list[str]:
 
 
 def _wanted(answer: Answer) -> str:
+    if answer.pull_request and answer.sha is not None:
+        return f"pull request {escape_inline(answer.wanted)} at {answer.sha[:SHORT_SHA]}"
     if answer.sha is None:
         # Nothing that could be a ref was named, so that there is no more to say of the request than that it came.
         return code_span(answer.wanted) or "the request"
@@ -173,19 +193,24 @@ def _wanted(answer: Answer) -> str:
 
 def _image_table(image: ImageReport, hubs: tuple[HubReport, ...]) -> list[str]:
     size = f"{render_bytes(image.size_bytes)} in {image.layers} layers"
-    if image.uploaded_bytes is not None:
+    if image.uploaded_bytes is not None and image.pushed:
         size += f"; {render_bytes(image.uploaded_bytes)} uploaded"
     rows = [
-        ("image", cell(image.reference, limit=512)),
+        ("image", cell(image.reference, limit=512) if image.pushed else "nothing was pushed: the build was only tried"),
         ("digest", cell(image.digest)),
         *([("also tagged", ", ".join(cell(tag) for tag in image.tags))] if image.tags else []),
         *((f"{cell(tag)} not moved", escape_inline(reason)) for tag, reason in image.kept_tags),
+        *([("a release delivers it as", ", ".join(map(_cell_long, image.delivered_as)))] if image.delivered_as else []),
         ("size", size),
         ("time", "an earlier build was used" if image.seconds is None else render_seconds(image.seconds)),
         ("smoke test", NOT_SMOKE_TESTED),
         *((f"hub {cell(hub.hub)}", _hub_text(hub)) for hub in hubs),
     ]
     return ["| | |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rows)]
+
+
+def _cell_long(text: str) -> str:
+    return cell(text, limit=512)
 
 
 def _hub_text(hub: HubReport) -> str:
@@ -237,6 +262,7 @@ _CONCLUSIONS = {
     RunState.SKIPPED: "skipped",
     RunState.CANCELLED: "cancelled",
 }
+_ACTION_REQUIRED = "action_required"
 
 
 def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
@@ -250,9 +276,11 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
     ended = answer.state.ended
     own = tuple(report for report in answer.images if report.title == image)
     wanted = clip(answer.wanted) or "the default branch"
-    title = f"{_HEADLINES[answer.state]}: {wanted}" if ended else f"{answer.state.value}: {wanted}"
+    wanted = f"pull request {wanted}" if answer.pull_request else wanted
+    title = f"{answer.headline}: {wanted}" if ended else f"{answer.state.value}: {wanted}"
     if answer.failure is not None:
-        title = f"{_HEADLINES[answer.state]}: {answer.failure.code}"
+        title = f"{answer.headline}: {answer.failure.code}"
+    waits = answer.failure is not None and answer.failure.code == FORK_WAITS
     summary = _fit(_answer_lines(answer)) if ended else f"[Steps and log]({answer.run_url})"
     buttons = choose_buttons(answer.state, failure=None if answer.failure is None else answer.failure.code)
     return CheckRun(
@@ -260,7 +288,7 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
         external_id=f"{answer.run_id}/{image}",
         sha=sha,
         status="completed" if ended else ("queued" if answer.state is RunState.RECEIVED else "in_progress"),
-        conclusion=_CONCLUSIONS[answer.state] if ended else None,
+        conclusion=(_ACTION_REQUIRED if waits else _CONCLUSIONS[answer.state]) if ended else None,
         title=f"{title} ({own[0].digest[:19]})" if own else title,
         summary=summary,
         details_url=answer.run_url,

@@ -197,4 +197,6 @@ def _make_triggers(triggers: Triggers) -> Document:
         "push": triggers.push,
         "issue": triggers.issue,
         "comment": triggers.comment,
+        "pull_request": triggers.pull_request,
+        "pull_request_tag": triggers.pull_request_tag,
     }

@@ -205,6 +205,8 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
             push=tuple(triggers.push),
             issue=triggers.issue,
             comment=triggers.comment,
+            pull_request=triggers.pull_request,
+            pull_request_tag=triggers.pull_request_tag,
         ),
         hubs=tuple(dict.fromkeys(model.hubs)),
         limits=Limits(time_seconds=parse_duration(model.limits.time), size_bytes=parse_size(model.limits.size)),

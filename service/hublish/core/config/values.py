@@ -142,6 +142,8 @@ class Triggers:
         push: names of branches (`*` for any text without a slash) whose pushes count.
         issue: the issue titled "Deliver Container Image".
         comment: the comment `/build`.
+        pull_request: a pull request, and each push to it.
+        pull_request_tag: what a pull request builds gets the tag `pr-<number>`, where the operator allows it.
     """
 
     release: bool = True
@@ -150,6 +152,8 @@ class Triggers:
     push: tuple[str, ...] = ()
     issue: bool = True
     comment: bool = True
+    pull_request: bool = False
+    pull_request_tag: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

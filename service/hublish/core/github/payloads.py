@@ -109,6 +109,7 @@ class PullRequestPart(_Part):
 
     number: Id
     html_url: Link
+    updated_at: Time
     head: PullRequestSide
     base: PullRequestSide
 

@@ -114,7 +114,9 @@ def make_outcome(
 def _take_tried(report: RunReport, digest: str) -> BuildSucceeded:
     """The outcome of a build that is pushed nowhere: no registry knows of it, so that the Step's word is all there is."""
     if report.succeeded is None or report.succeeded.digest != digest:
-        raise EngineFailed("what the run found out was lost with its log", hint="Ask again to build anew.", transient=True)
+        raise EngineFailed(
+            "what the run found out was lost with its log", hint="Ask again to build anew.", transient=True
+        )
     return report.succeeded
 
 
