@@ -52,6 +52,7 @@ def prepare_bare(stage: Stage, request: BuildRequest, *, name: str) -> BareBuild
     maker = StepFileMaker(
         settings=stage.settings,
         mint_token=lambda repository: github.make_installation_token(repository.full_name),
+        find_secrets=lambda _: {},
         index_keys=stage.find_index_keys(),
     )
     for step, files in maker.make(own).items():

@@ -244,6 +244,10 @@ class RunCancelled(HublishError):
     """A person stopped the run; its answer says so."""
 
 
+class QueueFull(HublishError):
+    """So many builds wait already that no more are taken."""
+
+
 # -- webhooks ---------------------------------------------------------------------------------------------------------
 
 

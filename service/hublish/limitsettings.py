@@ -35,6 +35,13 @@ class LimitSettings(Section):
         default_factory=QueueSettings, description="Builds at work and builds that wait, on all replicas together."
     )
     build_seconds: int = Field(default=3600, ge=1, description="Ceiling over `limits.time` of any config.")
+    tag_wait_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=3600,
+        description="How long a pushed tag waits for a release of its name, so that both get one answer; GitHub tells of "
+        "both within seconds.",
+    )
     image_bytes: int = Field(default=16 << 30, ge=1, description="Ceiling over `limits.size` of any config.")
     pull_request_tags: bool = Field(
         default=False,

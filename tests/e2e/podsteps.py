@@ -43,7 +43,9 @@ class Pod:
             request, name="build-steps", target=replace(request.target, repository=repository, tag="steps")
         )
         self.folder = folder
-        maker = StepFileMaker(settings=settings, mint_token=app.token_for_clone, index_keys=index_keys)
+        maker = StepFileMaker(
+            settings=settings, mint_token=app.token_for_clone, find_secrets=lambda _: {}, index_keys=index_keys
+        )
         self.files = maker.make(self.request)
 
     def run(self, step: str) -> int:

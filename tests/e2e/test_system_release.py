@@ -45,9 +45,10 @@ def push_base(town: Town) -> str:
 
 
 def settle(town: Town, package: str, *, owner: str = "octocat") -> None:
-    """A service that installs packages for one owner, and a repository that names one."""
+    """A service that installs packages for one owner, one build at a time, and a repository that names one."""
     engines = {"use": ["local", "buildah"], "buildah": {"owners": [owner], "network": "none"}, "local": {"workers": 1}}
-    town.write_settings(base=push_base(town), engines=engines)
+    queue = {"builds": 1, "per_owner": 1, "per_repo": 1}
+    town.write_settings(base=push_base(town), engines=engines, limits={"queue": queue})
     commit(town, package)
     town.start_service()
 
@@ -63,7 +64,10 @@ def list_bases(town: Town) -> list[str]:
 
 
 def test_packages_are_installed_once_for_all_releases(quiet_town: Town) -> None:
-    """The image stands on the base with packages, which a second release takes; apt's refusal is the answer."""
+    """The image stands on the base with packages, which a second release takes; apt's refusal is the answer.
+
+    One slot is enough: the base has it before the image does.
+    """
     town = quiet_town
     settle(town, "tree")
     answers = [publish(town, "v1.0"), publish(town, "v1.1")]

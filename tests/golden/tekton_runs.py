@@ -64,7 +64,7 @@ CONTAINER_CHOICES = replace(LAYERED_CHOICES, image=f"{REGISTRY}/hublish/build:1"
 
 
 def render_runs() -> str:
-    """The whole file, one document for each strategy."""
+    """The whole file, one document for each strategy, and one of a Dockerfile that is given secrets."""
     requests = {
         strategy: replace(REQUEST, plan=replace(LAYERED, strategy=strategy, dockerfile=None)) for strategy in Strategy
     }
@@ -72,6 +72,10 @@ def render_runs() -> str:
         make_run(request, choices=LAYERED_CHOICES if strategy is Strategy.LAYERED else CONTAINER_CHOICES)
         for strategy, request in requests.items()
     ]
+    dockerfile = requests[Strategy.DOCKERFILE]
+    documents.append(
+        make_run(replace(dockerfile, name="build-with-secrets"), choices=CONTAINER_CHOICES, has_build_secrets=True)
+    )
     return HEADER + yaml.safe_dump_all(documents, sort_keys=False)
 
 

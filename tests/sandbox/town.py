@@ -222,11 +222,11 @@ class Town:
     def read_runs(self, *, pushes: bool = False) -> list[dict[str, Any]]:
         """The service's runs straight from its database, newest first; empty before there is one.
 
-        Every commit of a test is a push too, some a pull request, whose run ends silently in most of them: `pushes` asks
-        for those runs instead of the others.
+        Every commit of a test is a push too, some a pull request, every release a pushed tag, whose run ends silently in
+        most of them: `pushes` asks for those runs instead of the others.
         """
         names = ("id", "state", "message", "ref", "attempt")
-        brought = "key like '%:push:%' or key like '%:pull-request:%'"
+        brought = "key like '%:push:%' or key like '%:pull-request:%' or key like '%:tag:%'"
         which = brought if pushes else f"not ({brought})"
         query = f"select {', '.join(names)} from runs where {which} order by seq desc"
         return [dict(zip(names, row, strict=True)) for row in read_rows(self.database, query)]

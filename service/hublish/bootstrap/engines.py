@@ -66,6 +66,10 @@ def make_engine(
     served = {item.name: item for item in (make_backends(settings) if backends is None else backends)}
     runners = [(item.owners, TaskRunner(item.backend, registry, settings.data / "tasks")) for item in served.values()]
     engines: list[Engine] = []
+
+    def find_secrets(request: BuildRequest) -> dict[str, bytes]:
+        return load_secrets(settings, request)
+
     for name in chosen.use:
         match name:
             case "buildah" | "docker":
@@ -74,7 +78,14 @@ def make_engine(
                 )
             case "tekton":
                 engines.append(
-                    make_tekton(settings, images=registry, output=output, caches=caches, mint_token=mint_token)
+                    make_tekton(
+                        settings,
+                        images=registry,
+                        output=output,
+                        caches=caches,
+                        mint_token=mint_token,
+                        find_secrets=find_secrets,
+                    )
                 )
             case "local":
                 engines.append(
@@ -102,7 +113,7 @@ def _make_containers(
         sources=sources,
         images=registry,
         output=output,
-        find_secrets=lambda request: _load_secrets(settings, request),
+        find_secrets=lambda request: load_secrets(settings, request),
     )
 
 
@@ -252,8 +263,12 @@ def load_secret_files(files: Mapping[str, Path]) -> dict[str, bytes]:
     return loaded
 
 
-def _load_secrets(settings: Settings, request: BuildRequest) -> dict[str, bytes]:
-    """What the operator gives to builds of this repository's own code; a pull request gets nothing."""
+def load_secrets(settings: Settings, request: BuildRequest) -> dict[str, bytes]:
+    """What the operator gives to builds of this repository's own code; a pull request gets nothing.
+
+    Raises:
+        SettingsInvalid: one cannot be read.
+    """
     if request.repository is None or request.plan.trust is not Trust.OWNER:
         return {}
     owner, full_name = request.repository.owner.lower(), request.repository.full_name.lower()

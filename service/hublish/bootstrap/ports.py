@@ -203,6 +203,7 @@ def _make_policy(settings: Settings) -> Policy:
         image_bytes=settings.limits.image_bytes,
         default_index=(settings.default_index or "").rstrip("/"),
         queue=make_queue_limits(settings),
+        tag_wait_seconds=settings.limits.tag_wait_seconds,
         bots=frozenset(login.lower() for login in settings.github.bots),
         pull_request_tags=settings.limits.pull_request_tags,
     )

@@ -1,18 +1,24 @@
 """What the Steps of a pod are told of the world outside: a part of the operator's settings, without its secrets' paths.
 
 It travels in a Secret of the Step that needs it, with the files that it names as neighbours: `registry-0`, `index-0`, ...
+The Step `build` is told nothing; it is given the secrets that a Dockerfile asks for, when the operator gives them.
 """
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hublish.core.proxy import Proxies
+from hublish.errors import StoredValueInvalid
 
 REQUEST_FILE = "request"
 ACCESS_FILE = "access"
 TOKEN_FILE = "github-token"  # noqa: S105 -- the name of a file
 AUTHORITIES_FILE = "ca.crt"
+BUILD_SECRETS_FILE = "build-secrets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +73,21 @@ class PodAccess:
     source_url: str = ""
     has_authorities: bool = False
     index_keys: tuple[str, ...] = ()
+
+
+def render_build_secrets(secrets: Mapping[str, bytes]) -> bytes:
+    """Render secrets of a build as the file of its Step: ids are no names of files, and bodies no text."""
+    return json.dumps({name: base64.b64encode(body).decode() for name, body in sorted(secrets.items())}).encode()
+
+
+def parse_build_secrets(body: bytes) -> dict[str, bytes]:
+    """Parse what `render_build_secrets` made: id -> bytes.
+
+    Raises:
+        StoredValueInvalid: it is something else; the message shows nothing of it.
+    """
+    try:
+        return {str(name): base64.b64decode(text, validate=True) for name, text in json.loads(body).items()}
+    except (AttributeError, TypeError, ValueError):
+        # Without the cause, which quotes what it could not read.
+        raise StoredValueInvalid(f"the file {BUILD_SECRETS_FILE} of the Step build is none of this version") from None

@@ -20,6 +20,8 @@ from hublish.core.measures import render_seconds
 
 PLACES_LIMIT = 200
 """Tickets whose start is foreseen; further back nobody counts, and each one costs a look at all others."""
+BASE_PREFIX = "base-"
+"""Begins the names of builds of bases with packages, and of no image's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class Ticket:
         turn: number of the round it belongs to.
         entered_at: aware UTC.
         started_at: when it got its slot, aware UTC; None while it waits.
-        replica: where it runs; "" while it waits.
+        replica: where it runs; while it waits the only one that may run it, "" for any.
     """
 
     name: str
@@ -47,6 +49,11 @@ class Ticket:
     entered_at: datetime
     started_at: datetime | None = None
     replica: str = ""
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it is for a base with packages: the run that wants the base builds it itself, with no workflow of its own."""
+        return self.name.startswith(BASE_PREFIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +186,7 @@ class _Usage:
             or _is_reached(limits.per_repo, self._repos[ticket.repo_id])
         ):
             return None
-        replicas = dict.fromkeys(room.replica for room in self._rooms)
+        replicas = dict.fromkeys(room.replica for room in self._rooms if ticket.replica in ("", room.replica))
         rooms = (room for replica in replicas for room in self._find_rooms(ticket, replica))
         room = next((room for room in rooms if not _is_reached(room.slots, self._used[room])), None)
         if room is None:

@@ -35,7 +35,7 @@ class QueueRecords(Protocol):
     """The queue before the engines."""
 
     def enter(self, ticket: Ticket, *, limits: QueueLimits) -> str | None:
-        """Let a build wait; one that waits, runs or has ended is left as it is.
+        """Let a build wait; one that waits, runs or has ended is left as it is. A base's has no record to have ended in.
 
         Args:
             ticket: its `turn` is found here.

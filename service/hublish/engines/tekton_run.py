@@ -25,6 +25,7 @@ PENDING = "PipelineRunPending"
 CANCELLED = "Cancelled"
 TASK = "build"
 STEPS = ("fetch", "build", "push")
+WORKSPACE = "secrets"
 _SECRETS_LIMIT_BYTES = 1_000_000
 _LABEL_LENGTH = 63
 # Time for the pod to be scheduled, its images to be pulled and the first line to be printed.
@@ -73,14 +74,16 @@ class RunEnd:
     results: Mapping[str, str]
 
 
-def make_run(request: BuildRequest, *, choices: RunChoices) -> dict[str, Any]:
+def make_run(request: BuildRequest, *, choices: RunChoices, has_build_secrets: bool = False) -> dict[str, Any]:
     """Make the PipelineRun of a build; it is pending until its Secrets are there.
 
     Args:
         request: what to build.
         choices: the operator's.
+        has_build_secrets: the Step build has a Secret too; it is mounted there and nowhere else.
     """
     plan = request.plan
+    workspace = {"name": WORKSPACE, "secret": {"secretName": f"{request.name}-build"}}
     return {
         "apiVersion": "tekton.dev/v1",
         "kind": "PipelineRun",
@@ -94,6 +97,7 @@ def make_run(request: BuildRequest, *, choices: RunChoices) -> dict[str, Any]:
             "status": PENDING,
             "pipelineRef": {"name": f"hublish-{plan.strategy.value}"},
             "params": [{"name": "image", "value": choices.image}, {"name": "run", "value": request.name}],
+            **({"workspaces": [workspace]} if has_build_secrets else {}),
             "timeouts": {"pipeline": f"{plan.time_seconds + START_SECONDS}s"},
             "taskRunTemplate": {
                 "serviceAccountName": choices.service_account,
@@ -113,7 +117,7 @@ def make_secret(run: Mapping[str, Any], *, step: str, files: Mapping[str, bytes]
 
     Args:
         run: the PipelineRun as the cluster has it.
-        step: fetch or push.
+        step: fetch, build or push.
         files: name -> bytes.
 
     Raises:

@@ -114,8 +114,8 @@ class Answering:
         return parse_value(Trigger, run.trigger)
 
     def _find_thread(self, trigger: Trigger, sha: str | None) -> Thread:
-        """Where comments go: the issue or commit, or the release's commit; the default branch's head without one."""
-        if trigger.thread.kind != "release":
+        """Where comments go: the issue, or the commit of a push, tag or release; the default branch's head without one."""
+        if trigger.thread.kind == "issue" or (trigger.thread.kind == "commit" and trigger.thread.sha):
             return trigger.thread
         if sha is None:
             try:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from hublish.core.answers.report import Failure
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
 from hublish.core.github.commands import CommandName
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.heads import check_fork
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Deny, Skip
 from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import NotAllowed
+from hublish.errors import NotAllowed, SourceMissing
 from hublish.workflows.prepared import Prepared
 from hublish.workflows.services import Services
 
@@ -30,18 +31,32 @@ def find_permission(services: Services, trigger: Trigger) -> Permission | None:
 
 
 def resolve_trigger(services: Services, trigger: Trigger) -> ResolvedRef | None:
-    """Find the commit that is meant; None for a trigger without a ref.
+    """Find the commit that is meant; None for a trigger without a ref, and for a pushed tag that is gone.
 
     Raises:
         SourceMissing: there is no such ref.
     """
     if trigger.ref is None:
         return None
-    if trigger.sha is not None and trigger.ref_kind is not RefKind.PULL_REQUEST:
+    if trigger.sha is not None and trigger.ref_kind not in (RefKind.TAG, RefKind.PULL_REQUEST):
         # A push names its commit; the branch may have moved on since, and then has a run of its own.
         return ResolvedRef(name=trigger.ref, kind=RefKind.BRANCH, sha=trigger.sha)
     kind = None if trigger.ref_kind is None else trigger.ref_kind.value
-    return services.reader.resolve_ref(trigger.repository, trigger.ref, kind=kind)
+    try:
+        return services.reader.resolve_ref(trigger.repository, trigger.ref, kind=kind)
+    except SourceMissing:
+        if trigger.kind is TriggerKind.TAG:
+            return None
+        raise
+
+
+def read_publish_config(services: Services, trigger: Trigger, ref: ResolvedRef | None) -> ParsedConfig:
+    """Read the config whose publish settings count; EMPTY_CONFIG where the request ends before they are asked."""
+    if ref is None:
+        unread = trigger.kind is not TriggerKind.TAG
+    else:
+        unread = trigger.kind is not TriggerKind.PULL_REQUEST and check_fork(trigger, ref) is not None
+    return EMPTY_CONFIG if unread else read_default_config(services, trigger)
 
 
 def read_default_config(services: Services, trigger: Trigger) -> ParsedConfig:

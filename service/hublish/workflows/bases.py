@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hublish.builders.containers.systembase import BUILD_SECONDS, make_system_key
+from hublish.builders.containers.systembase import make_system_key
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.github.trigger import Trigger
 from hublish.core.namespaces import check_base, check_namespace
-from hublish.core.plan import Trust
+from hublish.core.plan import Strategy, Trust
 from hublish.core.ports import SystemBaseBuilder, SystemBases
+from hublish.core.queue import BASE_PREFIX, Ticket
 from hublish.core.reference import Reference
+from hublish.core.repository import Repository
 from hublish.errors import HublishError, NotAllowed, RunCancelled
+from hublish.workflows.baseslots import LONGEST_WAIT_SECONDS, hold_base, take_slot
 from hublish.workflows.services import Policy, Services
 
 PREFIX = "hublish-base-"
@@ -68,7 +71,7 @@ def find_systems(
     if missing is not None:
         return KnownSystemBases(services=services, owner=trigger.repository.owner, target=target, missing=missing)
     return OwnerSystemBases(
-        services=services, owner=trigger.repository.owner, target=target, builder=builder, run_id=run_id
+        services=services, repository=trigger.repository, target=target, builder=builder, run_id=run_id
     )
 
 
@@ -122,15 +125,15 @@ class OwnerSystemBases:
     """`hublish.core.ports.SystemBases` for the images of one owner.
 
     Attributes:
-        services: records, registry, logs.
-        owner: of the repository that is built.
+        services: records, registry, queue, logs.
+        repository: that is built.
         target: repository of the image; the base stands beside it.
         builder: installs packages.
         run_id: the run that wants the base; once it is cancelled, the build stops.
     """
 
     services: Services
-    owner: str
+    repository: Repository
     target: Reference
     builder: SystemBaseBuilder
     run_id: str
@@ -145,39 +148,52 @@ class OwnerSystemBases:
         Raises:
             NotAllowed: the base is another owner's, or the place for the result is not this one's.
             RunCancelled: somebody cancelled the run.
+            QueueFull: too many builds wait.
             DatabaseFailed: another run's build of it took longer than any may; transient.
         """
         services, records = self.services, self.services.image_records
         pinned = replace(base, tag=None)
-        verify_base(services.policy, pinned, owner=self.owner)
-        place = _find_place(services, self.target, pinned, packages, platform=platform, owner=self.owner)
+        verify_base(services.policy, pinned, owner=self.repository.owner)
+        place = _find_place(services, self.target, pinned, packages, platform=platform, owner=self.repository.owner)
         _verify_claim(place, records.claim_owner(place.name, _OWN_REPOSITORY, at=services.now()))
         known = _find_known(services, place)
         if known is not None:
             return known
-        name = f"base-{place.repository.rpartition(PREFIX)[2]}"
+        name = f"{BASE_PREFIX}{place.repository.rpartition(PREFIX)[2]}"
         # One build of a key at a time; whoever wants the same waits for it and takes what it recorded.
-        with services.hold(
-            f"the build of {name}", longest_wait_seconds=BUILD_SECONDS, verify_running=self._verify_waiting
-        ):
+        with hold_base(services, name, longest_wait_seconds=LONGEST_WAIT_SECONDS, verify_running=self._verify_waiting):
             known = _find_known(services, place)
             if known is not None:
                 return known
             log = services.archive.open_log(name)
-            log.append(f"installing {', '.join(packages)} into {pinned}")
-            digest = self.builder.build(
-                pinned,
-                packages,
-                platform=platform,
-                user=user,
-                target=place.with_tag(TAG),
-                name=name,
-                log=log.append,
-                verify_running=self._verify_wanted,
-            )
+            ticket = self._make_ticket(name)
+            with take_slot(services, ticket, log=log.append, verify_running=self._verify_waiting):
+                log.append(f"installing {', '.join(packages)} into {pinned}")
+                digest = self.builder.build(
+                    pinned,
+                    packages,
+                    platform=platform,
+                    user=user,
+                    target=place.with_tag(TAG),
+                    name=name,
+                    log=log.append,
+                    verify_running=self._verify_wanted,
+                )
             log.append(f"{place.with_digest(digest)}")
             records.record_release(place.name, TAG, digest, at=services.now())
         return place.with_digest(digest)
+
+    def _make_ticket(self, name: str) -> Ticket:
+        """It counts as a build of a Dockerfile, which it is to the engine, and needs a slot of this very process."""
+        return Ticket(
+            name=name,
+            owner=self.repository.owner.lower(),
+            repo_id=self.repository.id,
+            strategy=Strategy.DOCKERFILE.value,
+            turn=0,
+            entered_at=self.services.now(),
+            replica=self.services.replica,
+        )
 
     def _verify_waiting(self) -> None:
         self.builder.verify_open()

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID, WorkflowHandleAsync
+from dbos import error as dbos_error
 
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Step
 from hublish.core.codec import parse_value, render_value
@@ -108,6 +110,15 @@ class BuildWorkflow(DBOSConfiguredInstance):
         parsed: BuildOutcome = parse_value(BuildOutcome, outcome)  # type: ignore[arg-type]  # a union is no type to mypy
         self._services.builds.finish_build(name, parsed, at=self._services.now())
         free_slot(self._services, name)
+
+
+async def start_builds(build: BuildWorkflow, names: tuple[str, ...]) -> None:
+    """How runs that began before there was a queue go on: start builds, and wait until they have ended."""
+    # One after the other: the history numbers the calls, so their order must not depend on timing.
+    for handle in [await start_build(build, name) for name in dict.fromkeys(names)]:
+        # A build that was cancelled or given up leaves no outcome, which is an answer as well.
+        with suppress(dbos_error.DBOSException):
+            await handle.get_result()
 
 
 def find_siblings(builds: BuildRecords, *, owner: str, target: Reference) -> tuple[Reference, ...]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -20,14 +19,12 @@ from dbos import error as dbos_error
 
 from hublish.core.answers.report import Answer, Failure, HubReport
 from hublish.core.building import BuildSucceeded
-from hublish.core.codec import parse_value
-from hublish.core.github.trigger import Trigger
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import HublishError, SourceMissing
+from hublish.errors import HublishError
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
-from hublish.workflows.build import BuildWorkflow, join_image_build, start_build
+from hublish.workflows.build import BuildWorkflow, join_image_build, start_builds
 from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.durable import (
@@ -51,11 +48,12 @@ from hublish.workflows.ending import (
     with_hubs,
     with_images,
 )
+from hublish.workflows.joining import WAITS, Joining, make_joined
 from hublish.workflows.locking import Locking
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Built, Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
-from hublish.workflows.publish import publish_image, verify_ref_unmoved
+from hublish.workflows.publish import publish_unmoved
 from hublish.workflows.queue import enter_queue, settle_build
 from hublish.workflows.services import Services
 from hublish.workflows.waiting import Waiting
@@ -100,6 +98,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._proposal = Proposal(services)
         self._cancelling = Cancelling(services)
         self._locking = Locking(services)
+        self._joining = Joining(services)
         self._note = partial(note_step, services)
 
     @workflow("deliver")
@@ -121,9 +120,11 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         if await DBOS.patch_async("the config is checked"):
             # Said in a check run of its own; whatever becomes of it, a build that is wanted goes on.
             await run_effect("check config", str, partial(self._config_check.run, run_id))
-        prepared = await self._stage("plan", run_id, Prepared, partial(self._plan, run_id), pool=self._planners)
-        if isinstance(prepared, Fault):
-            prepared = Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
+        prepared = await self._prepare("plan", run_id, partial(self._begin, run_id))
+        if prepared.waits:
+            wait = partial(self._joining.wait, run_id)
+            joined = await run_async_effect("await release", str, wait, preemptible=True)
+            prepared = make_joined(joined) or await self._prepare("plan tag", run_id, partial(self._plan, run_id))
         if prepared.lock is not None:
             prepared = await self._locking.run(run_id, prepared.lock)
         wanted = await run_effect("read run", str, lambda: self._read_wanted(run_id))
@@ -158,6 +159,15 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         await run_effect("announce delivering", type(None), announce, attempts=COURTESY_ATTEMPTS)
         return await self._deliver(run_id, prepared, answer, built)
 
+    async def _prepare(self, name: str, run_id: str, call: Callable[[], Prepared]) -> Prepared:
+        prepared = await self._stage(name, run_id, Prepared, call, pool=self._planners)
+        if isinstance(prepared, Fault):
+            return Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
+        return prepared
+
+    def _begin(self, run_id: str) -> Prepared:
+        return WAITS if self._joining.must_wait(run_id) else self._plan(run_id)
+
     def _plan(self, run_id: str) -> Prepared:
         return self._preparation.run(run_id, decided=partial(self._open_checks, run_id))
 
@@ -182,22 +192,14 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             wait = partial(self._waiting.wait, run_id, answer, prepared, tuple(dict.fromkeys(names)))
             await run_async_effect("await builds", type(None), wait, preemptible=True)
         else:
-            await self._start_all(names)
+            await start_builds(self._build, tuple(names))
         built = await run_effect("builds", Built, partial(self._collect, run_id, prepared, tuple(names)))
         return Built(names=(), failure=make_failure(built)) if isinstance(built, Fault) else built
-
-    async def _start_all(self, names: list[str]) -> None:
-        """How runs that began before there was a queue go on."""
-        # One after the other: the history numbers the calls, so their order must not depend on timing.
-        for handle in [await start_build(self._build, name) for name in dict.fromkeys(names)]:
-            # A build that was cancelled or given up leaves no outcome, which is an answer as well.
-            with suppress(dbos_error.DBOSException):
-                await handle.get_result()
 
     async def _deliver(self, run_id: str, prepared: Prepared, answer: Answer, built: Built) -> Answer:
         images: list[Delivered] = []
         for image, name in zip(prepared.images, built.names, strict=True):
-            call = partial(self._publish, run_id, prepared, image, name)
+            call = partial(publish_unmoved, self._services, run_id, prepared.ref, image, build=name)
             delivered = await self._stage(f"publish {image.title}", run_id, Delivered, call)
             if isinstance(delivered, Fault):
                 return end_with(answer, make_failure(delivered))
@@ -266,14 +268,6 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             tail = outcome.last_lines or self._services.archive.read_tail(name)
             failure = failure or explain_stop(outcome, last_lines=tail)
         return Built(names=names, failure=name_stopped(failure, tuple(stopped), total=len(names)))
-
-    def _publish(self, run_id: str, prepared: Prepared, image: PreparedImage, name: str) -> Delivered:
-        run = self._services.runs.read_run(run_id)
-        if run is None or prepared.ref is None:
-            raise SourceMissing(f"there is no run {run_id} with a commit")
-        trigger = parse_value(Trigger, run.trigger)
-        verify_ref_unmoved(self._services, trigger, prepared.ref)
-        return publish_image(self._services, run, prepared.ref, image, build=name)
 
     def _read_wanted(self, run_id: str) -> str:
         run = self._services.runs.read_run(run_id)

@@ -28,7 +28,7 @@ from hublish.core.codec import parse_value
 from hublish.core.config.values import Config
 from hublish.core.finding import Finding
 from hublish.core.github.ports import PullRequest
-from hublish.core.github.pulling import OWN_BRANCHES
+from hublish.core.github.pushing import OWN_BRANCHES
 from hublish.core.github.trigger import Trigger
 from hublish.core.locks.choice import PIPFILE_LOCK, choose_lock, find_lock_kind
 from hublish.core.locks.lock import LockKind

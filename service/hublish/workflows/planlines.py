@@ -1,4 +1,4 @@
-"""What a plan says of itself, in one line each: the image for answers, the resources for the hub's entry. No I/O."""
+"""What a plan says of itself, in one line each: the image for answers, the resources for the hub's entry, a moved tag."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from hublish.core.answers.markdown import code_span, escape_inline
 from hublish.core.config.file import Config, ImageConfig
+from hublish.core.github.trigger import Trigger
 from hublish.core.plan import Plan, Strategy
+from hublish.core.records import RunRecords
+from hublish.core.repository import RefKind, ResolvedRef
+from hublish.core.status import RunState
+
+LOOKS_AT = 200
+_SHORT_SHA = 7
 
 
 def describe_plan(image: ImageConfig, plan: Plan, missing: Sequence[str]) -> str:
@@ -31,3 +38,15 @@ def describe_resources(config: Config) -> str:
     if resources.gpu:
         parts.append(f"{resources.gpu} GPU")
     return ", ".join(parts)
+
+
+def describe_move(runs: RunRecords, trigger: Trigger, ref: ResolvedRef) -> tuple[str, ...]:
+    """Say that a tag stood elsewhere when it was last delivered; nothing where it did not, and of other refs."""
+    if ref.kind is not RefKind.TAG:
+        return ()
+    delivered = runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT, states=frozenset({RunState.DELIVERED}))
+    last = next((run for run in delivered if run.ref == ref.name), None)
+    if last is None or last.sha in (None, ref.sha):
+        return ()
+    was, now = str(last.sha)[:_SHORT_SHA], ref.sha[:_SHORT_SHA]
+    return (f"The tag was moved: it was last delivered at {was} and is at {now} now, and so are its images.",)

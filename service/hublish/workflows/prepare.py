@@ -33,13 +33,13 @@ from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
 from hublish.workflows.asked import (
-    EMPTY_CONFIG,
     choose_deployed,
     choose_images,
     find_permission,
     is_for_others,
     make_refusal,
     read_default_config,
+    read_publish_config,
     resolve_trigger,
 )
 from hublish.workflows.bases import find_systems, open_supply
@@ -47,7 +47,7 @@ from hublish.workflows.build import find_siblings
 from hublish.workflows.buildrequests import fit_plan, make_request
 from hublish.workflows.locking import name_command
 from hublish.workflows.planfaults import PlanRefused, join_findings
-from hublish.workflows.planlines import describe_plan, describe_resources
+from hublish.workflows.planlines import describe_move, describe_plan, describe_resources
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
@@ -129,7 +129,7 @@ class Preparation:
 
     def _decide(self, trigger: Trigger, permission: Permission | None, decided: Decided) -> Prepared:
         ref = resolve_trigger(self._services, trigger)
-        publish = EMPTY_CONFIG if ref is None else read_default_config(self._services, trigger)
+        publish = read_publish_config(self._services, trigger, ref)
         decision = decide(
             trigger,
             config=publish.config,
@@ -172,7 +172,7 @@ class Preparation:
             )
             return Prepared(state=RunState.FAILED, failure=failure, ref=ref, findings=findings)
         images: list[PreparedImage] = []
-        notes: list[str] = []
+        notes = list(describe_move(services.runs, trigger, ref))
         wanted = choose_hubs(config, {name: hub.repo for name, hub in services.policy.hubs.items()})
         wanted = choose_deployed(trigger, wanted, config)
         hubs = wanted if ref.kind is RefKind.TAG and not trigger.images else ()

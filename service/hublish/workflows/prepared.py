@@ -64,6 +64,7 @@ class Prepared:
         notes: sentences for the answer, plain text.
         reply: what a command that delivers nothing is answered with, Markdown already.
         lock: what is to be locked before there is an answer; None for everything but `/lock`.
+        waits: True for a tag that waits for its release and is planned after that.
     """
 
     state: RunState
@@ -76,6 +77,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     reply: tuple[str, ...] = ()
     lock: LockOrder | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,17 @@ from hublish.workflows.prepared import Delivered, PreparedImage
 from hublish.workflows.services import Services
 
 
+def publish_unmoved(
+    services: Services, run_id: str, ref: ResolvedRef | None, image: PreparedImage, *, build: str
+) -> Delivered:
+    """Set the tags of one image of a run, if what was built is still what its ref means; see the two functions below."""
+    run = services.runs.read_run(run_id)
+    if run is None or ref is None:
+        raise SourceMissing(f"there is no run {run_id} with a commit")
+    verify_ref_unmoved(services, parse_value(Trigger, run.trigger), ref)
+    return publish_image(services, run, ref, image, build=build)
+
+
 def verify_ref_unmoved(services: Services, trigger: Trigger, ref: ResolvedRef) -> None:
     """Make sure that a tag still points at the commit that was built.
 

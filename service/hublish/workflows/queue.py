@@ -15,6 +15,7 @@ from hublish.core.plan import Trust
 from hublish.core.queue import BuildTime, Room, Ticket
 from hublish.core.records import Build
 from hublish.telemetry import get_logger
+from hublish.workflows.baseslots import FULL_HINT, free_left_slot
 from hublish.workflows.services import Services
 
 FEED_SECONDS = 0.5
@@ -51,7 +52,7 @@ def enter_queue(services: Services, build: Build) -> None:
         stopped = BuildStopped(
             code="QueueFull",
             message=refusal,
-            hint="Wait until one of them has started.",
+            hint=FULL_HINT,
             step=Step.FETCH,
             transient=True,
         )
@@ -139,7 +140,8 @@ class Feeder:
         starts = services.queue.admit(limits=services.policy.queue, rooms=self._rooms, at=services.now())
         for ticket in starts:
             _log.info("build gets a slot", build=ticket.name, owner=ticket.owner, replica=ticket.replica)
-            self._start_build(ticket.name)
+            if not ticket.is_base:  # whoever wants a base sees it by the ticket
+                self._start_build(ticket.name)
         return len(starts)
 
     def check(self) -> int:
@@ -147,6 +149,9 @@ class Feeder:
         services = self._services
         freed = 0
         for ticket in services.queue.list_tickets():
+            if ticket.is_base:
+                freed += free_left_slot(services, ticket.name)
+                continue
             if ticket.started_at is None or ticket.replica != services.replica:
                 continue
             state = self._find_state(ticket.name)

@@ -79,6 +79,7 @@ class Policy:
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
         pull_request_tags: configs may have what a pull request builds pushed as `pr-<number>`.
+        tag_wait_seconds: how long a pushed tag waits for a release of its name.
         bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
 
@@ -91,6 +92,7 @@ class Policy:
     image_bytes: int
     default_index: str = ""
     queue: QueueLimits = field(default_factory=QueueLimits)
+    tag_wait_seconds: float = 60.0
     bots: frozenset[str] = frozenset()
     pull_request_tags: bool = False
 

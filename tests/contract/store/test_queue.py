@@ -134,6 +134,17 @@ def test_running_build_moves_to_another_replica(queue: QueueRecords, builds: Bui
     ]
 
 
+def test_base_waits_without_a_record_of_its_own_for_one_replica(queue: QueueRecords) -> None:
+    """Nobody claimed a build of that name, and only the replica that it names gives it a slot."""
+    ticket = Ticket(name="base-1", owner="octo", repo_id=7, strategy="layered", turn=0, entered_at=AT, replica="a")
+    refusals = [queue.enter(ticket, limits=QueueLimits()) for _ in range(2)]
+    rooms = [Room(replica=replica, strategies=("layered",), slots=None) for replica in ("b", "a")]
+    admitted = [queue.admit(limits=QueueLimits(), rooms=(room,), at=LATER) for room in rooms]
+
+    assert refusals == [None, None]
+    assert [[item.name for item in items] for items in admitted] == [[], ["base-1"]]
+
+
 def test_last_durations_of_a_repository_are_kept(queue: QueueRecords) -> None:
     """Older ones of the same repository and strategy go; leaving twice counts once."""
     for number in range(TIMES_KEPT + 5):

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hublish.bootstrap.engines import load_secrets
 from hublish.bootstrap.pods.files import StepFileMaker
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
-from hublish.core.container import BasePin, ContainerPlan
-from hublish.core.podaccess import IndexAccess, PodAccess, RegistryAccess
+from hublish.core.container import BasePin, ContainerPlan, SecretMount
+from hublish.core.plan import Strategy, Trust
+from hublish.core.podaccess import IndexAccess, PodAccess, RegistryAccess, parse_build_secrets
 from hublish.core.reference import Reference
 from hublish.errors import BuildFailed, NotAllowed, SettingsInvalid
 from hublish.settings import Settings, parse_settings
@@ -38,6 +40,8 @@ def settings(tmp_path: Path) -> Settings:
         "other-login": "me:other",
         "logins.json": json.dumps({"auths": LOGINS, "credsStore": "desktop"}),
         "proxy-login": "proxy:secret",
+        "token": "hunter2-hunter2\n",
+        "unasked": "secret of no Dockerfile",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -55,6 +59,7 @@ def settings(tmp_path: Path) -> Settings:
             "index.example.invalid": {"mirror": "https://mirror.example.org/simple", "auth_file": "login"},
             "private.example.org:8443": {"auth_file": "other-login"},
         },
+        "engines": {"secrets": {"OctoCat/*": {"token": "token"}, "octocat/TS": {"unasked": "unasked"}}},
         "ca_file": "ca.crt",
         "proxy": {"https": "http://proxy.example.org:3128", "auth_file": "proxy-login"},
     }
@@ -66,9 +71,19 @@ def make(
 ) -> dict[str, dict[str, bytes]]:
     """The files, with a token that names the repository it is good for."""
     maker = StepFileMaker(
-        settings=settings, mint_token=lambda repository: f"token-{repository.id}", index_keys=index_keys
+        settings=settings,
+        mint_token=lambda repository: f"token-{repository.id}",
+        find_secrets=lambda asking: load_secrets(settings, asking),
+        index_keys=index_keys,
     )
     return maker.make(request)
+
+
+def ask_dockerfile(*secrets: SecretMount, trust: Trust = Trust.OWNER) -> BuildRequest:
+    """A request for a Dockerfile that mounts these secrets."""
+    container = ContainerPlan(dockerfile_text="", context=".", secrets=secrets)
+    plan = replace(REQUEST.plan, strategy=Strategy.DOCKERFILE, container=container, trust=trust)
+    return replace(REQUEST, plan=plan)
 
 
 def read_access(files: dict[str, bytes]) -> PodAccess:
@@ -107,9 +122,31 @@ def test_push_is_given_the_target_and_nothing_of_the_source(settings: Settings) 
 
 
 def test_build_is_given_nothing(settings: Settings) -> None:
-    """Two Steps have a Secret."""
+    """Two Steps have a Secret, also for a Dockerfile that mounts none of those that the operator gives."""
 
     assert set(make(settings)) == {"fetch", "push"}
+    assert set(make(settings, ask_dockerfile())) == {"fetch", "push"}
+    assert set(make(settings, ask_dockerfile(SecretMount(name="other", required=False)))) == {"fetch", "push"}
+
+
+def test_build_is_given_the_secrets_that_its_dockerfile_asks_for(settings: Settings) -> None:
+    """Those alone, in the Secret of that Step alone."""
+    files = make(settings, ask_dockerfile(SecretMount(name="token", required=True)))
+
+    assert set(files) == {"fetch", "build", "push"}
+    assert {name: parse_build_secrets(body) for name, body in files["build"].items()} == {
+        "build-secrets": {"token": b"hunter2-hunter2\n"}
+    }
+    assert not any(b"aHVudGVy" in body for step in ("fetch", "push") for body in files[step].values())
+
+
+def test_pull_request_is_given_no_secret(settings: Settings) -> None:
+    """Whoever writes the Dockerfile would read it."""
+    optional = SecretMount(name="token", required=False)
+
+    assert set(make(settings, ask_dockerfile(optional, trust=Trust.PULL_REQUEST))) == {"fetch", "push"}
+    with pytest.raises(BuildFailed, match="needs the secret token, which this build is not given"):
+        make(settings, ask_dockerfile(replace(optional, required=True), trust=Trust.PULL_REQUEST))
 
 
 def test_bases_of_dockerfiles_are_asked_for_too(settings: Settings) -> None:

@@ -211,3 +211,16 @@ def test_places_far_back_are_not_counted() -> None:
 def test_place_is_one_sentence(seconds: float | None, expected: str) -> None:
     """With the time when there is one."""
     assert render_place(Place(position=3, waiting=12, wait_seconds=seconds)) == expected
+
+
+def test_build_that_names_its_replica_waits_for_a_slot_there() -> None:
+    """Another replica's empty slot is no help to it, and it holds up nobody else's build."""
+    bound = replace(make_ticket("base-1"), replica="b")
+    free = make_ticket("free", second=1)
+    rooms = (ROOM, replace(ROOM, replica="b", slots=0))
+    starts = choose_starts((bound, free), (), limits=FREE, rooms=rooms)
+    later = choose_starts((bound,), (), limits=FREE, rooms=(ROOM, replace(ROOM, replica="b")))
+
+    assert (bound.is_base, free.is_base) == (True, False)
+    assert [(ticket.name, ticket.replica) for ticket in starts] == [("free", "a")]
+    assert [(ticket.name, ticket.replica) for ticket in later] == [("base-1", "b")]

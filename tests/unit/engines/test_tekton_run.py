@@ -59,14 +59,24 @@ def test_description_refuses_unknown_fields() -> None:
 
 
 def test_no_secret_and_no_script_stands_in_tasks() -> None:
-    """Steps are commands without scripts; parameters reach no command, and each Secret is mounted in one Step."""
+    """Steps are commands without scripts; parameters reach no command, and each Secret is mounted in one Step.
+
+    What a Dockerfile's RUNs are given is a workspace of the Step that builds, so that it is mounted in no other.
+    """
     for path in TEKTON.glob("tasks/*.yaml"):
-        steps = yaml.safe_load(path.read_text())["spec"]["steps"]
+        specification = yaml.safe_load(path.read_text())["spec"]
+        steps = specification["steps"]
         mounts = [(step["name"], mount["name"]) for step in steps for mount in step.get("volumeMounts", ())]
 
         assert [step["command"] for step in steps] == [["hublish", "step", step["name"]] for step in steps]
         assert [{"script", "args"} & set(step) for step in steps] == [set(), set(), set()]
         assert mounts == [("fetch", "fetch"), ("push", "push")]
+        for workspace in specification.get("workspaces", ()):
+            users = [step["name"] for step in steps for item in step.get("workspaces", ())]
+            assert (workspace["name"], workspace["optional"], workspace["readOnly"], users) == (
+                *("secrets", True, True),
+                ["build"],
+            )
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
 from tests.fakes import TINY_BASE, FakeImages, FakeIndex, make_tar
 from tests.unit.builders.samples import BASE
+from tests.unit.workflows.baseparts import FedQueue
 from tests.unit.workflows.parts import AT, COMMENT, CONFIG, NAME, RELEASE, RUN_ID, Stage, make_source
 
 APT = CONFIG + "system: {apt: [tree, curl]}\n"
@@ -80,7 +81,7 @@ def builder(stage: Stage) -> Builder:
     def find(owner: str, trust: Trust) -> SystemBaseBuilder | None:
         return builder if owner == "octo" and trust is not Trust.FORK else None
 
-    stage.services = dataclasses.replace(stage.services, find_system_builder=find)
+    stage.services = dataclasses.replace(stage.services, find_system_builder=find, queue=FedQueue(stage.queue))
     stage.reader.files["octo/ts", ".hublish.yaml"] = APT.encode()
     stage.checkouts.sources["octo/ts"] = make_source(APT)
     return builder
@@ -310,7 +311,7 @@ def test_run_that_waited_takes_what_was_built_meanwhile(stage: Stage, builder: B
     prepared = prepare(stage)
 
     assert prepared.state is RunState.BUILDING
-    assert held == [f"the build of {builder.names[0]}, 1800"] * 2
+    assert held == [f"the build of {builder.names[0]}, 88200"] * 2
     assert len(builder.asked) == 1
 
 

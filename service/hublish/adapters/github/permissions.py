@@ -20,7 +20,16 @@ APP_PERMISSIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-APP_EVENTS: tuple[str, ...] = ("check_run", "check_suite", "issue_comment", "issues", "pull_request", "push", "release")
+APP_EVENTS: tuple[str, ...] = (
+    "check_run",
+    "check_suite",
+    "create",
+    "issue_comment",
+    "issues",
+    "pull_request",
+    "push",
+    "release",
+)
 
 
 class Scope(Enum):

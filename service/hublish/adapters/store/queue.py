@@ -44,7 +44,9 @@ class QueueStore:
         open_build = sa.select(builds.c.name).where(builds.c.name == ticket.name, builds.c.outcome.is_(None))
         with self._decide() as connection:
             tickets = _read_tickets(connection)
-            if any(other.name == ticket.name for other in tickets) or connection.execute(open_build).first() is None:
+            if any(other.name == ticket.name for other in tickets):
+                return None
+            if not ticket.is_base and connection.execute(open_build).first() is None:
                 return None
             refusal = find_refusal(ticket.owner, tickets, limits)
             if refusal is None:
@@ -57,7 +59,7 @@ class QueueStore:
                         strategy=ticket.strategy,
                         fork=ticket.fork,
                         turn=turn,
-                        replica="",
+                        replica=ticket.replica,
                         entered_at=render_time(ticket.entered_at),
                     )
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from hublish.bootstrap.pods.files import MintToken, StepFileMaker
+from hublish.bootstrap.pods.files import FindSecrets, MintToken, StepFileMaker
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.layerindex.reported import RecordKeeper
 from hublish.core.building import BuildSucceeded
@@ -73,7 +73,13 @@ def make_run_choices(settings: Settings) -> dict[Strategy, RunChoices]:
 
 
 def make_tekton(
-    settings: Settings, *, images: ImageReader, output: ImageWriter, caches: OwnerCaches, mint_token: MintToken
+    settings: Settings,
+    *,
+    images: ImageReader,
+    output: ImageWriter,
+    caches: OwnerCaches,
+    mint_token: MintToken,
+    find_secrets: FindSecrets,
 ) -> TektonEngine:
     """Make the engine.
 
@@ -83,6 +89,7 @@ def make_tekton(
         output: where layer indexes are written.
         caches: take what pods find out of layers, and sign it.
         mint_token: of the GitHub App.
+        find_secrets: what the operator gives a build, id -> bytes.
 
     Raises:
         SettingsInvalid: no image is named for pods, or see `connect_cluster`.
@@ -110,6 +117,8 @@ def make_tekton(
         ),
         cluster=cluster,
         images=images,
-        make_files=StepFileMaker(settings=settings, mint_token=mint_token, index_keys=caches.public_keys).make,
+        make_files=StepFileMaker(
+            settings=settings, mint_token=mint_token, find_secrets=find_secrets, index_keys=caches.public_keys
+        ).make,
         keep_records=keep,
     )

@@ -1,12 +1,13 @@
 """What the Steps of a build's pod are given: made from the operator's settings when the run is about to start.
 
 Each Step gets the logins of the hosts that it asks and of no other: `fetch` those of the bases and of the lock's indexes,
-`push` those of the registry the image goes to and of the one its base lies in. The Step `build` is given nothing.
+`push` those of the registry the image goes to and of the one its base lies in. The Step `build` is given nothing but the
+secrets that its Dockerfile asks for and the operator gives it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +15,20 @@ from urllib.parse import urlsplit
 
 from hublish.adapters.registry import load_logins
 from hublish.bootstrap.clients import make_network
+from hublish.builders.containers.buildsecrets import choose_build_secrets
 from hublish.core.building import BuildRequest
 from hublish.core.codec import render_value
 from hublish.core.plan import Plan, Strategy, list_bases
 from hublish.core.podaccess import (
     ACCESS_FILE,
     AUTHORITIES_FILE,
+    BUILD_SECRETS_FILE,
     REQUEST_FILE,
     TOKEN_FILE,
     IndexAccess,
     PodAccess,
     RegistryAccess,
+    render_build_secrets,
 )
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
 MintToken = Callable[[Repository], str]
 """Makes a token that reads the contents of one repository."""
+FindSecrets = Callable[[BuildRequest], Mapping[str, bytes]]
+"""Finds what the operator gives a build's `RUN --mount=type=secret`, id -> bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +52,20 @@ class StepFileMaker:
     Attributes:
         settings: the operator's.
         mint_token: asked for each build's own.
+        find_secrets: what the operator gives a build, id -> bytes.
         index_keys: public keys whose signature makes a layer index count; empty where indexes are not used.
     """
 
     settings: Settings
     mint_token: MintToken
+    find_secrets: FindSecrets
     index_keys: tuple[bytes, ...] = ()
 
     def make(self, request: BuildRequest) -> dict[str, dict[str, bytes]]:
         """Make what the Steps of a build are given: Step -> file -> bytes.
 
         Raises:
-            BuildFailed: the request names no repository.
+            BuildFailed: the request names no repository; a secret that the Dockerfile needs is not given.
             NotAllowed: no place for its image, as for a fork's, or no token.
             GitHubFailed: no token.
             SettingsInvalid: a file that the settings name cannot be read.
@@ -65,6 +73,9 @@ class StepFileMaker:
         if request.repository is None:
             raise BuildFailed("a build in a pod needs a repository")
         find_target(request)  # a fork's image has none, and nothing is minted for a request that says otherwise
+        container = request.plan.container
+        asked = () if container is None else container.secrets
+        secrets = choose_build_secrets(asked, self.find_secrets(request)) if asked else {}
         text = render_value(request).encode()
         bases = list_bases(request.plan)
         fetch = {REQUEST_FILE: text, TOKEN_FILE: self.mint_token(request.repository).encode()}
@@ -76,7 +87,8 @@ class StepFileMaker:
         )
         # A build that is only tried pushes nothing: its Step is given no login.
         push |= self._make_access(request, _Reach(images=() if request.target is None else (*bases, *places)))
-        return {"fetch": fetch, "push": push}
+        files = {"fetch": fetch, "push": push}
+        return files | {"build": {BUILD_SECRETS_FILE: render_build_secrets(secrets)}} if secrets else files
 
     def _make_access(self, request: BuildRequest, reach: _Reach) -> dict[str, bytes]:
         files: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""The Step `build`: from what was fetched to an image in the shared folder, without a secret or a server."""
+"""The Step `build`: from what was fetched to an image in the shared folder, without a login or a server."""
 
 from __future__ import annotations
 

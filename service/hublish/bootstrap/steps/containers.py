@@ -1,6 +1,7 @@
 """Container builds in a pod: `fetch` brings the bases into the shared folder, `build` runs buildah on them and nothing else.
 
-The pod is the wall around what a Dockerfile runs: its container has no secret, no token and no other Step's processes.
+The pod is the wall around what a Dockerfile runs: its container has no token, no other Step's processes and no secret but
+those that the operator gives to this very Dockerfile, each of which reaches the RUNs alone that mount it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import BinaryIO
 
 from hublish.adapters.layout import OCILayout
 from hublish.bootstrap.steps.handover import Handover, store_outcome
-from hublish.bootstrap.steps.places import StepPlaces
+from hublish.bootstrap.steps.places import StepPlaces, load_build_secrets
 from hublish.builders.baseimage.local import LocalBase, open_bases
 from hublish.builders.containers.containerrun import ContainerTools, build_container
 from hublish.builders.containers.plan import make_container_build
@@ -78,7 +79,7 @@ def build_in_pod(run: BuildRun, source: Source, places: StepPlaces) -> None:
             images=OCILayout(places.bases),
             output=Handover(places.image),
             folder=places.work / "builds",
-            secrets={},
+            secrets=load_build_secrets(places),
             log=run.tell,
             progress=run.advance,
             cancelled=run.should_stop,

@@ -14,7 +14,14 @@ from hublish.builders.layerindex.ownercache import OwnerCache, OwnerCaches, Remo
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
 from hublish.core.plan import Trust
-from hublish.core.podaccess import ACCESS_FILE, AUTHORITIES_FILE, REQUEST_FILE, PodAccess
+from hublish.core.podaccess import (
+    ACCESS_FILE,
+    AUTHORITIES_FILE,
+    BUILD_SECRETS_FILE,
+    REQUEST_FILE,
+    PodAccess,
+    parse_build_secrets,
+)
 from hublish.core.reference import Reference
 from hublish.engines.runs import find_owner
 from hublish.network import Network
@@ -28,23 +35,27 @@ class StepPlaces:
 
     Attributes:
         work: shared by the Steps of the pod.
-        secrets: of this Step alone; None for the one that has none.
+        secrets: of this Step alone; None for the one that builds, which asks nobody.
         results: name of a result -> file.
+        build_secrets: what the Dockerfile's RUNs are given, in the Step that builds; the file is there when there is any.
     """
 
     work: Path
     secrets: Path | None
     results: Mapping[str, Path]
+    build_secrets: Path | None = None
 
     @classmethod
     def find(cls, name: str, environ: Mapping[str, str]) -> StepPlaces:
         """As the Task lays them out."""
-        secrets = None if name == "build" else Path(environ.get("HUBLISH_SECRETS", f"/secrets/{name}"))
+        own = Path(environ.get("HUBLISH_SECRETS", f"/secrets/{name}"))
+        builds = name == "build"
         found = {result: environ.get(f"RESULT_{result.replace('-', '_')}") for result in RESULTS}
         return cls(
             work=Path(environ.get("HUBLISH_WORK", "/work")),
-            secrets=secrets,
+            secrets=None if builds else own,
             results={result: Path(path) for result, path in found.items() if path},
+            build_secrets=own / BUILD_SECRETS_FILE if builds else None,
         )
 
     @property
@@ -94,6 +105,16 @@ def load_request(places: StepPlaces) -> BuildRequest:
         OSError: there is none.
     """
     return parse_value(BuildRequest, places.request.read_text(encoding="utf-8"))
+
+
+def load_build_secrets(places: StepPlaces) -> dict[str, bytes]:
+    """Load what the Dockerfile's RUNs are given, id -> bytes; empty when nothing is.
+
+    Raises:
+        StoredValueInvalid: it is of another version of hublish.
+    """
+    file = places.build_secrets
+    return parse_build_secrets(file.read_bytes()) if file is not None and file.exists() else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

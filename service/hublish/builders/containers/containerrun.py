@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from hublish.builders.baseimage.local import LOCAL_HOST, LocalBase, open_bases, render_local
+from hublish.builders.containers.buildsecrets import choose_build_secrets, list_masked
 from hublish.builders.containers.exported import ExportInputs, read_exported
 from hublish.builders.containers.plan import make_container_build
 from hublish.builders.disk import name_disk_errors
@@ -26,11 +27,9 @@ from hublish.core.plan import Plan
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink, Source
 from hublish.core.redact import MASK
 from hublish.core.reference import Reference
-from hublish.errors import BuildCancelled, BuildFailed, clip
+from hublish.errors import BuildCancelled, clip
 
 Value = TypeVar("Value")
-_SECRET_CHARACTERS = 4
-"""Shorter lines of a secret are not masked: they stand in too many words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +165,7 @@ class _ContainerRun:
         """Go through all steps."""
         tools = self.tools
         build = make_container_build(self.plan, self.source)
-        secrets = _choose_secrets(build, tools.secrets)
+        secrets = choose_build_secrets(build.secrets, tools.secrets)
         self._verify_running()
         bases = self._time(Step.BASE, lambda: self._bring_bases(build))
         image = Reference(registry=LOCAL_HOST, repository="build", tag=self.name)
@@ -213,7 +212,7 @@ class _ContainerRun:
         if self.tools.backend.has_image(image):
             self.tools.log("the image was built before hublish was stopped; it is taken as it is")
             return
-        masked = sorted({line for body in secrets.values() for line in _list_masked(body)}, key=len, reverse=True)
+        masked = list_masked(secrets)
         names = {str(image): self.name, **{str(base.local): str(base.pinned) for base in bases}}
 
         def clean(line: str) -> str:
@@ -274,19 +273,3 @@ class _ContainerRun:
                 progress=tools.progress,
                 verify_running=self._verify_running,
             )
-
-
-def _choose_secrets(build: ContainerBuild, given: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Only what the Dockerfile asks for is given to the build."""
-    missing = [secret.name for secret in build.secrets if secret.required and secret.name not in given]
-    if missing:
-        raise BuildFailed(
-            f"the Dockerfile needs the secret {clip(', '.join(missing))}, which this build is not given",
-            hint="On the command line name its file by `--secret ID=FILE`; in a service the operator gives secrets.",
-        )
-    return {secret.name: given[secret.name] for secret in build.secrets if secret.name in given}
-
-
-def _list_masked(body: bytes) -> list[str]:
-    lines = [line.strip() for line in body.decode(errors="replace").splitlines()]
-    return [line for line in lines if len(line) >= _SECRET_CHARACTERS]

@@ -194,7 +194,7 @@ class TriggersModel(StrictModel):
 
     release: bool = Field(default=True, description="A published release.")
     prerelease: bool = Field(default=False, description="A published pre-release.")
-    tag: bool = Field(default=False, description="A pushed tag.")
+    tag: bool = Field(default=False, description="A pushed tag; a release published under it answers for both.")
     push: list[BranchName] = Field(
         default=[], max_length=50, description="Branches whose pushes count; * stands for any text without a slash."
     )

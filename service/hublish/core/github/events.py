@@ -20,6 +20,7 @@ from hublish.core.github.payloads import (
     CheckRunDelivery,
     CheckSuiteDelivery,
     CommentDelivery,
+    CreateDelivery,
     Delivery,
     IssueDelivery,
     PullRequestDelivery,
@@ -28,7 +29,8 @@ from hublish.core.github.payloads import (
 )
 from hublish.core.github.ports import Thread
 from hublish.core.github.pressing import make_press, make_suite_press
-from hublish.core.github.pulling import OWN_BRANCHES, make_closed_trigger, make_pull_trigger
+from hublish.core.github.pulling import make_closed_trigger, make_pull_trigger
+from hublish.core.github.pushing import make_created_tag, make_push
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.gitref import is_ref_name
 from hublish.core.repository import RefKind
@@ -55,8 +57,6 @@ class Listener:
 NOBODY = Listener()
 Event = Trigger | Ignored
 
-NO_SHA = "0" * 40
-_BRANCH = "refs/heads/"
 _NOT_HANDLED = "hublish does not handle this event"
 _IGNORED_ACTIONS: Mapping[str, str] = {
     "release": "only a published release starts a build",
@@ -127,12 +127,13 @@ def _read_release(payload: dict[str, object], _: Listener) -> Trigger | str:
     if release.draft or release.published_at is None:
         return "the release is a draft"
     valid = is_ref_name(release.tag_name)
+    made = "" if release.created_at is None else f":{release.created_at}"
     return Trigger(
         kind=TriggerKind.RELEASE,
         repository=delivery.make_repository(),
         actor=delivery.sender.login,
         actor_is_bot=delivery.sender.type == "Bot",
-        semantic_key=f"release:{release.id}:{release.published_at}:{clip(release.tag_name, limit=64)}",
+        semantic_key=f"release:{release.id}:{release.published_at}:{clip(release.tag_name, limit=64)}{made}",
         ref=release.tag_name if valid else None,
         ref_kind=RefKind.TAG,
         thread=Thread(kind="release", number=release.id),
@@ -144,37 +145,11 @@ def _read_release(payload: dict[str, object], _: Listener) -> Trigger | str:
 
 
 def _read_push(payload: dict[str, object], _: Listener) -> Trigger | str:
-    delivery = PushDelivery.model_validate(payload)
-    branch = delivery.ref.removeprefix(_BRANCH)
-    if branch == delivery.ref:
-        return "only a pushed branch can start a build"
-    if delivery.deleted or delivery.after == NO_SHA:
-        return "the branch was deleted"
-    if branch.startswith(OWN_BRANCHES):
-        return "the branch is hublish's own"
-    if not is_ref_name(branch):
-        return "the branch has no usable name"
-    return Trigger(
-        kind=TriggerKind.PUSH,
-        repository=delivery.make_repository(),
-        actor=delivery.sender.login,
-        actor_is_bot=delivery.sender.type == "Bot",
-        semantic_key=f"push:{delivery.ref}:{delivery.after}",
-        ref=branch,
-        ref_kind=RefKind.BRANCH,
-        sha=delivery.after,
-        base=_find_push_base(delivery, branch),
-        thread=Thread(kind="commit", number=0, sha=delivery.after),
-        url="",
-    )
+    return make_push(PushDelivery.model_validate(payload))
 
 
-def _find_push_base(delivery: PushDelivery, branch: str) -> str | None:
-    if delivery.before is not None and delivery.before != NO_SHA:
-        return delivery.before
-    # A new branch brings what the default branch has not; a new default branch brings everything.
-    default_branch = delivery.repository.default_branch
-    return None if branch == default_branch else default_branch
+def _read_created(payload: dict[str, object], _: Listener) -> Trigger | str:
+    return make_created_tag(CreateDelivery.model_validate(payload))
 
 
 def _read_pull_request(payload: dict[str, object], _: Listener) -> Trigger | str:
@@ -252,6 +227,7 @@ def _read_suite_press(payload: dict[str, object], listener: Listener) -> Trigger
 _READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigger | str]] = {
     ("release", "published"): _read_release,
     ("push", ""): _read_push,
+    ("create", ""): _read_created,
     ("pull_request", "opened"): _read_pull_request,
     ("pull_request", "synchronize"): _read_pull_request,
     ("pull_request", "reopened"): _read_pull_request,

@@ -3,7 +3,7 @@
 Decides nothing. A payload that misses a field, or holds another type there, does not validate, and the event is
 ignored with that reason. Lengths and characters are limited here, so that no later code meets a hostile name.
 
-Source: GitHub's webhook schemas for `release`, `push`, `pull_request`, `issues` and `issue_comment`.
+Source: GitHub's webhook schemas for `release`, `push`, `create`, `pull_request`, `issues` and `issue_comment`.
 """
 
 from __future__ import annotations
@@ -57,16 +57,21 @@ class RepositoryPart(_Part):
     owner: Account
     default_branch: BranchName
     private: bool
+    pushed_at: int | Time | None = None
 
 
 class Release(_Part):
-    """A release; `tag_name` is unchecked, because a release with an impossible tag still gets an answer."""
+    """A release; `tag_name` is unchecked, because a release with an impossible tag still gets an answer.
+
+    `created_at` is the date of the commit it stands for: it changes when the tag was moved and the release published anew.
+    """
 
     id: Id
     tag_name: str
     draft: bool
     prerelease: bool
     published_at: Time | None
+    created_at: Time | None = None
     html_url: Link
 
 
@@ -140,6 +145,19 @@ class ReleaseDelivery(Delivery):
     release: Release
 
 
+class HeadCommit(_Part):
+    """The commit a pushed ref points at, through an annotated tag if need be."""
+
+    id: SHA
+
+
+class CreateDelivery(Delivery):
+    """A `create` event; `ref` is the short name of a branch or tag, unchecked."""
+
+    ref: str
+    ref_type: str
+
+
 class PushDelivery(Delivery):
     """A `push` event; `ref` is unchecked, because tags and notes are pushed too."""
 
@@ -147,6 +165,7 @@ class PushDelivery(Delivery):
     before: SHA | None = None
     after: SHA
     deleted: bool
+    head_commit: HeadCommit | None = None
 
 
 class PullRequestDelivery(Delivery):

@@ -7,11 +7,9 @@ from dataclasses import replace
 from hublish.core.github.commands import CommandName
 from hublish.core.github.payloads import PullRequestDelivery
 from hublish.core.github.ports import Thread
+from hublish.core.github.pushing import OWN_BRANCHES
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
-
-OWN_BRANCHES = "hublish/"
-"""Start of the names of branches that hublish makes; what lies on them is never a reason to build."""
 
 
 def make_pull_trigger(delivery: PullRequestDelivery) -> Trigger | str:

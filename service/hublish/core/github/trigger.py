@@ -19,6 +19,7 @@ class TriggerKind(Enum):
 
     RELEASE = "release"
     PUSH = "push"
+    TAG = "tag"
     ISSUE = "issue"
     COMMENT = "comment"
     PULL_REQUEST = "pull-request"
@@ -30,12 +31,12 @@ class TriggerKind(Enum):
 
         A pull request's head lies on a branch of the repository, or it is a fork's, which waits for a person's word.
         """
-        return self in (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.PULL_REQUEST)
+        return self in (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.TAG, TriggerKind.PULL_REQUEST)
 
     @property
     def talks(self) -> bool:
-        """True for what has a place for reactions and comments on the way; the others have their check run."""
-        return self in (TriggerKind.RELEASE, TriggerKind.ISSUE, TriggerKind.COMMENT)
+        """True for what is answered by comments, a tag and a release on their commit; the others have their check run."""
+        return self in (TriggerKind.RELEASE, TriggerKind.TAG, TriggerKind.ISSUE, TriggerKind.COMMENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +53,12 @@ class Trigger:
             `problem` is set. A command that builds nothing may name what it is about.
         ref_kind: what `ref` must turn out to be; None when a tag, branch or SHA is right.
         prerelease: True for a release marked so.
-        thread: where reactions go; comments on a release go to its commit instead, and a push gets no reaction.
+        thread: where reactions go; comments on a release or a tag go to its commit, and a push or a tag gets no reaction.
         pull_request_number: the pull request a comment was made on, or that brought commits or was closed; None elsewhere.
         url: page of the release, issue or comment, for links in answers; "" for a push.
         problem: why the request cannot be understood, in one sentence; told to people who may build.
         hint: what to write instead; "" without a problem.
-        sha: the commit, where the event itself names it; None where `ref` has to be resolved.
+        sha: the commit, where the event itself names it; a tag must still point at it. None where `ref` has to be resolved.
         base: commit or branch that `sha` is compared with to see what changed; None where nothing is compared, or
             everything is new.
         command: what is wanted of the bot; None for a word it does not know, which is a problem, and for a press that is

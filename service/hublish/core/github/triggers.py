@@ -44,28 +44,22 @@ def decide(
             cannot be used.
         config_findings: all findings of that file; with `config` None and no error among them, no file was found.
         permission: see `check_request`.
-        ref: what `trigger.ref` was resolved to; None exactly when the trigger has a problem.
+        ref: what `trigger.ref` was resolved to; None exactly when the trigger has a problem, or the tag of a TAG is gone.
         heads: commits that were heads of the pull request, as far as they are known; empty for anything else.
 
     Returns:
         Build, Skip or Deny. A person without permission is told only that; nothing else is said about the repository.
     """
     refusal = check_request(trigger, permission)
-    if refusal is not None:
-        return refusal
-    if ref is None:
-        return Deny(
-            code="RequestUnclear", reason="The ref to build is not known.", hint="Name a tag, branch or commit."
-        )
-    refusal = check_head(trigger, ref) or check_approval(trigger, ref, heads=heads)
-    # Nobody asked by opening a pull request: it waits only where the config wants it built.
-    if refusal is None and trigger.kind is not TriggerKind.PULL_REQUEST:
-        refusal = check_fork(trigger, ref)
+    if refusal is None and trigger.kind is not TriggerKind.TAG:
+        refusal = _check_ref(trigger, ref, heads)
     if refusal is not None:
         return refusal
     if config is None:
         return _explain_config(trigger, config_findings)
-    refusal = check_switches(trigger, config) or _check_images(trigger, config) or check_fork(trigger, ref)
+    refusal = check_switches(trigger, config) or _check_images(trigger, config)
+    if refusal is None:
+        refusal = _check_tag(trigger, ref) if trigger.kind is TriggerKind.TAG else _check_wait(trigger, ref)
     if refusal is not None:
         return refusal
     return Build(reason=f"{trigger.kind.value} by {trigger.actor}")
@@ -74,13 +68,15 @@ def decide(
 def check_request(trigger: Trigger, permission: Permission | None) -> Skip | Deny | None:
     """Check who asks, and that the request can be understood; None when both is well.
 
+    Of a tag nobody is told that its name cannot be used before the config says that tags are built.
+
     Args:
         trigger: what was asked.
-        permission: what the actor may do in the repository; None when it was not asked, which only a release and a
-            push allow, and for a bot that the operator does not list.
+        permission: what the actor may do in the repository; None when it was not asked, which only a release, a tag
+            and a push allow, and for a bot that the operator does not list.
     """
     refusal = _check_actor(trigger, permission)
-    if refusal is not None or trigger.problem is None:
+    if refusal is not None or trigger.problem is None or trigger.kind is TriggerKind.TAG:
         return refusal
     code = "CommandUnknown" if trigger.command is None else "RequestUnclear"
     return Deny(code=code, reason=trigger.problem, hint=trigger.hint)
@@ -116,6 +112,33 @@ def _name_request(trigger: Trigger) -> str:
     return "Builds need"
 
 
+def _check_ref(trigger: Trigger, ref: ResolvedRef | None, heads: frozenset[str]) -> Skip | Deny | None:
+    if ref is None:
+        return Deny(
+            code="RequestUnclear", reason="The ref to build is not known.", hint="Name a tag, branch or commit."
+        )
+    refusal = check_head(trigger, ref) or check_approval(trigger, ref, heads=heads)
+    if refusal is not None or trigger.kind is TriggerKind.PULL_REQUEST:
+        return refusal
+    return check_fork(trigger, ref)
+
+
+def _check_wait(trigger: Trigger, ref: ResolvedRef | None) -> Deny | None:
+    """Check a fork's head last: a pull request waits only where the config wants it built, as nobody asked by hand."""
+    return None if ref is None else check_fork(trigger, ref)
+
+
+def _check_tag(trigger: Trigger, ref: ResolvedRef | None) -> Skip | Deny | None:
+    """Check that a pushed tag still stands where the push put it; what moved it away has a run of its own."""
+    if trigger.problem is not None:
+        return Deny(code="RequestUnclear", reason=trigger.problem, hint=trigger.hint)
+    if ref is None:
+        return Skip(reason="the tag was deleted since")
+    if trigger.sha not in (None, ref.sha):
+        return Skip(reason=f"the tag points at {ref.sha} since; what moved it there has a run of its own")
+    return None
+
+
 def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | Deny:
     if trigger.kind is TriggerKind.PULL_REQUEST:
         return Skip(reason="the default branch has no config file that asks for builds of pull requests")
@@ -129,6 +152,8 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
         )
     if trigger.kind is TriggerKind.PUSH:
         return Skip(reason="the default branch has no config file, so no branch is listed in `triggers.push`")
+    if trigger.kind is TriggerKind.TAG:
+        return Skip(reason="the default branch has no config file, so `triggers.tag` is not on")
     return Deny(
         code="ConfigMissing",
         reason=f"The default branch has neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]}, so there is nothing to build.",
@@ -137,15 +162,20 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
 
 
 def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
-    """Check what the config file switches off: silence for a release or a push, an answer for a person who asked."""
+    """Check what the config file switches off: silence for what nobody asked for by hand, an answer for a person."""
     switches = config.triggers
     if trigger.kind is TriggerKind.PUSH:
         listed = any(matches_branch(pattern, trigger.ref or "") for pattern in switches.push)
         return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
     if trigger.kind is TriggerKind.RELEASE:
         return _check_release(trigger, config)
-    if trigger.kind is TriggerKind.PULL_REQUEST:
-        return None if switches.pull_request else Skip(reason=f"`triggers.pull_request` is off in {config.path}")
+    quiet = {
+        TriggerKind.PULL_REQUEST: ("pull_request", switches.pull_request),
+        TriggerKind.TAG: ("tag", switches.tag),
+    }
+    if trigger.kind in quiet:
+        name, on = quiet[trigger.kind]
+        return None if on else Skip(reason=f"`triggers.{name}` is off in {config.path}")
     if trigger.kind is TriggerKind.CHECK:
         return None
     if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus
 from hublish.core.plan import Strategy
@@ -28,6 +28,7 @@ from hublish.engines.tekton_run import (
     CANCELLED,
     MANAGED_BY,
     START_SECONDS,
+    STEPS,
     RunChoices,
     RunEnd,
     find_end,
@@ -36,7 +37,7 @@ from hublish.engines.tekton_run import (
     make_run,
     make_secret,
 )
-from hublish.errors import BuildCancelled, EngineFailed, StrategyUnavailable, clip
+from hublish.errors import BuildCancelled, EngineFailed, StrategyUnavailable
 
 StepFiles = Callable[[BuildRequest], Mapping[str, Mapping[str, bytes]]]
 """What the Steps of a build are given: Step -> file name -> bytes."""
@@ -115,14 +116,13 @@ class TektonEngine:
         """Start a build, or adopt the run of that name; returns at once.
 
         Raises:
-            StrategyUnavailable: no image for the strategy, a Dockerfile that needs a secret, or the engine is closed.
+            StrategyUnavailable: no image for the strategy, a package without a wheel, or the engine is closed.
         """
         if request.plan.strategy not in self._choices.runs:
             raise StrategyUnavailable(
                 f"the tekton engine has no image for the strategy {request.plan.strategy.value}",
                 hint="Run `hublish doctor` to see which engines work here.",
             )
-        _verify_secretless(request)
         _verify_has_wheels(request)
         self._threads.start(request, log)
 
@@ -203,9 +203,12 @@ class TektonEngine:
     def _ensure_running(self, run: BuildRun, namespace: str) -> None:
         request = run.request
         found = self._cluster.find_run(request.name, namespace=namespace)
+        # Before a run is made: what cannot be given leaves none behind.
+        files = self._make_files(request) if found is None or _waits(found) else {}
         if found is None:
+            choices = self._choices.runs[request.plan.strategy]
             found = self._cluster.create_run(
-                make_run(request, choices=self._choices.runs[request.plan.strategy]), namespace=namespace
+                make_run(request, choices=choices, has_build_secrets="build" in files), namespace=namespace
             )
             run.tell(f"PipelineRun {namespace}/{request.name}")
         if not is_ours(found):
@@ -213,9 +216,9 @@ class TektonEngine:
                 f"there is a PipelineRun {namespace}/{request.name} that is not hublish's",
                 hint="Nobody else may create runs in the build namespaces.",
             )
-        if is_pending(found) and find_end(found) is None:
-            for step, files in self._make_files(request).items():
-                self._cluster.replace_secret(make_secret(found, step=step, files=files), namespace=namespace)
+        if _waits(found):
+            for step, body in files.items():
+                self._cluster.replace_secret(make_secret(found, step=step, files=body), namespace=namespace)
             self._cluster.set_run_status(request.name, None, namespace=namespace)
 
     def _stop(self, run: BuildRun, watcher: RunWatcher, namespace: str) -> NoReturn:
@@ -240,7 +243,7 @@ class TektonEngine:
         self._delete_secrets(name, namespace)
 
     def _delete_secrets(self, name: str, namespace: str) -> None:
-        for step in ("fetch", "push"):
+        for step in STEPS:
             self._cluster.delete_secret(f"{name}-{step}", namespace=namespace)
 
     def _clean_up(self, name: str, namespace: str, watcher: RunWatcher) -> None:
@@ -261,21 +264,15 @@ class TektonEngine:
             return
 
 
+def _waits(run: Mapping[str, Any]) -> bool:
+    """Whether a run of ours waits for its Secrets."""
+    return is_ours(run) and is_pending(run) and find_end(run) is None
+
+
 def _verify_has_wheels(request: BuildRequest) -> None:
     """No Step of a layered pod may run code of a package, so that wheels are built by another engine."""
     if request.plan.builds_wheels:
         raise StrategyUnavailable(
             "the tekton engine builds no wheels, and a package of the lock has none that fits",
             hint="The operator adds the engine local, and docker or buildah beside it, for such builds.",
-        )
-
-
-def _verify_secretless(request: BuildRequest) -> None:
-    """No Secret is ever mounted where code of a repository runs, so what needs one is another engine's."""
-    container = request.plan.container
-    needed = [] if container is None else [secret.name for secret in container.secrets if secret.required]
-    if needed:
-        raise StrategyUnavailable(
-            f"the tekton engine gives builds no secrets, and the Dockerfile needs {clip(', '.join(needed))}",
-            hint="The operator adds the engine docker or buildah for such builds.",
         )

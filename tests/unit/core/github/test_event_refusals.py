@@ -31,7 +31,7 @@ from tests.unit.core.github.parts import BASE, COMMENT, ISSUE, QUESTION, RELEASE
         ("issue_comment", "created", "the comment holds no command"),
         ("issue_comment", "edited", "only a new comment can hold a command; an edited or deleted one starts nothing"),
         ("issue_comment", "deleted", "only a new comment can hold a command; an edited or deleted one starts nothing"),
-        ("create", "", "hublish does not handle this event"),
+        ("commit_comment", "created", "hublish does not handle this event"),
         ("installation", "created", "hublish does not handle this event"),
         ("no_such_event", "x", "hublish does not handle this event"),
     ],

@@ -108,8 +108,9 @@ def test_a_pull_request_of_hublish_itself_is_ignored() -> None:
 @pytest.mark.parametrize(
     ("parts", "reason"),
     [
-        ({"ref": "refs/tags/v1"}, "only a pushed branch can start a build"),
-        ({"ref": "refs/notes/x"}, "only a pushed branch can start a build"),
+        ({"ref": "refs/tags/v1", "deleted": True}, "the tag was deleted"),
+        ({"ref": "refs/tags/v1", "after": "0" * 40}, "the tag was deleted"),
+        ({"ref": "refs/notes/x"}, "only a pushed branch or tag can start a build"),
         ({"deleted": True}, "the branch was deleted"),
         ({"after": "0" * 40}, "the branch was deleted"),
         ({"ref": "refs/heads/hublish/org-ts"}, "the branch is hublish's own"),
@@ -118,7 +119,7 @@ def test_a_pull_request_of_hublish_itself_is_ignored() -> None:
     ],
 )
 def test_a_push_that_is_no_new_commit_of_a_branch_is_ignored(parts: dict[str, Any], reason: str) -> None:
-    """Tags, notes, deletions and hublish's own branches start nothing."""
+    """Notes, deletions and hublish's own branches start nothing."""
     expected = Ignored(reason=reason, event="push", action="")
 
     assert push(**parts) == expected

@@ -31,6 +31,7 @@ RELEASE = Trigger(
     url="https://github.com/org/ts/releases/tag/v1",
 )
 ISSUE = replace(RELEASE, kind=TriggerKind.ISSUE, thread=Thread(kind="issue", number=3))
+PUSHED = replace(RELEASE, kind=TriggerKind.TAG, sha=SHA, thread=Thread(kind="commit", number=0, sha=SHA))
 COMMENT = replace(RELEASE, kind=TriggerKind.COMMENT, thread=Thread(kind="issue", number=3, comment_id=13))
 
 
@@ -299,3 +300,54 @@ def test_a_press_is_allowed_where_comments_are_switched_off() -> None:
     assert decide_with(press, config=config) == Build(reason="check by alice")
     assert isinstance(denied, Deny)
     assert denied.reason == "/retry needs write permission on org/ts; the permission of alice is read."
+
+
+TAGS = make_config("{tag: true}")
+
+
+def test_a_pushed_tag_is_built_where_the_config_says_so() -> None:
+    """GitHub let nobody push it without write permission; bots push tags, too."""
+    assert decide_with(PUSHED, config=TAGS, permission=None) == Build(reason="tag by alice")
+    assert decide_with(replace(PUSHED, actor_is_bot=True), config=TAGS, permission=None) == Build(reason="tag by alice")
+    assert decide_with(PUSHED, config=CONFIG) == Skip(reason="`triggers.tag` is off in .hublish.yaml")
+    assert decide_with(PUSHED, config=None) == Skip(
+        reason="the default branch has no config file, so `triggers.tag` is not on"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ref", "reason"),
+    [
+        (None, "the tag was deleted since"),
+        (replace(TAG, sha="f" * 40), f"the tag points at {'f' * 40} since; what moved it there has a run of its own"),
+    ],
+)
+def test_a_tag_that_stands_elsewhere_by_now_is_not_built(ref: ResolvedRef | None, reason: str) -> None:
+    """Nothing is built under a name that means something else; what moved it is answered by its own run."""
+    assert decide_with(PUSHED, config=TAGS, ref=ref) == Skip(reason=reason)
+
+
+def test_a_tag_whose_commit_is_not_known_is_built_where_it_stands() -> None:
+    """`create` names none."""
+    assert decide_with(replace(PUSHED, sha=None), config=TAGS) == Build(reason="tag by alice")
+
+
+def test_an_unusable_tag_is_told_only_where_tags_are_built() -> None:
+    """Nobody who wants no tags built hears of their names."""
+    trigger = replace(PUSHED, ref=None, problem="no usable tag name", hint="Push another.")
+    expected = Deny(code="RequestUnclear", reason="no usable tag name", hint="Push another.")
+
+    assert check_request(trigger, None) is None
+    assert decide_with(trigger, config=TAGS, ref=None) == expected
+    assert decide_with(trigger, config=CONFIG, ref=None) == Skip(reason="`triggers.tag` is off in .hublish.yaml")
+
+
+def test_a_config_that_cannot_be_used_is_told_to_who_pushed_a_tag() -> None:
+    """Whether tags are built is not known then, and silence would hide it."""
+    parsed = parse_config(
+        b"version: 1\nimage: {name: registry.example.org/team/ts}\ntrigers: {}\n", path=".hublish.yaml"
+    )
+    decision = decide_with(PUSHED, config=None, findings=parsed.findings)
+
+    assert isinstance(decision, Deny)
+    assert (decision.code, decision.findings) == ("ConfigInvalid", parsed.findings)

@@ -10,9 +10,16 @@ import pytest
 from hublish.core.plan import Strategy
 from hublish.core.podlines import LayerRecords
 from hublish.engines.tekton.engine import TektonChoices, TektonEngine
+from hublish.errors import BuildFailed
 from tests.fakes import FakeImages
 from tests.golden.tekton_runs import LAYERED_CHOICES
 from tests.unit.engines.tekton.fakes import FakeCluster
+
+
+def _verify_given(files: dict[str, dict[str, bytes]]) -> dict[str, dict[str, bytes]]:
+    if not files:
+        raise BuildFailed("the Dockerfile needs a secret that it is not given")
+    return files
 
 
 @pytest.fixture
@@ -34,8 +41,18 @@ def kept_records() -> list[tuple[LayerRecords, str, str]]:
 
 
 @pytest.fixture
+def step_files() -> dict[str, dict[str, bytes]]:
+    """What the Steps of each build are given."""
+    return {"fetch": {"request": b"what to build"}, "push": {"login": b"secret"}}
+
+
+@pytest.fixture
 def engine(
-    cluster: FakeCluster, images: FakeImages, kept_records: list[tuple[LayerRecords, str, str]], tmp_path: Path
+    cluster: FakeCluster,
+    images: FakeImages,
+    kept_records: list[tuple[LayerRecords, str, str]],
+    step_files: dict[str, dict[str, bytes]],
+    tmp_path: Path,
 ) -> Iterator[TektonEngine]:
     engine = TektonEngine(
         TektonChoices(
@@ -48,7 +65,7 @@ def engine(
         ),
         cluster=cluster,
         images=images,
-        make_files=lambda request: {"fetch": {"request": request.name.encode()}, "push": {"login": b"secret"}},
+        make_files=lambda _: _verify_given(step_files),
         keep_records=lambda records, run, outcome: kept_records.append((records, run.request.name, outcome.digest)),
     )
     yield engine
