@@ -114,7 +114,7 @@ class PullRequestPart(_Part):
 
     number: Id
     html_url: Link
-    updated_at: Time
+    updated_at: Time | None = None
     head: PullRequestSide
     base: PullRequestSide
 

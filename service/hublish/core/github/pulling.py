@@ -39,5 +39,5 @@ def make_closed_trigger(delivery: PullRequestDelivery) -> Trigger | str:
     opened = make_pull_trigger(delivery)
     if isinstance(opened, str):
         return opened
-    key = f"pull-request-closed:{opened.ref}:{delivery.pull_request.updated_at}"
+    key = f"pull-request-closed:{opened.ref}:{delivery.pull_request.updated_at or opened.sha}"
     return replace(opened, semantic_key=key, sha=None, base=None, command=CommandName.CANCEL)
