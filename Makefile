@@ -79,10 +79,11 @@ bench-engines: cluster-up ## builds in pods against bare TaskRuns, ten on two sl
 schema: ## write config-schema/hublish.schema.json anew from the model
 	$(BIN)/python config-schema/generate.py
 
-docs: ## write docs/reference/cli.md, settings.md and commands.md anew from their tables
+docs: ## write docs/reference/cli.md, settings.md, commands.md and api.openapi.json anew from their tables
 	$(BIN)/python -m hublish.cli.reference > docs/reference/cli.md
 	$(BIN)/python -m hublish.cli.settings_reference > docs/reference/settings.md
 	$(BIN)/python -m hublish.cli.commands_reference > docs/reference/commands.md
+	$(BIN)/python -m hublish.cli.api_reference > docs/reference/api.openapi.json
 
 s2i-parity: ## hold source-to-image against s2i itself; writes the table in docs/reference/s2i.md
 	$(BIN)/python -m tests.sandbox.s2i_parity

@@ -111,6 +111,13 @@ class FakeImages:
             progress(len(body))
         return BlobPush(transfer="uploaded", uploaded_bytes=len(body))
 
+    def lose_blob(self, repository: Reference, digest: str) -> None:
+        """Take what a registry's clean-up takes: a blob, and the images that have it."""
+        del self.blobs[repository.name, digest]
+        for place, manifest in list(self.manifests.items()):
+            if place[0] == repository.name and digest.encode() in manifest.body:
+                del self.manifests[place]
+
     def ensure_manifest(self, reference: Reference, *, body: bytes, media_type: str) -> str:
         manifest = Manifest(body=body, media_type=media_type, digest=make_digest(body))
         self.manifests[reference.name, manifest.digest] = manifest

@@ -20,6 +20,7 @@ class FakeReader:
     refs: dict[str, ResolvedRef] = field(default_factory=dict)
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
     permissions: dict[str, Permission] = field(default_factory=dict)
+    teams: dict[str, frozenset[str]] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
     errors: dict[str, HublishError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -42,6 +43,11 @@ class FakeReader:
     def fetch_permission(self, repository: Repository, login: str) -> Permission:
         self._call("fetch_permission")
         return self.permissions.get(login, Permission.NONE)
+
+    def is_team_member(self, repository: Repository, team: str, login: str) -> bool:
+        """By `owner/team`."""
+        self._call("is_team_member")
+        return login in self.teams.get(f"{repository.owner}/{team}", frozenset())
 
     def find_installation(self, full_name: str) -> int | None:
         self._call("find_installation")

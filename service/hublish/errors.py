@@ -257,3 +257,26 @@ class WebhookRefused(HublishError):
     def __init__(self, message: str, *, status: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+
+
+# -- API --------------------------------------------------------------------------------------------------------------
+
+
+class ApiRefused(HublishError):
+    """A request of the HTTP API cannot be served; `status` is the HTTP status to answer, `reason` its stable CamelCase name.
+
+    `retry_after_seconds` says when the same request may be served; None where it never will.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, reason: str, hint: str = "", retry_after_seconds: int | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, transient=retry_after_seconds is not None)
+        self.status = status
+        self.reason = reason
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def code(self) -> str:
+        """The stable CamelCase name of what is wrong with the request."""
+        return self.reason

@@ -19,6 +19,7 @@ from hublish.core.trees.yamltree import parse_tree
 from hublish.enginesettings import EngineSettings, Section
 from hublish.errors import SettingsInvalid, clip
 from hublish.limitsettings import LimitSettings
+from hublish.servicesettings import ApiSettings
 
 ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"
 SETTINGS_LIMIT_BYTES = 1 << 20
@@ -159,6 +160,7 @@ class Settings(Section):
     engines: EngineSettings = Field(default_factory=EngineSettings, description="Choices per engine.")
     cache: CacheSettings = Field(default_factory=CacheSettings, description="What builds keep in registries.")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="What a build and the service may use.")
+    api: ApiSettings = Field(default_factory=ApiSettings, description="The HTTP API.")
     ca_file: Path | None = Field(
         default=None, description="CA bundle for every client, in place of the system's; None: the system's."
     )
@@ -258,6 +260,7 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "database": _resolve_database(settings.database, folder),
             "logs": folder / settings.log_folder,
             "ca_file": at(settings.ca_file),
+            "api": settings.api.model_copy(update={"key_file": at(settings.api.key_file)}),
             "cache": settings.cache.model_copy(update={"signing_key_file": at(settings.cache.signing_key_file)}),
             "proxy": settings.proxy.model_copy(update={"auth_file": at(settings.proxy.auth_file)}),
             "engines": _resolve_engines(settings.engines, folder),

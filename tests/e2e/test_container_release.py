@@ -54,6 +54,8 @@ def test_release_of_a_dockerfile_becomes_image_and_pull_request(quiet_town: Town
     commit(town, BAD)
     town.github.publish_release(SOURCE_REPO, "v1.1")
     states = [run["state"] for run in town.wait_for_runs(2)]
+    (check,) = town.github.check_runs(SOURCE_REPO, str(town.github.ref_sha(SOURCE_REPO, "tags/v1.1")))
+    lines = [(row["path"], row["start_line"]) for row in town.github.annotations(SOURCE_REPO, check["id"])]
 
     assert states == ["failed", "delivered"]
     assert manifest is not None
@@ -63,6 +65,9 @@ def test_release_of_a_dockerfile_becomes_image_and_pull_request(quiet_town: Town
     assert read_answer(town, "v1.0").startswith("**Delivered:** `v1.0`")
     assert "STEP 3/3: RUN echo built > /built" in read_logs(town)
     assert "the build failed at step 3 of 3, RUN echo no such thing; exit 4: exit status 4" in read_answer(town, "v1.1")
+    assert lines == [("Dockerfile", 3)]
+    assert check["output"]["text"].startswith("**Plan:** `ts`: dockerfile")
+    assert "STEP 3/3: RUN echo no such thing; exit 4" in check["output"]["text"]
 
 
 def test_owner_that_is_not_listed_gets_an_answer(quiet_town: Town) -> None:

@@ -72,6 +72,24 @@ def test_reader_may_not_build_and_writer_may(town: Town) -> None:
     assert [answer.split(":**")[0] for answer in answers] == ["**Not started", "**Delivered"]
 
 
+def test_approver_of_the_default_branch_may_build_and_others_learn_who_can(town: Town) -> None:
+    """OWNERS on another branch lets nobody in; on the default branch, where the config asks for it, its approvers build."""
+    config = town.github.file_text(SOURCE_REPO, ".hublish.yaml")
+    town.github.commit_files(SOURCE_REPO, {"OWNERS": "approvers: [reader]\n"}, message="me", branch="side")
+    files = {".hublish.yaml": f"{config}approvers: {{owners: true}}\n", "OWNERS": "approvers: [outsider]\n"}
+    town.github.commit_files(SOURCE_REPO, files, message="approvers")
+    number = town.github.open_issue(SOURCE_REPO, "please")
+    town.github.comment(SOURCE_REPO, number, "/build side", login="reader")
+    town.wait_for_runs()
+    town.github.commit_files(SOURCE_REPO, {"OWNERS": "approvers: [reader]\n"}, message="another approver")
+    town.github.comment(SOURCE_REPO, number, "/build main", login="reader")
+    town.wait_for_runs(2)
+    answers = [item["body"] for item in town.github.comments(SOURCE_REPO, number) if "hublish:" in item["body"]]
+
+    assert [answer.split(":**")[0] for answer in answers] == ["**Not started", "**Delivered"]
+    assert "Ask somebody with write permission, or an approver in OWNERS (outsider) to do it." in answers[0]
+
+
 def test_fork_pull_request_is_denied_with_the_reason(town: Town) -> None:
     """`/build` on a fork's pull request is refused even from somebody who may write."""
     town.github.create_user("stranger", install=False)

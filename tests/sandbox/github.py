@@ -33,6 +33,7 @@ APP_PERMISSIONS: Mapping[str, str] = {
     "checks": "write",
     "contents": "write",
     "issues": "write",
+    "members": "read",
     "metadata": "read",
     "pull_requests": "write",
     "statuses": "write",

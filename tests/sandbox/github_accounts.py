@@ -60,6 +60,14 @@ class SandboxAccounts(SandboxPeople):
             self.commit_files(full_name, files, message="Add the files", delete=remove)
         return int(repository["id"])
 
+    def create_team(self, organization: str, slug: str, *, members: Iterable[str]) -> None:
+        """Add a team of an organization, with these people, who must be there already."""
+        admin = self._admins[organization]
+        self._act("POST", f"/orgs/{organization}/teams", {"name": slug}, login=admin)
+        for login in members:
+            path = f"/orgs/{organization}/teams/{slug}/memberships/{login}"
+            self._act("PUT", path, {"role": "member"}, login=admin)
+
     def set_permissions(self, full_name: str, permissions: Mapping[str, str]) -> None:
         """Set what people may do in a repository, as `create_repo` takes it."""
         self._control("permissions", {"full_name": full_name, "permissions": dict(permissions)})

@@ -14,6 +14,7 @@ packages=(
   busybox-static        # the content of small images
   uidmap                # user namespaces for mmdebstrap and buildah without root
   qemu-user             # other CPU models, on which the same layers must come out
+  curl openssl          # the lines of the page on the HTTP API
   postgresql            # the other database, for what replicas share
   docker.io containerd  # runtimes that load, pull and unpack what was built
 )

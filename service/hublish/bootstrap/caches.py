@@ -24,9 +24,9 @@ def make_caches(
     """
     if key_file is None:
         return OwnerCaches(workspace, limit_bytes=limit_bytes)
-    # Here, because a build without a key must not wait for cryptography.
-    from hublish.bootstrap.signing import ensure_signing_key  # noqa: PLC0415  # start-up time
+    # Here, because a build without a key must not wait for them.
+    from hublish.bootstrap.signing import open_signing_key  # noqa: PLC0415  # start-up time
     from hublish.builders.layerindex.registrycache import RegistryIndexes  # noqa: PLC0415  # start-up time
 
-    remote = RegistryIndexes(images, key=ensure_signing_key(key_file))
+    remote = RegistryIndexes(images, open_key=open_signing_key(key_file))
     return OwnerCaches(workspace, remote=remote, limit_bytes=limit_bytes)

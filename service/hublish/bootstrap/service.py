@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from fastapi import APIRouter, FastAPI
 
 from hublish.bootstrap.ports import load_file, make_services
 from hublish.bootstrap.queue import make_replica_name, make_rooms
+from hublish.bootstrap.tokens import load_api_key
 from hublish.settings import Settings
 from hublish.telemetry import configure_logging
+from hublish.web.api import PREFIX, make_api
 from hublish.web.app import make_app
+from hublish.web.auth import Doorkeeper
 from hublish.web.views import make_view_router
 from hublish.web.webhooks import make_webhook_router
 from hublish.workflows.answer import Answering
@@ -29,6 +33,7 @@ from hublish.workflows.durable import (
 )
 from hublish.workflows.inbox import Inbox
 from hublish.workflows.missed import MissedDeliveries
+from hublish.workflows.orders import Orders
 from hublish.workflows.places import Places
 from hublish.workflows.queue import FEED_SECONDS, Feeder
 from hublish.workflows.replicas import WATCH_SECONDS, Watch
@@ -57,6 +62,7 @@ class _Works:
 
     services: Services
     inbox: Inbox
+    orders: Orders
     missed: MissedDeliveries
     watch: Watch
     watching: Rounds
@@ -111,6 +117,7 @@ def make_service(settings: Settings, *, wrap: Callable[[Services], Services] = l
         start=works.start,
         stop=works.stop,
         health=lambda: _check_health(services),
+        mounts={PREFIX: _make_api(settings, works)},
     )
     return Service(app=app, services=services, inbox=works.inbox, join=works.watch.join)
 
@@ -140,14 +147,16 @@ def _make_works(settings: Settings, services: Services, places: Places) -> _Work
     watch = Watch(services, rooms=rooms, recover=recover_workflows)
     waiting = Waiting(services, Answering(services), places)
     deliver = DeliverWorkflow(services, build, waiting, wake=feeding.wake)
+    start_run = make_start(deliver)
     inbox = Inbox(
         services,
-        start_run=make_start(deliver),
+        start_run=start_run,
         sweep=Sweep(services, find_state=find_workflow_state).end_lost_runs,
     )
     return _Works(
         services=services,
         inbox=inbox,
+        orders=Orders(services, start_run=start_run),
         missed=MissedDeliveries(services, limit_bytes=settings.limits.webhook_bytes, wake=inbox.wake),
         watch=watch,
         watching=Rounds("watch", watch.look, seconds=WATCH_SECONDS),
@@ -167,6 +176,17 @@ def _make_webhooks(settings: Settings, works: _Works, secrets: tuple[bytes, ...]
         writer=works.writer,
         wake=works.inbox.wake,
     )
+
+
+def _make_api(settings: Settings, works: _Works) -> FastAPI:
+    doorkeeper = Doorkeeper(
+        works.services.tokens,
+        key=load_api_key(settings),
+        requests_per_minute=settings.api.requests_per_minute,
+        now=works.services.now,
+        clock=time.monotonic,
+    )
+    return make_api(works.orders, doorkeeper)
 
 
 def _check_health(services: Services) -> dict[str, str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from hublish.core.ports import ImageReader, ImageWriter
 from hublish.core.reference import Reference
@@ -57,24 +58,25 @@ def attach_document(
 
 
 def _attach(body: bytes, *, media_type: str, image: Reference, images: ImageReader, output: ImageWriter) -> str:
-    found = images.fetch_manifest(image)
-    if found is None:
-        raise ImageInvalid(f"the image {image} is not there")
-    subject = Descriptor(media_type=found.media_type, digest=found.digest, size_bytes=len(found.body))
     document = make_descriptor(body, media_type=media_type)
-    manifest = render_artifact(media_type, [document], annotations={}, subject=subject)
-    artifact = make_descriptor(manifest, media_type=OCI_MANIFEST)
-    tag = image.with_tag(make_referrers_tag(found.digest))
-    index = _extend_list(tag, artifact, images=images, media_type=media_type)
+
+    def put(file: Descriptor, content: bytes) -> None:
+        output.ensure_blob(image, digest=file.digest, size_bytes=file.size_bytes, open_body=lambda: io.BytesIO(content))
+
+    with ThreadPoolExecutor() as pool:
+        files = [pool.submit(put, EMPTY, EMPTY_BODY), pool.submit(put, document, body)]
+        found = images.fetch_manifest(image)
+        if found is None:
+            raise ImageInvalid(f"the image {image} is not there")
+        subject = Descriptor(media_type=found.media_type, digest=found.digest, size_bytes=len(found.body))
+        manifest = render_artifact(media_type, [document], annotations={}, subject=subject)
+        artifact = make_descriptor(manifest, media_type=OCI_MANIFEST)
+        tag = image.with_tag(make_referrers_tag(found.digest))
+        index = _extend_list(tag, artifact, images=images, media_type=media_type)
+        for file in files:
+            file.result()
     if index is None:
         return artifact.digest
-    for blob, content in ((EMPTY, EMPTY_BODY), (document, body)):
-        output.ensure_blob(
-            image,
-            digest=blob.digest,
-            size_bytes=blob.size_bytes,
-            open_body=lambda content=content: io.BytesIO(content),  # type: ignore[misc] # bound at once, mypy cannot tell
-        )
     output.ensure_manifest(image.with_digest(artifact.digest), body=manifest, media_type=OCI_MANIFEST)
     for _ in range(LIST_ATTEMPTS):
         output.ensure_manifest(tag, body=index, media_type=OCI_INDEX)

@@ -51,20 +51,27 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         DiskFull: no space is left for it.
     """
-    staging = path.parent / f".part-{uuid.uuid4().hex}"
+    staging = path.with_name(f".part-{uuid.uuid4().hex}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with staging.open("xb") as stream:
+        with _create(staging) as stream:
             yield stream
         staging.replace(path)
-    except OSError as exc:
-        if exc.errno in _FULL:
-            raise DiskFull(f"no space is left under {path.parent}", hint="Free some space there.") from exc
-        raise
-    finally:
+    except BaseException as exc:
         # Where nothing could be written there is nothing to remove, and what went wrong must not be hidden.
         with suppress(OSError):
             staging.unlink(missing_ok=True)
+        if isinstance(exc, OSError) and exc.errno in _FULL:
+            raise DiskFull(f"no space is left under {path.parent}", hint="Free some space there.") from exc
+        raise
+
+
+def _create(path: Path) -> BinaryIO:
+    # An empty disk gets hundreds of small files at once, all but a few of them into folders that are there.
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
 
 
 def write_file(path: Path, body: bytes) -> None:

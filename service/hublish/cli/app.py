@@ -72,6 +72,7 @@ ROWS = (
     CommandRow(name="runs", short_help="Look at the runs of the service on this machine."),
     CommandRow(name="deliveries", short_help="Look at the webhooks the service stored; play one again."),
     CommandRow(name="trigger", short_help="Give the service a webhook's payload from a file."),
+    CommandRow(name="token", short_help="Make, list and revoke tokens of the HTTP API."),
     CommandRow(name="step", short_help="Run one Step of a build in a pod; nobody types it."),
 )
 TABLE: Mapping[str, CommandRow] = {row.name: row for row in ROWS}

@@ -72,7 +72,7 @@ def list_deliveries(
             table = Table("number", "guid", "event", "state", "came", "times", "run or reason", box=None)
             for entry in entries:
                 table.add_row(*(Text(cell) for cell in _make_cells(entry)))
-            screen.out.print(table)
+            screen.out.show(table)
         else:
             for entry in entries:
                 typer.echo("\t".join(_make_cells(entry)))  # rich would turn the tabs into spaces

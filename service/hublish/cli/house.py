@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from hublish.cli.stored import Deliveries, Records
+from hublish.cli.stored import Deliveries, Records, Tokens
 
 if TYPE_CHECKING:
     from hublish.builders.planning.planner import Planned
@@ -172,6 +172,9 @@ class House(Protocol):
     def open_deliveries(self) -> Deliveries:
         """The webhooks stored there."""
 
+    def open_tokens(self) -> Tokens:
+        """The tokens of the API stored there."""
+
     def preview_app(self, request: AppRequest) -> Mapping[str, object]:
         """The manifest that GitHub would get."""
 
@@ -245,6 +248,13 @@ class RealHouse:
             from hublish.bootstrap import deliveries  # noqa: PLC0415  # start-up time, see the module's docstring
 
         return deliveries.open_deliveries(_load_settings())
+
+    def open_tokens(self) -> Tokens:
+        """See House."""
+        with uncollected():
+            from hublish.bootstrap import tokens  # noqa: PLC0415  # start-up time, see the module's docstring
+
+        return tokens.open_tokens(_load_settings())
 
     def preview_app(self, request: AppRequest) -> Mapping[str, object]:
         """See House."""

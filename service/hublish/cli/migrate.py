@@ -10,8 +10,7 @@ import typer
 from hublish.cli.folder import make_image_name
 from hublish.cli.screen import JSONOption, open_screen
 from hublish.cli.validate import read_bytes, read_text
-from hublish.core.config.file import CONFIG_PATH, NEAR_NAMES, parse_config
-from hublish.core.config.legacy import LEGACY_PATH
+from hublish.core.config.file import CONFIG_PATH, LEGACY_PATH, NEAR_NAMES, parse_config
 from hublish.core.config.migration import migrate_config
 from hublish.errors import FindingsError, SourceInvalid
 

@@ -30,7 +30,7 @@ def show_progress(screen: Screen) -> Iterator[ProgressSink]:
     if screen.lively:
         from hublish.cli.bars import open_bars  # noqa: PLC0415  # start-up time: only a terminal needs moving bars
 
-        with open_bars(screen.err, titles=TITLES, render=render_progress) as bars:
+        with open_bars(screen.err.console, titles=TITLES, render=render_progress) as bars:
             yield bars
     else:
         yield PlainSink(screen.remark, clock=time.monotonic)

@@ -59,7 +59,7 @@ def list_runs(
         if not runs:
             screen.say("No runs yet.")
         elif screen.out.is_terminal:
-            screen.out.print(make_table(runs, waits))
+            screen.out.show(make_table(runs, waits))
         else:
             for run in runs:
                 typer.echo("\t".join(_make_cells(run, waits.get(run.id, ()))))  # rich would turn the tabs into spaces

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from hublish.cli.exit_codes import ExitCode, make_exit_code
 from hublish.cli.findings import make_finding_document, render_finding, render_summary
+from hublish.cli.streams import Stream
 from hublish.core.finding import Finding, Severity, has_error
 from hublish.errors import FindingsError, HublishError
 
@@ -33,8 +32,8 @@ class Screen:
     def __init__(self, command: str, *, as_json: bool) -> None:
         self.command = command
         self.as_json = as_json
-        self.out = Console(soft_wrap=True, highlight=False, markup=False)
-        self.err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        self.out = Stream()
+        self.err = Stream(stderr=True)
         self.exit_code = ExitCode.OK
         self.interrupted = False
         self.result: Mapping[str, object] | Sequence[object] | None = None
@@ -45,14 +44,14 @@ class Screen:
         """True when a person watches: progress may redraw itself."""
         return self.err.is_terminal and not self.as_json
 
-    def say(self, line: str = "", *, style: str | None = None) -> None:
+    def say(self, line: str = "", *, style: str = "") -> None:
         """Print one line of the result; nothing with `--json`."""
         if not self.as_json:
-            self.out.print(Text(line, style=style or ""))
+            self.out.print(line, style=style)
 
-    def remark(self, line: str, *, style: str | None = None) -> None:
+    def remark(self, line: str, *, style: str = "") -> None:
         """Print one line about the way there on stderr."""
-        self.err.print(Text(line, style=style or ""))
+        self.err.print(line, style=style)
 
     def show_findings(
         self, findings: Sequence[Finding], *, read_source: Callable[[str], str | None] | None = None
@@ -71,9 +70,9 @@ class Screen:
         for finding in findings:
             source = read_source(finding.path) if read_source is not None and self.out.is_terminal else None
             head, *rest = render_finding(finding, source=source).split("\n")
-            self.out.print(Text(head, style=_STYLES[finding.severity]))
+            self.out.print(head, style=_STYLES[finding.severity])
             for line in rest:
-                self.out.print(Text(line))
+                self.out.print(line)
 
     def show_error(self, error: HublishError) -> None:
         """Print what stopped the command on stderr: its findings, or its message and hint."""

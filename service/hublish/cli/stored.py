@@ -1,4 +1,4 @@
-"""The doors to what the service stored: its runs, and the webhooks that it was sent."""
+"""The doors to what the service stored: its runs, the webhooks that it was sent, the tokens of its API."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from hublish.core.access.tokens import Token
     from hublish.core.queue import Place
     from hublish.core.records import DeliveryEntry, Run
     from hublish.workflows.rehearsal import Rehearsal
@@ -47,3 +48,16 @@ class Deliveries(Protocol):
 
     def rehearse(self, event: str, body: bytes, *, again: bool) -> Rehearsal:
         """What it would come to; nothing is stored or sent."""
+
+
+class Tokens(Protocol):
+    """The tokens of the HTTP API."""
+
+    def create(self, *, name: str, scopes: Sequence[str], days: int) -> tuple[Token, str]:
+        """Make a token; returns it with its secret, which is shown nowhere again. Raises ValueInvalid."""
+
+    def list_tokens(self) -> Sequence[Token]:
+        """All tokens, the newest first."""
+
+    def revoke(self, token_id: str) -> bool:
+        """End a token at once; False when there is none of that id."""

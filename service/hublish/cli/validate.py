@@ -15,8 +15,7 @@ import typer
 
 from hublish.cli.folder import make_image_name
 from hublish.cli.screen import JSONOption, open_screen
-from hublish.core.config.file import CONFIG_PATH, CONFIG_PATHS, parse_config
-from hublish.core.config.legacy import LEGACY_PATH
+from hublish.core.config.file import CONFIG_PATH, CONFIG_PATHS, LEGACY_PATH, parse_config
 from hublish.core.finding import Finding
 from hublish.core.inspection import PIPFILE, inspect_files
 from hublish.core.locks.choice import EXPORTS, LOCK_NAMES, choose_lock, is_lock_name, read_lock

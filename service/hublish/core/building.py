@@ -125,6 +125,7 @@ class BuildStopped:
         cancelled: True when a person or a limit stopped it.
         transient: True when the same build may succeed later.
         last_lines: tail of the log.
+        label: what was at work in that step, as Progress has it; "" when that is not known.
     """
 
     code: str
@@ -134,6 +135,7 @@ class BuildStopped:
     cancelled: bool = False
     transient: bool = False
     last_lines: tuple[str, ...] = ()
+    label: str = ""
 
 
 BuildOutcome = BuildSucceeded | BuildStopped

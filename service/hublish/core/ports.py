@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 from hublish.core.building import BuildRequest, EngineStatus, Progress
 from hublish.core.locks.lock import IndexSource
-from hublish.core.plan import Strategy
+from hublish.core.plan import Plan, Strategy
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository, ResolvedRef
 from hublish.core.source import SourceTree
@@ -263,6 +263,9 @@ class Engine(Protocol):
     @property
     def strategies(self) -> frozenset[Strategy]:
         """What this engine can execute here and now."""
+
+    def verify_plan(self, plan: Plan) -> None:
+        """Raise StrategyUnavailable when no build of the plan can be executed here, whoever asks; nothing is asked."""
 
     def start(self, request: BuildRequest, log: BuildLog) -> None:
         """Start the build, or adopt the one of that name; returns at once."""

@@ -212,6 +212,9 @@ class RunRecords(Protocol):
     ) -> tuple[Run, ...]:
         """The newest runs of a source repository first, under whatever name it had; `states` None means all of them."""
 
+    def list_named_runs(self, full_name: str, *, limit: int) -> tuple[Run, ...]:
+        """The newest runs first of the repository that had this name when they began; GitHub's names have no case."""
+
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
 

@@ -56,7 +56,7 @@ def render_sbom(plan: Plan, outcome: BuildSucceeded, *, repository: str | None =
         "components": components,
         "dependencies": [{"ref": image, "dependsOn": [component["bom-ref"] for component in components]}],
     }
-    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def _make_origin(plan: Plan, repository: str | None) -> dict[str, Any]:

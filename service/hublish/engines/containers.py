@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hublish.builders.containers.containerrun import ContainerBackend, ContainerTools, build_container
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
-from hublish.core.plan import Strategy, Trust
+from hublish.core.plan import Plan, Strategy, Trust
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, SourceFetcher
 from hublish.engines.runs import BuildRun, BuildThreads, choose_output, fetch_run_source, find_target
 from hublish.errors import StrategyUnavailable, clip
@@ -76,17 +76,22 @@ class ContainerEngine:
         """Those that run code of the repository in containers."""
         return STRATEGIES
 
+    def verify_plan(self, plan: Plan) -> None:
+        """Raise StrategyUnavailable for another strategy, and for what the backend cannot execute."""
+        if plan.strategy not in STRATEGIES or plan.container is None:
+            raise StrategyUnavailable(
+                f"the {self._rules.name} engine builds source and dockerfile, the plan says {plan.strategy.value}",
+                hint="Run `hublish doctor` to see which engines work here.",
+            )
+        self._backend.verify_container(plan.container)
+
     def start(self, request: BuildRequest, log: BuildLog) -> None:
         """Start a build, or leave the one of that name alone; returns at once.
 
         Raises:
-            StrategyUnavailable: another strategy, an owner that is not listed, a fork, or the engine is closed.
+            StrategyUnavailable: see `verify_plan`; an owner that is not listed, a fork, or the engine is closed.
         """
-        if request.plan.strategy not in STRATEGIES:
-            raise StrategyUnavailable(
-                f"the {self._rules.name} engine builds source and dockerfile, the plan says {request.plan.strategy.value}",
-                hint="Run `hublish doctor` to see which engines work here.",
-            )
+        self.verify_plan(request.plan)
         self._verify_allowed(request)
         self._threads.start(request, log)
 

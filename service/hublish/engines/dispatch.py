@@ -5,10 +5,10 @@ It decides nothing else: how a build runs is the engine's matter. A build that o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hublish.core.building import BuildRequest, EngineStatus
-from hublish.core.plan import Strategy
+from hublish.core.plan import Plan, Strategy
 from hublish.core.ports import BuildLog, Engine
 from hublish.errors import StrategyUnavailable
 
@@ -26,20 +26,27 @@ class EngineDispatcher:
         """What any of them can execute here and now."""
         return frozenset[Strategy]().union(*(engine.strategies for engine in self._engines))
 
+    def verify_plan(self, plan: Plan) -> None:
+        """Raise StrategyUnavailable, with the reasons of all, when no engine can execute the plan."""
+        self._ask_each(plan.strategy, lambda engine: engine.verify_plan(plan))
+
     def start(self, request: BuildRequest, log: BuildLog) -> None:
         """Start the build on the first engine that takes it, or adopt it where it is known.
 
         Raises:
             StrategyUnavailable: none has the strategy, or each refused; the message has their reasons.
         """
-        if self._find(request.name) is not None:
-            return
-        strategy, reasons = request.plan.strategy, []
+        if self._find(request.name) is None:
+            self._ask_each(request.plan.strategy, lambda engine: engine.start(request, log))
+
+    def _ask_each(self, strategy: Strategy, ask: Callable[[Engine], None]) -> None:
+        """Ask the engines of a strategy in their order until one does not refuse."""
+        reasons = []
         for engine in self._engines:
             if strategy not in engine.strategies:
                 continue
             try:
-                engine.start(request, log)
+                ask(engine)
             except StrategyUnavailable as error:
                 reasons.append(error)
             else:

@@ -14,7 +14,7 @@ from hublish.builders.attachment import attach_document
 from hublish.builders.layered.build import build_layered
 from hublish.builders.layerindex.ownercache import OwnerCache, OwnerCaches
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
-from hublish.core.plan import Strategy
+from hublish.core.plan import Plan, Strategy
 from hublish.core.ports import (
     BuildLog,
     CommitFetcher,
@@ -85,17 +85,21 @@ class LocalEngine:
         """Only `layered`: the other strategies run code of the repository."""
         return frozenset({Strategy.LAYERED})
 
+    def verify_plan(self, plan: Plan) -> None:
+        """Raise StrategyUnavailable when the plan's strategy is not `layered`."""
+        if plan.strategy is not Strategy.LAYERED:
+            raise StrategyUnavailable(
+                f"the local engine builds the strategy layered, the plan says {plan.strategy.value}",
+                hint="Run `hublish doctor` to see which engines work here.",
+            )
+
     def start(self, request: BuildRequest, log: BuildLog) -> None:
         """Start a build, or leave the one of that name alone; returns at once.
 
         Raises:
-            StrategyUnavailable: the plan's strategy is not `layered`, or the engine is closed.
+            StrategyUnavailable: see `verify_plan`; or the engine is closed.
         """
-        if request.plan.strategy is not Strategy.LAYERED:
-            raise StrategyUnavailable(
-                f"the local engine builds the strategy layered, the plan says {request.plan.strategy.value}",
-                hint="Run `hublish doctor` to see which engines work here.",
-            )
+        self.verify_plan(request.plan)
         self._threads.start(request, log)
 
     def status(self, name: str) -> EngineStatus | None:

@@ -91,7 +91,13 @@ class BuildRun:
             cancelled=cancelled,
             transient=error.transient,
             last_lines=tuple(redact(line) for line in self.lines),
+            label=self._find_label(),
         )
+
+    def _find_label(self) -> str:
+        """What is at work; "" when the last word of it was on another step."""
+        known = self.progress
+        return redact(known.label) if known is not None and known.step is self.step else ""
 
     def make_unexpected(self, error: Exception) -> BuildStopped:
         """The outcome of a build that a bug ended; the error's text may hold anything and stays out."""

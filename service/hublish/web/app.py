@@ -1,8 +1,8 @@
-"""The ASGI application: the webhook door, the run's page, health. Wires routes; holds no logic of its own."""
+"""The ASGI application: the webhook door, the run's page, the API, health. Wires routes; holds no logic of its own."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Request
@@ -19,7 +19,12 @@ HealthCheck = Callable[[], dict[str, str]]
 
 
 def make_app(
-    routers: tuple[APIRouter, ...], *, start: Callable[[], None], stop: Callable[[], None], health: HealthCheck
+    routers: tuple[APIRouter, ...],
+    *,
+    start: Callable[[], None],
+    stop: Callable[[], None],
+    health: HealthCheck,
+    mounts: Mapping[str, FastAPI] | None = None,
 ) -> FastAPI:
     """Make the application.
 
@@ -28,6 +33,7 @@ def make_app(
         start: called in a thread before the first request, e.g. to launch the workflows.
         stop: called in a thread after the last one.
         health: asked by `/healthz`.
+        mounts: path to an application of its own, with failures that it answers in its own way; None for none.
     """
 
     @asynccontextmanager
@@ -42,6 +48,8 @@ def make_app(
     app = FastAPI(title="hublish", docs_url=None, redoc_url=None, openapi_url=None, lifespan=manage)
     for router in routers:
         app.include_router(router)
+    for path, mounted in (mounts or {}).items():
+        app.mount(path, mounted)
 
     @app.exception_handler(HublishError)
     async def answer_failure(_request: Request, error: Exception) -> Response:

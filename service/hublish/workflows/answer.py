@@ -6,17 +6,20 @@ exactly one answer. People are told at the start and at the end, never in betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from hublish.core.answers.report import Answer, make_check_run, make_marker, render_answer, render_progress
+from hublish.core.answers.check import make_check_run
+from hublish.core.answers.report import Answer, make_marker, render_answer, render_progress
 from hublish.core.codec import parse_value
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing
-from hublish.workflows.asked import is_for_others
-from hublish.workflows.prepared import Prepared
+from hublish.workflows.asked import find_silence
+from hublish.workflows.built import read_builds
+from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.services import Services
 
 LOOKING = "eyes"
@@ -24,8 +27,9 @@ LOOKING = "eyes"
 _TOLD: Mapping[TriggerKind, frozenset[RunState]] = {
     TriggerKind.PUSH: frozenset({RunState.FAILED}),
     TriggerKind.CHECK: frozenset({RunState.FAILED, RunState.DENIED}),
+    TriggerKind.API: frozenset(),
 }
-"""Ends that are said on the commit where there is no thread."""
+"""Ends that are said on the commit where there is no thread; whoever asked by the API reads the answer there."""
 
 
 class Answering:
@@ -37,7 +41,7 @@ class Answering:
     def acknowledge(self, run_id: str) -> None:
         """React at once, so that people see they were heard; nobody asked anything by bringing commits."""
         trigger = self._read_trigger(run_id)
-        if not trigger.kind.talks or is_for_others(self._services, trigger):
+        if not trigger.kind.talks or find_silence(self._services, trigger) is not None:
             return
         self._services.conversation.ensure_reaction(trigger.repository, trigger.thread, LOOKING)
 
@@ -54,22 +58,27 @@ class Answering:
 
     def announce_delivery(self, run_id: str, answer: Answer, prepared: Prepared) -> None:
         """Say that the images are being delivered, in the check runs too: their button Cancel comes too late now."""
-        self.check(run_id, answer, prepared.titles)
+        self.check(run_id, answer, prepared.titles, images=prepared.images)
         self.announce(run_id, answer, prepared)
 
-    def check(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> None:
+    def check(
+        self, run_id: str, answer: Answer, titles: tuple[str, ...], *, images: Sequence[PreparedImage] = ()
+    ) -> None:
         """Create or update the check run of every image (of the repository, while no image is known).
 
-        Without a commit there is nothing a check could stand on; a question about one is no check of it. A refused
-        request leaves the checks of a pull request as they are: its comment is answered.
+        `images` are the images as they were planned, as far as they are. Without a commit there is nothing a check could
+        stand on; a question about one is no check of it. A refused request leaves the checks of a pull request as they
+        are: its comment is answered.
         """
-        if answer.sha is None or answer.state is RunState.ANSWERED:
+        sha = answer.sha
+        if sha is None or answer.state is RunState.ANSWERED:
             return
         if answer.pull_request and not titles:
             return
         trigger = self._read_trigger(run_id)
+        answer = replace(answer, builds=read_builds(self._services, run_id, images))
         for title in titles or (trigger.repository.name,):
-            check = make_check_run(answer, image=title, sha=answer.sha)
+            check = make_check_run(answer, image=title, sha=sha)
             self._services.conversation.ensure_check_run(trigger.repository, check)
 
     def answer(self, run_id: str, answer: Answer) -> None:
@@ -86,6 +95,7 @@ class Answering:
             return
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "answer")
+        answer = replace(answer, builds=read_builds(self._services, run_id))
         self._services.conversation.ensure_comment(
             trigger.repository, thread, marker=marker, body=render_answer(answer)
         )
@@ -104,7 +114,7 @@ class Answering:
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "progress")
         self._services.conversation.delete_comment(trigger.repository, thread, marker=marker)
-        if trigger.kind is TriggerKind.ISSUE and answer.state is RunState.DELIVERED:
+        if trigger.kind in (TriggerKind.ISSUE, TriggerKind.LABEL) and answer.state is RunState.DELIVERED:
             self._services.conversation.close_issue(trigger.repository, trigger.thread.number)
 
     def _read_trigger(self, run_id: str) -> Trigger:

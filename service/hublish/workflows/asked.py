@@ -10,7 +10,7 @@ from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedCo
 from hublish.core.github.commands import CommandName
 from hublish.core.github.heads import check_fork
 from hublish.core.github.trigger import Trigger, TriggerKind
-from hublish.core.github.triggers import Deny, Skip
+from hublish.core.github.triggers import Deny, Skip, check_label
 from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import NotAllowed, SourceMissing
@@ -66,6 +66,15 @@ def read_default_config(services: Services, trigger: Trigger) -> ParsedConfig:
         if body is not None:
             return parse_config(body, path=path, repository_name=trigger.repository.name)
     return EMPTY_CONFIG
+
+
+def find_silence(services: Services, trigger: Trigger) -> Skip | None:
+    """Find why nobody expects a word of ours on a request, before anything else of it is looked at; None where one is."""
+    if is_for_others(services, trigger):
+        return Skip(reason="the command does not name hublish, and there is no config file")
+    if trigger.kind is TriggerKind.LABEL:
+        return check_label(trigger, read_default_config(services, trigger).config)
+    return None
 
 
 def is_for_others(services: Services, trigger: Trigger) -> bool:

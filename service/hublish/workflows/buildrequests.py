@@ -37,6 +37,7 @@ def fit_plan(services: Services, plan: Plan, *, owner: str) -> Plan:
             "engine (docker, buildah or tekton), and this service has none",
             hint="the operator sees with `hublish doctor` what is missing; or set `strategy: layered` in the config",
         )
+    services.engine.verify_plan(plan)
     return replace(
         plan,
         time_seconds=min(plan.time_seconds, policy.build_seconds),

@@ -143,7 +143,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     async def _go(self, run_id: str, prepared: Prepared, answer: Answer) -> Answer:
         sha = None if prepared.ref is None else prepared.ref.sha
         await run_effect("state building", type(None), lambda: self._move(run_id, RunState.BUILDING, sha))
-        check = partial(self._answering.check, run_id, answer, prepared.titles)
+        check = partial(self._answering.check, run_id, answer, prepared.titles, images=prepared.images)
         await run_effect("check started", type(None), check, attempts=COURTESY_ATTEMPTS)
         announce = partial(self._answering.announce, run_id, answer, prepared)
         await run_effect("announce", type(None), announce, attempts=COURTESY_ATTEMPTS)
@@ -217,7 +217,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
 
     async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> Fault | None:
         """Give the answer; returns why it could not be given."""
-        call = partial(self._answering.check, run_id, answer, prepared.titles)
+        call = partial(self._answering.check, run_id, answer, prepared.titles, images=prepared.images)
         await run_effect("check ended", type(None), call)
         say = partial(self._answering.answer, run_id, answer)
         said = await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)

@@ -35,8 +35,7 @@ from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
 from hublish.workflows.asked import (
     choose_deployed,
     choose_images,
-    find_permission,
-    is_for_others,
+    find_silence,
     make_refusal,
     read_default_config,
     read_publish_config,
@@ -53,6 +52,7 @@ from hublish.workflows.propose import find_hub
 from hublish.workflows.publish import verify_owner
 from hublish.workflows.replying import Replies
 from hublish.workflows.services import Services
+from hublish.workflows.standing import find_standing
 from hublish.workflows.superseding import list_heads, stop_superseded
 from hublish.workflows.ways import Way, choose_tags, choose_way
 
@@ -94,21 +94,24 @@ class Preparation:
         if trigger.only_checks:
             return make_refusal(Skip(reason="only the config is checked again"), ref=None)
         try:
-            return self._prepare(run_id, trigger, decided)
+            prepared = self._prepare(run_id, trigger, decided)
         except FindingsError as error:
-            return _fail(error, findings=error.findings)
+            prepared = _fail(error, findings=error.findings)
         except HublishError as error:
             if error.transient:
                 raise
-            return _fail(error)
+            prepared = _fail(error)
+        return replace(prepared, notes=(*trigger.notes, *prepared.notes))
 
     def _prepare(self, run_id: str, trigger: Trigger, decided: Decided) -> Prepared:
-        if is_for_others(self._services, trigger):
-            return make_refusal(Skip(reason="the command does not name hublish, and there is no config file"), ref=None)
-        permission = find_permission(self._services, trigger)
+        silence = find_silence(self._services, trigger)
+        if silence is not None:
+            return make_refusal(silence, ref=None)
+        standing = find_standing(self._services, trigger)
+        permission = standing.permission
         refusal = check_request(trigger, permission)
         if refusal is not None:
-            return make_refusal(refusal, ref=None)
+            return make_refusal(standing.explain(refusal), ref=None)
         reply = self._replies.make(run_id, trigger)
         if reply is not None:
             return reply
@@ -243,6 +246,7 @@ class Preparation:
             resources=describe_resources(config),
             line=describe_plan(image, plan, missing),
             force=trigger.force,
+            lock="" if planned.locked is None else planned.locked.path,
         )
         return prepared, planned.findings
 
@@ -268,6 +272,7 @@ class Preparation:
             target_repository=image.reference.name if way.pushed else "",
             hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
             find_default_index=lambda: policy.default_index,
+            most_bytes=policy.image_bytes,
         )
 
     def _verify_target(self, trigger: Trigger, target: Reference) -> None:

@@ -26,6 +26,7 @@ class PreparedImage:
         force: True to build it anew although it was built before.
         pushed: False for a build that is only tried, as of a pull request.
         delivered_tags: for a pull request, the tags that a release would give the image, as the config writes them.
+        lock: path of the lock its packages come from; "" when there is none.
     """
 
     title: str
@@ -39,6 +40,7 @@ class PreparedImage:
     force: bool = False
     pushed: bool = True
     delivered_tags: tuple[str, ...] = ()
+    lock: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "image_records": ("find_owner", "find_image", "find_release"),
     "queue": ("list_tickets", "list_times"),
     "replicas": ("list_replicas",),
-    "engine": ("strategies",),
+    "engine": ("strategies", "verify_plan"),
 }
 """What of the ports that can write only reads; all else is replaced or refused, and so is every port not listed."""
 _HARMLESS = frozenset(

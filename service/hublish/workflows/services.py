@@ -10,6 +10,7 @@ from typing import Protocol
 
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
+from hublish.core.access.tokens import TokenRecords
 from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
@@ -117,6 +118,7 @@ class Services:
     builds: BuildRecords
     image_records: ImageRecords
     cancels: CancelRecords
+    tokens: TokenRecords
     queue: QueueRecords
     replicas: ReplicaRecords
     replica: str

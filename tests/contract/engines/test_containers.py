@@ -54,5 +54,6 @@ def test_failing_step_is_named(yard, engine) -> None:
         False,
     )
     assert outcome.message == "the build failed at step 2 of 2, RUN echo before; exit 3: exit status 3"
+    assert outcome.label == "RUN echo before; exit 3"
     assert "before" in outcome.last_lines
     assert outcome.last_lines[-1] == f"error: {outcome.message}"

@@ -14,6 +14,7 @@ import pytest
 from hublish.core.building import Step
 from hublish.core.config.file import DockerfileConfig
 from hublish.core.plan import Trust
+from hublish.engines.dispatch import EngineDispatcher
 from hublish.errors import StrategyUnavailable
 from tests.contract.engines.parts import REPOSITORY, stop, succeed
 from tests.contract.engines.subjects import make_backend, make_engine
@@ -71,19 +72,36 @@ def test_step_that_needs_privilege_fails(yard, engine, kind) -> None:
         assert outcome.message.startswith(f"the build failed at step 2 of 2, RUN {step}: exit status")
 
 
-def test_secret_that_is_not_given_ends_the_build_before_it_starts(yard, engine, kind) -> None:
+def test_secret_that_is_not_given_ends_the_build_before_it_starts(yard, buildah_place, tmp_path) -> None:
     """Its id is named; nothing was run."""
     text = "FROM BASE\nRUN --mount=type=secret,id=token,required=true cat /run/secrets/token\n"
     log = FakeLog()
-    outcome = stop(engine, yard.ask(text, name=f"no-secret-{kind}"), log)
+    engine = make_engine(
+        make_backend("buildah", buildah_place),
+        name="buildah",
+        folder=tmp_path,
+        sources=yard.sources,
+        images=yard.images,
+        output=yard.images,
+    )
+    outcome = stop(engine, yard.ask(text, name="no-secret"), log)
+    engine.close()
 
     assert (outcome.code, outcome.step) == ("BuildFailed", Step.FETCH)
     assert outcome.message == "the Dockerfile needs the secret token, which this build is not given"
     assert not any(line.lower().startswith("step") for line in log.lines)
 
 
-def test_docker_refuses_what_needs_buildkit(yard, docker_place, tmp_path) -> None:
-    """Its classic builder would ignore a mount, and the secret would be missing or worse."""
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        ("RUN --mount=type=secret,id=token cat /run/secrets/token", "RUN --mount="),
+        ("RUN --network=none --mount=type=secret,id=token true", "RUN --network="),
+        ("RUN cat <<EOF\nhello\nEOF", "RUN cat <<E"),
+    ],
+)
+def test_docker_refuses_what_needs_buildkit_before_anything_starts(yard, docker_place, tmp_path, step, what) -> None:
+    """Its classic builder would ignore a mount, and the secret would be missing or worse; another engine may take it."""
     engine = make_engine(
         make_backend("docker", docker_place),
         name="docker",
@@ -93,12 +111,39 @@ def test_docker_refuses_what_needs_buildkit(yard, docker_place, tmp_path) -> Non
         output=yard.images,
         secrets={"token": b"hunter2-hunter2"},
     )
-    text = "FROM BASE\nRUN --mount=type=secret,id=token cat /run/secrets/token\n"
-    outcome = stop(engine, yard.ask(text, name="buildkit"))
-    engine.close()
+    request = yard.ask(f"FROM BASE\n{step}\n", name="buildkit")
 
-    assert outcome.code == "StrategyUnavailable"
-    assert "--engine buildah" in outcome.hint
+    with pytest.raises(StrategyUnavailable, match="the docker engine builds by Docker's classic builder") as caught:
+        engine.start(request, FakeLog())
+    engine.close()
+    assert caught.value.message.endswith(f"which knows no {what}")
+    assert "--engine buildah" in caught.value.hint
+    assert engine.status("buildkit") is None
+
+
+def test_what_docker_cannot_do_goes_to_the_next_engine(yard, docker_place, buildah_place, tmp_path) -> None:
+    """The operator's order counts among those that can: the secret reaches its RUN."""
+    places = {"docker": docker_place, "buildah": buildah_place}
+    engines = [
+        make_engine(
+            make_backend(kind, place),
+            name=kind,
+            folder=tmp_path,
+            sources=yard.sources,
+            images=yard.images,
+            output=yard.images,
+            secrets={"token": b"hunter2-hunter2"},
+        )
+        for kind, place in places.items()
+    ]
+    text = "FROM BASE\nRUN --mount=type=secret,id=token,required=true grep -c hunter2 /run/secrets/token\n"
+    request, log = yard.ask(text, name="next-engine"), FakeLog()
+    dispatcher = EngineDispatcher(engines)
+    dispatcher.verify_plan(request.plan)
+    succeed(dispatcher, request, log)
+    dispatcher.close()
+
+    assert "1" in log.lines
 
 
 @pytest.mark.parametrize(("owner", "trust"), [("stranger", Trust.OWNER), ("org", Trust.FORK)])

@@ -138,3 +138,14 @@ def test_step_keeps_its_start_and_takes_its_end(steps: StepRecords) -> None:
 
     assert steps.list_steps("r1") == expected
     assert steps.list_steps("r3") == ()
+
+
+def test_runs_are_found_by_the_name_their_repository_had(runs: RunRecords) -> None:
+    """The newest first, as many as asked for; GitHub's names have no case."""
+    named = [("r1", "octo/ts"), ("r2", "Octo/TS"), ("r3", "octo/other"), ("r4", "octo/ts")]
+    for run_id, repository in named:
+        runs.ensure_run(dataclasses.replace(RUN, id=run_id, key=run_id, repository=repository))
+
+    assert [run.id for run in runs.list_named_runs("OCTO/ts", limit=10)] == ["r4", "r2", "r1"]
+    assert [run.id for run in runs.list_named_runs("octo/ts", limit=2)] == ["r4", "r2"]
+    assert runs.list_named_runs("octo", limit=2) == ()

@@ -42,10 +42,12 @@ function appendOnUpdate(gh) {
   };
 }
 
-/** A refusal GitHub makes and the emulator does not: more than 50 annotations in one call, or too long a summary. */
+/** A refusal GitHub makes and the emulator does not: more than 50 annotations in one call, or too long a summary or text. */
 export function checkOutput(body) {
   const output = body?.output ?? {};
   if ((output.annotations ?? []).length > ANNOTATIONS_PER_CALL) return "No more than 50 annotations per request";
-  if ((output.summary ?? "").length > 65_535) return "Only 65535 characters are allowed in output.summary";
+  for (const field of ["summary", "text"]) {
+    if ((output[field] ?? "").length > 65_535) return `Only 65535 characters are allowed in output.${field}`;
+  }
   return null;
 }

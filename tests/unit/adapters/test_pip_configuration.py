@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from hublish.adapters.index.pip_configuration import PipConfiguration, parse_pip_settings, read_pip_configuration
+from hublish.errors import IndexFailed
 
 
 def make_python(tmp_path: Path, *, listed: str, helped: str) -> str:
@@ -58,3 +61,14 @@ def test_help_without_index_gives_nothing(tmp_path: Path) -> None:
 def test_machine_without_pip_gives_nothing(tmp_path: Path) -> None:
     """No interpreter, no answer, no crash."""
     assert read_pip_configuration({}, python=str(tmp_path / "missing")) is None
+
+
+def test_slow_pip_is_not_a_machine_without_an_index(tmp_path: Path) -> None:
+    """A machine under load gets an error that says so, not one that blames the lock."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 600\n")
+    python.chmod(0o755)
+
+    with pytest.raises(IndexFailed, match="did not answer within 0 seconds") as caught:
+        read_pip_configuration({"PATH": "/usr/bin:/bin"}, python=str(python), seconds=0.1)
+    assert caught.value.transient

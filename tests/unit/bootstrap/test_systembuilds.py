@@ -27,6 +27,9 @@ class Slow:
 
     act: Callable[[], None]
 
+    def verify_container(self, container: object) -> None:
+        pass
+
     def ensure_base(self, *_: object, **__: object) -> None:
         """There."""
 

@@ -65,9 +65,11 @@ def test_base_is_not_read_again(bench):
     """A pinned base needs no request of its own once it is known; its layers are looked for at the target only."""
     plan = bench.plan()
     expected = bench.build(plan).digest
-    bench.images.fetch_manifest = lambda reference: pytest.fail(f"{reference} was read")
+    fetch_manifest, read = bench.images.fetch_manifest, []
+    bench.images.fetch_manifest = lambda reference: (read.append(reference.name), fetch_manifest(reference))[1]
 
     assert bench.build(plan).digest == expected
+    assert read == [TARGET.name]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_damaged_entries_count_as_unknown(bench, place):
 def test_layer_that_the_registry_lost_is_sent_from_this_machine(bench):
     """The local file counts if it is what it was."""
     first = bench.build()
-    del bench.images.blobs[TARGET.name, first.layers[3].digest]
+    bench.images.lose_blob(TARGET, first.layers[3].digest)
     forbid_index(bench)
 
     second = bench.build()
@@ -118,7 +120,7 @@ def test_layer_that_is_nowhere_any_more_is_made_anew(bench):
     """Lost in the registry and damaged here: the wheels are fetched again, the bytes are the same."""
     first = bench.build()
     lost = first.layers[3]
-    del bench.images.blobs[TARGET.name, lost.digest]
+    bench.images.lose_blob(TARGET, lost.digest)
     (bench.folder / "workspace" / "blobs" / lost.digest.removeprefix("sha256:")).write_bytes(b"other")
     bench.log.clear()
 
@@ -132,7 +134,7 @@ def test_layer_that_is_nowhere_any_more_and_whose_wheel_is_deleted_is_said(bench
     """It cannot be made; nothing is published."""
     first = bench.build()
     lost = first.layers[3]
-    del bench.images.blobs[TARGET.name, lost.digest]
+    bench.images.lose_blob(TARGET, lost.digest)
     lose_blobs(bench)
     shutil.rmtree(bench.folder / "index")
     bench.index.wheels.clear()

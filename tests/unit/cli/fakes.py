@@ -279,6 +279,7 @@ class FakeHouse:
     records: FakeRecords = field(default_factory=FakeRecords)
     locker: FakeLocker = field(default_factory=FakeLocker)
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
+    tokens: object = None
     apps: list[AppRequest] = field(default_factory=list)
     mirrors: list[Mapping[str, str]] = field(default_factory=list)
     error: BaseException | None = None
@@ -306,6 +307,10 @@ class FakeHouse:
     def open_deliveries(self) -> FakeDeliveries:
         self._fail()
         return self.deliveries
+
+    def open_tokens(self) -> object:
+        self._fail()
+        return self.tokens
 
     def preview_app(self, request: AppRequest) -> Mapping[str, object]:
         self._fail()

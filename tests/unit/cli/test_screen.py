@@ -12,6 +12,7 @@ from hublish.cli.bars import BarSink
 from hublish.cli.progress import TITLES, PlainSink, render_progress, show_progress
 from hublish.cli.runs import make_table
 from hublish.cli.screen import Screen
+from hublish.cli.streams import Stream
 from hublish.core.building import Progress, Step
 from hublish.core.finding import Finding, Severity
 from tests.unit.cli.fakes import RUN
@@ -23,24 +24,48 @@ def make_terminal() -> Console:
     return Console(file=io.StringIO(), force_terminal=True, width=80, soft_wrap=True, color_system="standard")
 
 
+def watch(stream: Stream) -> Console:
+    """Put a terminal behind a stream."""
+    stream.console = make_terminal()
+    return stream.console
+
+
 def text_of(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
+@pytest.fixture
+def forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person who wants colours in a pipe: what both streams of a test are."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+
+@pytest.mark.usefixtures("forced")
 def test_terminal_shows_the_source_line_and_takes_no_markup_from_files() -> None:
     """On a terminal the excerpt is shown; square brackets of a message stay text."""
     screen = Screen("validate", as_json=False)
-    screen.out = make_terminal()
+    console = watch(screen.out)
     screen.show_findings((FINDING,), read_source=lambda _path: "x: 1\n")
 
-    assert text_of(screen.out) == "\x1b[1;31mf:1:1: error[Bad]: bad [b]\x1b[0m\n  1 | x: 1\n    | ^\n"
+    assert text_of(console) == "\x1b[1;31mf:1:1: error[Bad]: bad [b]\x1b[0m\n  1 | x: 1\n    | ^\n"
 
 
+def test_pipe_gets_the_same_words_without_colours_and_movements(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whole lines at once, no markup, nothing that moves a cursor."""
+    screen = Screen("validate", as_json=False)
+    screen.say("[b]one\r\b two", style="bold red")
+    screen.remark("on the way")
+
+    assert capsys.readouterr() == ("[b]one two\n", "on the way\n")
+    assert not screen.lively
+
+
+@pytest.mark.usefixtures("forced")
 def test_progress_moves_on_a_terminal_only() -> None:
     """Bars are for people; plain lines for everything else, also with --json."""
     lively, quiet = Screen("build", as_json=False), Screen("build", as_json=True)
-    lively.err = quiet.err = make_terminal()
+    watch(lively.err), watch(quiet.err)
     with show_progress(lively) as bars, show_progress(quiet) as lines:
         bars(Progress(step=Step.PUSH, done=1, total=2))
 

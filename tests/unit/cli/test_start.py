@@ -33,6 +33,7 @@ ELSEWHERE = {
     "hublish.builders.verification.rebuild", "hublish.core.codec", "hublish.core.config.model", "hublish.core.locks.pylock",
     "hublish.core.trees.yamlmodel", "hublish.engines", "hublish.settings",
 }  # fmt: skip
+MAKERS = {"installer", "rich", "yaml", "hublish.builders.baseimage.scan", "hublish.builders.wheels.wheelinstall"}
 WHEEL = "pip-25.2-py3-none-any.whl"
 
 
@@ -94,3 +95,14 @@ def test_build_imports_no_service(repository: Path, tmp_path: Path) -> None:
     assert f"oci:{output} sha256:" in printed
     assert modules & (SERVICE | ELSEWHERE) == set()
     assert "installer" in modules
+
+
+def test_second_build_imports_no_reader_of_what_is_known(repository: Path, tmp_path: Path) -> None:
+    """Where every layer of packages is known and nobody watches, nothing that makes layers, colours or signs is there."""
+    base, key = write_base_layout(tmp_path / "base"), tmp_path / "key.pem"
+    words = ["build", repository, "--base", f"oci:{base}", "--cache", tmp_path / "cache", "--cache-key", key]
+    run_alone(*words, "--output", tmp_path / "first")
+    printed, modules = run_alone(*words, "--output", tmp_path / "second")
+
+    assert f"oci:{tmp_path / 'second'} sha256:" in printed
+    assert modules & {*MAKERS, *SERVICE, *ELSEWHERE} == set()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from hublish.core.building import BuildRequest, EngineStatus
-from hublish.core.plan import Strategy
+from hublish.core.plan import Plan, Strategy
 from hublish.core.ports import BuildLog
 from hublish.engines.dispatch import EngineDispatcher
 from hublish.errors import StrategyUnavailable
@@ -26,6 +26,10 @@ class Taker:
     started: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     closed: bool = False
+
+    def verify_plan(self, plan: Plan) -> None:
+        if self.refusal is not None:
+            raise self.refusal
 
     def start(self, request: BuildRequest, log: BuildLog) -> None:
         if self.refusal is not None:
@@ -119,3 +123,21 @@ def test_cancel_goes_to_the_engine_that_knows_the_build_else_to_all() -> None:
     engine.cancel("left")
 
     assert (first.cancelled, second.cancelled) == (["left"], ["b", "left"])
+
+
+def test_plan_that_one_engine_can_execute_is_well() -> None:
+    """Nothing is started for it."""
+    first, second, engine = make_two(StrategyUnavailable("no"))
+    engine.verify_plan(ask(Strategy.DOCKERFILE).plan)
+
+    assert (first.started, second.started) == ([], [])
+
+
+def test_plan_that_no_engine_can_execute_is_refused_with_all_reasons() -> None:
+    """As a build of it would be, before anybody waits for it."""
+    _, second, engine = make_two(StrategyUnavailable("the first cannot", hint="do this"))
+    second.refusal = StrategyUnavailable("the second cannot")
+
+    with pytest.raises(StrategyUnavailable, match="the first cannot; the second cannot") as caught:
+        engine.verify_plan(ask(Strategy.DOCKERFILE).plan)
+    assert caught.value.hint == "do this"

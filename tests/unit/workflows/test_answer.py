@@ -203,3 +203,18 @@ def test_command_that_is_more_likely_for_another_bot_is_silence(
 
     assert stage.conversation.reactions == [(COMMENT.thread, "eyes")] * heard
     assert prepared.state is (RunState.DENIED if heard else RunState.SKIPPED)
+
+
+@pytest.mark.parametrize("state", [RunState.DELIVERED, RunState.FAILED, RunState.DENIED])
+def test_order_by_the_api_is_answered_there_and_in_its_check(stage: Stage, state: RunState) -> None:
+    """No thread asked, so that none is answered; the commit has its check run as ever."""
+    order = dataclasses.replace(RELEASE, kind=TriggerKind.API, thread=Thread(kind="commit", number=0))
+    answering = open_answering(stage, order)
+    answering.acknowledge(RUN_ID)
+    answering.announce(RUN_ID, make_answer(), PREPARED)
+    answering.check(RUN_ID, make_answer(state), ("ts",))
+    answering.answer(RUN_ID, make_answer(state))
+    answering.tidy(RUN_ID, make_answer(state))
+
+    assert (stage.conversation.reactions, stage.conversation.comments) == ([], {})
+    assert [check.status for check in stage.conversation.checks.values()] == ["completed"]

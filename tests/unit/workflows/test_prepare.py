@@ -90,6 +90,7 @@ def test_release_is_planned_and_its_build_is_requested(stage: Stage) -> None:
                     f"`ts`: layered, 3 packages on `{BASE.name}:3.11@{base.digest}` "
                     "(There is no Dockerfile, so the image is made from the locked packages.)"
                 ),
+                lock="Pipfile.lock",
             ),
         ),
         hubs=("demo",),
@@ -368,7 +369,7 @@ def test_strategy_without_an_engine_names_what_is_missing(stage: Stage) -> None:
 def test_engine_that_can_build_it_gets_the_plan(stage: Stage) -> None:
     """Another engine's strategies open the same road."""
     stage.checkouts.sources["octo/ts"] = make_source(files={"Dockerfile": b"FROM scratch\n"})
-    engine = cast(Engine, SimpleNamespace(strategies=frozenset({Strategy.DOCKERFILE})))
+    engine = cast(Engine, SimpleNamespace(strategies=frozenset({Strategy.DOCKERFILE}), verify_plan=lambda _: None))
     stage.services = dataclasses.replace(stage.services, engine=engine)
     prepared = prepare(stage)
 

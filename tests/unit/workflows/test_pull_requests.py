@@ -183,7 +183,7 @@ def test_check_of_a_tried_build_says_what_a_release_would_deliver(asking: Stage)
         "| image | nothing was pushed: the build was only tried |\n"
         f"| digest | `sha256:{'d' * 64}` |\n"
         f"| a release delivers it as | `{NAME}:{{release}}`, `{NAME}:latest` |\n"
-        "| size | 3.0 MiB in 0 layers |\n| time | 0.0 s |\n"
+        "| size | 3.1 MB in 0 layers |\n| time | 0.0 s |\n"
         "| smoke test | not started in a hub: this version of hublish has no smoke test |\n\n"
         "No hub is changed: only a tag goes the whole way."
     )

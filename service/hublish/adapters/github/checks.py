@@ -18,6 +18,7 @@ ANNOTATIONS_PER_CALL = 50
 class _Output(Reply):
     title: str | None = None
     summary: str | None = None
+    text: str | None = None
     annotations_count: int = 0
 
 
@@ -103,6 +104,8 @@ def _make_state(check: CheckRun) -> dict[str, object]:
 
 def _make_output(check: CheckRun, *, sent: int) -> dict[str, object]:
     output: dict[str, object] = {"title": check.title, "summary": check.summary}
+    if check.text:
+        output["text"] = check.text
     chunk = check.annotations[sent : sent + ANNOTATIONS_PER_CALL]
     if chunk:
         output["annotations"] = [_make_annotation(annotation) for annotation in chunk]
@@ -125,5 +128,6 @@ def _make_annotation(annotation: Annotation) -> dict[str, object]:
 
 
 def _is_same(found: CheckReply, check: CheckRun) -> bool:
-    held = (found.status, found.conclusion, found.details_url, found.output.title, found.output.summary)
-    return held == (check.status, check.conclusion, check.details_url, check.title, check.summary)
+    output = found.output
+    held = (found.status, found.conclusion, found.details_url, output.title, output.summary, output.text or "")
+    return held == (check.status, check.conclusion, check.details_url, check.title, check.summary, check.text)

@@ -15,6 +15,7 @@ APP_PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "checks": "write",
         "contents": "write",
         "issues": "write",
+        "members": "read",
         "metadata": "read",
         "pull_requests": "write",
     }
@@ -36,6 +37,7 @@ class Scope(Enum):
     """A set of permissions for one kind of call, as GitHub's token request names them."""
 
     METADATA = (("metadata", "read"),)
+    MEMBERS_READ = (("members", "read"), ("metadata", "read"))
     CONTENTS_READ = (("contents", "read"), ("metadata", "read"))
     PULL_REQUESTS_READ = (("contents", "read"), ("metadata", "read"), ("pull_requests", "read"))
     ISSUES_WRITE = (("issues", "write"), ("metadata", "read"), ("pull_requests", "write"))

@@ -90,6 +90,10 @@ class _PermissionReply(Reply):
     permission: str = Field(max_length=64)
 
 
+class _MembershipReply(Reply):
+    state: str = Field(max_length=64)
+
+
 class GitHubReader:
     """Implements the port RepositoryReader."""
 
@@ -187,6 +191,13 @@ class GitHubReader:
         known = {permission.value: permission for permission in Permission}
         # An unknown word must never open a door.
         return Permission.NONE if reply is None else known.get(reply.permission, Permission.NONE)
+
+    def is_team_member(self, repository: Repository, team: str, login: str) -> bool:
+        """Whether `login` is an active member of a team of the repository's organisation; see the port."""
+        path = make_path("orgs", repository.owner, "teams", team, "memberships", login)
+        reply = self._app.run(repository, Scope.MEMBERS_READ, lambda session: session.find(_MembershipReply, path))
+        # Somebody who was invited and has not answered is "pending".
+        return reply is not None and reply.state == "active"
 
 
 def _base(repository: Repository) -> tuple[str, str, str]:

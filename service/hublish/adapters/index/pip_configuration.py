@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hublish.errors import IndexFailed
+
 _DEFAULT = re.compile(r"--index-url <url>.*?\(default\s+(https?://\S+?)\)", re.DOTALL)
-_SECONDS = 20
+_SECONDS = 120
+"""pip reads many small files before it answers, which takes a machine at its limits longer than a person would think."""
 
 
 class PipConfiguration(NamedTuple):
@@ -26,7 +29,9 @@ class PipConfiguration(NamedTuple):
     ca_file: Path | None
 
 
-def read_pip_configuration(environ: Mapping[str, str], *, python: str = sys.executable) -> PipConfiguration | None:
+def read_pip_configuration(
+    environ: Mapping[str, str], *, python: str = sys.executable, seconds: float = _SECONDS
+) -> PipConfiguration | None:
     """Ask pip which index it uses.
 
     pip is asked rather than its files read: the rules of precedence between files and variables are pip's own. The
@@ -35,15 +40,18 @@ def read_pip_configuration(environ: Mapping[str, str], *, python: str = sys.exec
     Args:
         environ: environment of the call; PIP_* and HOME count.
         python: interpreter whose pip is asked.
+        seconds: how long each of its answers is waited for.
 
     Returns:
-        None when there is no pip, or it does not answer.
+        None when there is no pip, or it names no index.
+    Raises:
+        IndexFailed: it did not answer in time, which says nothing of what it is configured for.
     """
-    listed = _run([python, "-m", "pip", "config", "list"], environ)
+    listed = _run([python, "-m", "pip", "config", "list"], environ, seconds)
     if listed is None:
         return None
     settings = parse_pip_settings(listed)
-    index_url = _first(settings, "index-url") or _find_default(python, environ)
+    index_url = _first(settings, "index-url") or _find_default(python, environ, seconds)
     cert = _first(settings, "cert")
     return None if index_url is None else PipConfiguration(index_url.rstrip("/"), None if cert is None else Path(cert))
 
@@ -65,15 +73,21 @@ def _first(settings: Mapping[str, str], key: str) -> str | None:
     return None
 
 
-def _find_default(python: str, environ: Mapping[str, str]) -> str | None:
-    text = _run([python, "-m", "pip", "install", "--help"], {**environ, "COLUMNS": "400"})
+def _find_default(python: str, environ: Mapping[str, str], seconds: float) -> str | None:
+    text = _run([python, "-m", "pip", "install", "--help"], {**environ, "COLUMNS": "400"}, seconds)
     found = None if text is None else _DEFAULT.search(text)
     return None if found is None else found[1]
 
 
-def _run(command: list[str], environ: Mapping[str, str]) -> str | None:
+def _run(command: list[str], environ: Mapping[str, str], seconds: float) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=_SECONDS, check=True)  # noqa: S603 - fixed words
+        done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=seconds, check=True)  # noqa: S603 - fixed words
+    except subprocess.TimeoutExpired as error:
+        raise IndexFailed(
+            f"pip, asked which index it is configured for, did not answer within {seconds:.0f} seconds",
+            hint="Try again when the machine has less to do, or name the index in the lock.",
+            transient=True,
+        ) from error
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout

@@ -10,6 +10,7 @@ from hublish.adapters.store.replicas import ReplicaStore
 from hublish.adapters.store.runs import RunStore
 from hublish.adapters.store.schema import ensure_schema, open_database
 from hublish.adapters.store.steps import StepStore
+from hublish.adapters.store.tokens import TokenStore
 
 __all__ = [
     "BuildStore",
@@ -20,6 +21,7 @@ __all__ = [
     "ReplicaStore",
     "RunStore",
     "StepStore",
+    "TokenStore",
     "ensure_schema",
     "hold",
     "open_database",

@@ -80,6 +80,11 @@ class RunStore:
             own = own.where(runs.c.state.in_([state.value for state in states]))
         return self._all(own.order_by(runs.c.seq.desc()).limit(limit))
 
+    def list_named_runs(self, full_name: str, *, limit: int) -> tuple[Run, ...]:
+        """The newest runs first of the repository that had this name when they began; GitHub's names have no case."""
+        named = sa.select(runs).where(sa.func.lower(runs.c.repository) == full_name.lower())
+        return self._all(named.order_by(runs.c.seq.desc()).limit(limit))
+
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
         ended = [state.value for state in ENDED]

@@ -178,6 +178,19 @@ replicas = sa.Table(
     sa.Column("seen_at", sa.String(32), nullable=False),
 )
 
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(16), nullable=False, unique=True),
+    sa.Column("name", sa.String(39), nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("secret_sha256", sa.String(64), nullable=False),
+    sa.Column("created_at", sa.String(32), nullable=False),
+    sa.Column("expires_at", sa.String(32), nullable=False),
+    sa.Column("revoked_at", sa.String(32)),
+)
+
 BUSY_TIMEOUT_SECONDS = 30
 SCHEMA_LOCK = 0x6875626C697368
 """Number of the advisory lock under which tables are made: replicas that start together would both try."""

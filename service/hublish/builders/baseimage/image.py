@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from hublish.core.ports import ImageReader, Manifest
 from hublish.core.reference import Reference
-from hublish.errors import BaseUnsupported, ImageInvalid, clip
+from hublish.errors import BaseUnsupported, BuildFailed, ImageInvalid, clip
 from hublish.oci.image import ImageSpec, parse_spec
 from hublish.oci.layers import open_layer
 from hublish.oci.manifest import (
@@ -49,6 +49,24 @@ class BaseImage:
     def size_bytes(self) -> int:
         """Compressed size of the layers."""
         return sum(layer.size_bytes for layer in self.manifest.layers)
+
+
+def verify_size(base: BaseImage, *, named: Reference, limit_bytes: int) -> None:
+    """Refuse a base that is larger than the image may be, by its manifest's word: no layer is fetched for it.
+
+    Args:
+        base: as its manifest has it.
+        named: as people know it.
+        limit_bytes: of the whole image.
+
+    Raises:
+        BuildFailed: it is larger.
+    """
+    if base.size_bytes > limit_bytes:
+        raise BuildFailed(
+            f"the base {named} has {base.size_bytes} bytes, more than the {limit_bytes} that the image may have",
+            hint="Use a smaller base, or raise `limits.size` in the config file if the operator allows.",
+        )
 
 
 def fetch_named(images: ImageReader, reference: Reference) -> Manifest:

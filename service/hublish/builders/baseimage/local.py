@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from hublish.builders.baseimage.image import BaseImage, read_base_image
+from hublish.builders.baseimage.image import BaseImage, read_base_image, verify_size
 from hublish.builders.dockerfile.pinning import render_pinned
 from hublish.builders.dockerfile.stages import DockerfileInputs, ImageUse, read_dockerfile
 from hublish.builders.layered.assembly import Image
@@ -51,12 +51,7 @@ def open_bases(build: ContainerBuild, images: ImageReader) -> tuple[LocalBase, .
     platforms = {use.name: use.platform for use in _find_uses(build)}
     bases = tuple(_open_base(pin, images, platforms.get(str(pin.image)) or build.platform) for pin in build.bases)
     for base in bases:
-        if base.image.size_bytes > build.size_bytes:
-            raise BuildFailed(
-                f"the base {base.pinned} has {base.image.size_bytes} bytes, "
-                f"more than the {build.size_bytes} that the image may have",
-                hint="Use a smaller base, or raise `limits.size` in the config file if the operator allows.",
-            )
+        verify_size(base.image, named=base.pinned, limit_bytes=build.size_bytes)
     return bases
 
 

@@ -10,8 +10,7 @@ import json
 from dataclasses import replace
 
 from hublish.builders.baseimage.facts import FACTS_FORMAT, BaseFacts, parse_base_facts, render_base_facts
-from hublish.builders.baseimage.image import BaseImage, fetch_named, read_base_image
-from hublish.builders.baseimage.python import make_base_facts
+from hublish.builders.baseimage.image import BaseImage, fetch_named, read_base_image, verify_size
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.contents import unpack_bounded
@@ -29,7 +28,12 @@ _ANY_BYTES = "surrogateescape"
 
 
 def load_base(
-    images: ImageReader, reference: Reference, *, platform: str, layers: LayerIndex
+    images: ImageReader,
+    reference: Reference,
+    *,
+    platform: str,
+    layers: LayerIndex,
+    limit_bytes: int | None = None,
 ) -> tuple[BaseImage, BaseFacts]:
     """Resolve a base and get its facts, from what is kept where it is known.
 
@@ -38,9 +42,11 @@ def load_base(
         reference: of the base; pinned to a digest or not.
         platform: `os/architecture`.
         layers: what earlier builds found out.
+        limit_bytes: what an image on it may have; None leaves that to others.
 
     Raises:
         BaseUnsupported, ImageInvalid: the base cannot be used.
+        BuildFailed: it is larger than the image may be; none of its layers was asked for.
         RegistryFailed: the base cannot be read.
         DiskFull, BuildFailed: what is kept cannot be written.
     """
@@ -49,9 +55,14 @@ def load_base(
     key = make_key(["base", _RECORD_FORMAT, FACTS_FORMAT, digest, platform])
     body = layers.read_base(key)
     kept = None if body is None else _parse_record(body, reference, named_digest=digest or "")
+    base = read_base_image(images, reference, platform=platform, named=named) if kept is None else kept[0]
+    if limit_bytes is not None:
+        verify_size(base, named=reference, limit_bytes=limit_bytes)
     if kept is not None:
         return kept
-    base = read_base_image(images, reference, platform=platform, named=named)
+    # Here, because a base that is known needs nobody who reads its files.
+    from hublish.builders.baseimage.python import make_base_facts  # noqa: PLC0415  # start-up time
+
     facts = make_base_facts(base, images)
     with name_disk_errors("the facts of the base"):
         layers.store_base(key, _render_record(base, facts))

@@ -22,7 +22,7 @@ from hublish.builders.disk import name_disk_errors
 from hublish.builders.layered.assembly import Image
 from hublish.builders.push import PushAhead, Pushed, push_image
 from hublish.core.building import BuildSucceeded, Progress, Step
-from hublish.core.container import ContainerBuild
+from hublish.core.container import ContainerBuild, ContainerPlan
 from hublish.core.plan import Plan
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink, Source
 from hublish.core.redact import MASK
@@ -69,6 +69,9 @@ class ContainerBackend(Protocol):
     def describe(self) -> str:
         """Say what answers, for people; raises EngineFailed when it does not work here."""
 
+    def verify_container(self, container: ContainerPlan) -> None:
+        """Raise StrategyUnavailable when the engine cannot do what a Dockerfile needs; nothing is asked of it."""
+
     def ensure_base(
         self, base: LocalBase, *, images: ImageReader, progress: ProgressSink, verify_running: Callable[[], None]
     ) -> None:
@@ -83,7 +86,6 @@ class ContainerBackend(Protocol):
         Raises:
             BuildFailed: a step failed, memory or output ran over a limit; the message names the step.
             BuildCancelled: `job.verify_running` said so; no process of the build is left.
-            StrategyUnavailable: the engine cannot do what the Dockerfile needs.
         """
 
     def export(self, image: Reference, archive: Path, *, verify_running: Callable[[], None]) -> None:
@@ -135,6 +137,7 @@ def build_container(
     Raises:
         BuildCancelled: `cancelled` said so.
         BuildFailed: a step failed, or a limit was reached.
+        StrategyUnavailable: the engine cannot do what the Dockerfile needs.
         BaseUnsupported, SourceInvalid, ImageInvalid: what the build is made from.
         RegistryFailed, EngineFailed: a server.
         DiskFull: no space.
@@ -164,6 +167,8 @@ class _ContainerRun:
     def execute(self) -> BuildSucceeded:
         """Go through all steps."""
         tools = self.tools
+        if self.plan.container is not None:
+            tools.backend.verify_container(self.plan.container)
         build = make_container_build(self.plan, self.source)
         secrets = choose_build_secrets(build.secrets, tools.secrets)
         self._verify_running()

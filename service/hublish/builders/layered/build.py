@@ -24,6 +24,7 @@ from hublish.builders.layered.packagelayers import PackageLayers
 from hublish.builders.layered.sourcelayer import write_source_layer
 from hublish.builders.layerindex.ownercache import OWN, OwnerCache, OwnerCaches
 from hublish.builders.push import PushAhead, Pushed, push_image
+from hublish.builders.standing import StandingLayers
 from hublish.builders.sweep import sweep_workspace
 from hublish.builders.wheels.bytecode import can_compile_for
 from hublish.builders.wheels.packagesource import PackageSources
@@ -124,16 +125,17 @@ class _Build:
         """Go through all steps."""
         self.started = self.clock()
         base, facts = self._open_base()
+        repository = replace(target, tag=None, digest=None)
+        writer = output
+        if self.cache.in_registry:
+            writer = StandingLayers(output, images=self.images, layers=self.cache.layers, target=repository)
         self._enter(Step.PACKAGES)
         builds = self._open_builds(facts)
         index = self.index if builds is None else builds
         ahead = PushAhead(
-            images=self.images,
-            output=output,
-            target=target,
-            limit_bytes=self.plan.size_bytes - base.size_bytes,
+            images=self.images, output=writer, target=target, limit_bytes=self.plan.size_bytes - base.size_bytes,
             verify_running=self._verify_running,
-        )
+        )  # fmt: skip
         wheels = Wheelhouse(
             index, sources=self.plan.indexes, layers=self.cache.layers, verify_running=self._verify_running
         )
@@ -147,15 +149,10 @@ class _Build:
             image = self._make_image(base, facts, packages, groups, workshop)
             self._enter(Step.PUSH)
             pushed = push_image(
-                image,
-                ahead=ahead,
-                images=self.images,
-                output=output,
-                target=target,
-                progress=self.progress,
+                image, ahead=ahead, images=self.images, output=writer, target=target, progress=self.progress,
                 verify_running=self._verify_running,
-            )
-        self._remember(image, target, output)
+            )  # fmt: skip
+        self._remember(image, pushed, repository, output)
         self._enter(Step.PUSH)
         return self._report(pushed, groups, size_bytes=image.size_bytes)
 
@@ -176,10 +173,11 @@ class _Build:
             return image
         return make_image(self.plan, base=base, facts=facts, layers=(*first, *anew, last))
 
-    def _remember(self, image: Image, target: Reference, output: ImageWriter) -> None:
-        repository = replace(target, tag=None, digest=None)
-        for layer in image.layers if self.cache.in_registry else ():
-            self.cache.layers.store_place(layer.blob.digest, repository)
+    def _remember(self, image: Image, pushed: Pushed, repository: Reference, output: ImageWriter) -> None:
+        if self.cache.in_registry:
+            for layer in image.layers:
+                self.cache.layers.store_place(layer.blob.digest, repository)
+            self.cache.layers.store_image(repository, pushed.digest)
         self.cache.publish(target=repository, output=output, builder=self.plan.builder, log=self.log)
         self._show_remarks()
         dropped_bytes = sweep_workspace(self.workspace, limit_bytes=self.cache.limit_bytes, now=time.time)
@@ -231,8 +229,8 @@ class _Build:
         )
 
     def _enter(self, step: Step) -> None:
-        now = self.clock()
-        self.times[self.step.value] = self.times.get(self.step.value, 0.0) + now - self.started
+        now, name = self.clock(), self.step.value
+        self.times[name] = self.times.get(name, 0.0) + now - self.started
         self.step, self.started = step, now
         self._verify_running()
 
@@ -241,16 +239,17 @@ class _Build:
             raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
 
     def _open_base(self) -> tuple[BaseImage, BaseFacts]:
-        if self.plan.base is None:
+        plan, layers = self.plan, self.cache.layers
+        if plan.base is None:
             raise BuildFailed("a layered plan without a base cannot be built")
-        self.log(f"base {self.plan.base}")
-        self.progress(Progress(step=Step.BASE, done=0, total=1, label=str(self.plan.base)))
-        base, facts = load_base(self.images, self.plan.base, platform=self.plan.platform, layers=self.cache.layers)
-        self._show_remarks()
-        kind, minor = facts.libc
-        self.log(
-            f"Python {facts.python_full_version} at {clip(facts.executable)}, {kind} minor {minor}, {facts.architecture}"
+        self.log(f"base {plan.base}")
+        self.progress(Progress(step=Step.BASE, done=0, total=1, label=str(plan.base)))
+        base, facts = load_base(
+            self.images, plan.base, platform=plan.platform, layers=layers, limit_bytes=plan.size_bytes
         )
+        self._show_remarks()
+        libc = " minor ".join(map(str, facts.libc))
+        self.log(f"Python {facts.python_full_version} at {clip(facts.executable)}, {libc}, {facts.architecture}")
         self.progress(Progress(step=Step.BASE, done=1, total=1))
         return base, facts
 

@@ -22,6 +22,7 @@ class Table(Enum):
     BASES: digest of a base -> where its facts are.
     SETS: layers, or wheels and target -> true: they were verified to fit together.
     PLACES: digest of a layer -> repositories it was pushed to; means nothing to other machines.
+    IMAGES: repository -> digest of the image that was last pushed to it; the same.
     """
 
     CHOICES = "choices"
@@ -30,6 +31,7 @@ class Table(Enum):
     BASES = "bases"
     SETS = "sets"
     PLACES = "places"
+    IMAGES = "images"
 
 
 SHARED_TABLES = (Table.CHOICES, Table.WHEELS, Table.LAYERS, Table.BASES, Table.SETS)
@@ -108,6 +110,11 @@ def parse_layer(entry: Any) -> tuple[LayerBlob, BlobPointer]:
 def parse_places(entry: Any) -> tuple[Reference, ...]:
     """Parse repositories. Raises as `parse_pointer`."""
     return tuple(parse_repository(name) for name in entry)
+
+
+def parse_digest(entry: Any) -> str:
+    """Parse the digest of an image. Raises as `parse_pointer`."""
+    return _digest(entry)
 
 
 def parse_true(entry: Any) -> bool:

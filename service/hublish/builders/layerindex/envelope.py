@@ -11,12 +11,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from hublish.errors import SignatureInvalid
 from hublish.oci.document import render_document
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
 _KEY_ID_DIGITS = 32
@@ -56,6 +57,9 @@ def open_envelope(body: bytes, *, payload_type: str, keys: Iterable[Ed25519Publi
     Raises:
         SignatureInvalid: no envelope, another type, or no signature of one of `keys` that fits.
     """
+    # Here, because most builds look at no signature.
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # start-up time
+
     try:
         envelope = json.loads(body)
         payload = base64.b64decode(envelope["payload"], validate=True)

@@ -19,6 +19,7 @@ from hublish.builders.layerindex.entries import (
     Table,
     WheelFacts,
     parse_choice,
+    parse_digest,
     parse_layer,
     parse_places,
     parse_pointer,
@@ -40,6 +41,7 @@ _PARSERS: Mapping[Table, Callable[[Any], object]] = {
     Table.BASES: parse_pointer,
     Table.SETS: parse_true,
     Table.PLACES: parse_places,
+    Table.IMAGES: parse_digest,
 }
 
 _Value = TypeVar("_Value")
@@ -136,6 +138,10 @@ class LayerIndex:
         """Tell whether a set was verified before."""
         return self._find(Table.SETS, key, parse_true) is not None
 
+    def find_image(self, repository: Reference) -> str | None:
+        """Digest of the image that a build on this machine last pushed to a repository."""
+        return self._find(Table.IMAGES, repository.name, parse_digest)
+
     # -- answers -------------------------------------------------------------------------------------------------------
 
     def store_choice(self, key: str, *, filename: str, sha256: str) -> None:
@@ -166,6 +172,14 @@ class LayerIndex:
             names = [repository.name, *(place.name for place in known)]
             self._store(Table.PLACES, digest, names[:_PLACES_KEPT])
 
+    def store_image(self, repository: Reference, digest: str) -> None:
+        """Keep which image was pushed to a repository."""
+        self._store(Table.IMAGES, repository.name, digest)
+
+    def forget_image(self, repository: Reference) -> None:
+        """Keep that nothing is known of a repository."""
+        self._store(Table.IMAGES, repository.name, None)
+
     def take_remarks(self) -> tuple[str, ...]:
         """What the homes have to say since the last call."""
         return tuple(remark for home in self._remotes for remark in home.take_remarks())
@@ -179,7 +193,7 @@ class LayerIndex:
                 self._find(table, key, _PARSERS[table])
 
     def list_used(self) -> Mapping[Table, Mapping[str, object]]:
-        """Every entry this build found or added, by table, as plain JSON; places are left out."""
+        """Every entry this build found or added, by table, as plain JSON; what means nothing elsewhere is left out."""
         with self._lock:
             return {table: dict(self._used[table]) for table in SHARED_TABLES}
 
@@ -200,7 +214,7 @@ class LayerIndex:
         used = self._used[table].get(key)
         if used is not None:
             return parse(used)
-        for home in (self._local, *(self._remotes if table is not Table.PLACES else ())):
+        for home in (self._local, *(self._remotes if table in SHARED_TABLES else ())):
             entry = home.find(table, key)
             if entry is None:
                 continue

@@ -9,10 +9,9 @@ again is harmless: each key covers everything its entry depends on, so that an e
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from hublish.builders.layerindex.document import IndexDocument, parse_index
 from hublish.builders.layerindex.entries import BlobPointer, Table
@@ -22,6 +21,9 @@ from hublish.core.reference import Reference
 from hublish.errors import HublishError, ImageInvalid, clip
 from hublish.oci.artifact import Artifact, parse_artifact
 from hublish.oci.manifest import Descriptor, make_digest
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 CACHE_TAG = "hublish-cache"
 ARTIFACT_TYPE = "application/vnd.hublish.layer-index.v1"
@@ -40,16 +42,21 @@ class RegistryIndex:
     Args:
         images: where it is read from.
         repository: whose index.
-        keys: whose signatures count.
+        open_keys: gives the keys whose signatures count; called when there is an index to look at.
         owner: whose builds must have written it.
     """
 
     def __init__(
-        self, images: ImageReader, repository: Reference, *, keys: Sequence[Ed25519PublicKey], owner: str
+        self,
+        images: ImageReader,
+        repository: Reference,
+        *,
+        open_keys: Callable[[], Sequence[Ed25519PublicKey]],
+        owner: str,
     ) -> None:
         self._images = images
         self._repository = replace(repository, tag=None, digest=None)
-        self._keys = tuple(keys)
+        self._open_keys = open_keys
         self._owner = owner
         self._lock = threading.Lock()
         self._asked = False
@@ -118,7 +125,7 @@ class RegistryIndex:
             raise ImageInvalid(f"expected an artifact of the type {ARTIFACT_TYPE} with a signed index in it")
         if first.size_bytes > ENVELOPE_LIMIT_BYTES:
             raise ImageInvalid(f"expected an index of at most {ENVELOPE_LIMIT_BYTES} bytes, got {first.size_bytes}")
-        payload = open_envelope(self._read(first), payload_type=INDEX_TYPE, keys=self._keys)
+        payload = open_envelope(self._read(first), payload_type=INDEX_TYPE, keys=self._open_keys())
         self._document, self._artifact = parse_index(payload, owner=self._owner), artifact
 
     def _read(self, descriptor: Descriptor) -> bytes:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import TYPE_CHECKING
 
 from hublish.builders.layerindex.document import (
     BUILDS_KEPT,
@@ -30,6 +29,9 @@ from hublish.errors import HublishError, RegistryFailed, clip
 from hublish.oci.artifact import EMPTY, EMPTY_BODY, parse_artifact, render_artifact
 from hublish.oci.manifest import OCI_MANIFEST, Descriptor, make_descriptor
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 _BUILDS = "io.github.hublish.builds"
 
 
@@ -38,21 +40,21 @@ class RegistryIndexes:
 
     Args:
         images: where they are read from.
-        key: signs, and is the one whose signature counts.
+        open_key: gives the key that signs, and whose signature alone counts; called when a signature is made or looked at.
     """
 
-    def __init__(self, images: ImageReader, *, key: Ed25519PrivateKey) -> None:
+    def __init__(self, images: ImageReader, *, open_key: Callable[[], Ed25519PrivateKey]) -> None:
         self._images = images
-        self._key = key
+        self._open_key = open_key
 
     @property
     def public_keys(self) -> tuple[bytes, ...]:
         """The public part of the one key, as raw bytes."""
-        return (self._key.public_key().public_bytes_raw(),)
+        return (self._open_key().public_key().public_bytes_raw(),)
 
     def open(self, repository: Reference, *, owner: str) -> RegistryIndex:
         """The index of a repository; it is read when it is first asked."""
-        return RegistryIndex(self._images, repository, keys=(self._key.public_key(),), owner=owner)
+        return RegistryIndex(self._images, repository, open_keys=lambda: (self._open_key().public_key(),), owner=owner)
 
     def publish(
         self,
@@ -118,7 +120,7 @@ class RegistryIndexes:
         repository: Reference,
         output: ImageWriter,
     ) -> None:
-        envelope = render_envelope(render_index(document), payload_type=INDEX_TYPE, key=self._key)
+        envelope = render_envelope(render_index(document), payload_type=INDEX_TYPE, key=self._open_key())
         bodies = {
             make_descriptor(envelope, media_type=ENVELOPE_TYPE): envelope,
             EMPTY: EMPTY_BODY,

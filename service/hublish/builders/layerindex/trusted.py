@@ -34,7 +34,7 @@ class TrustedIndexes:
 
     def open(self, repository: Reference, *, owner: str) -> RegistryIndex:
         """See RemoteIndexes."""
-        return RegistryIndex(self._images, repository, keys=self._keys, owner=owner)
+        return RegistryIndex(self._images, repository, open_keys=lambda: self._keys, owner=owner)
 
     def publish(
         self,

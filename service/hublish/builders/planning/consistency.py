@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.layerindex.contents import WheelContents
-from hublish.builders.wheels.wheelinstall import CONFLICT_HINT, make_conflict
+from hublish.builders.wheels.claims import CONFLICT_HINT, make_conflict
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.plan import Environment
 from hublish.errors import BuildFailed, clip

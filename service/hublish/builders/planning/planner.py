@@ -63,6 +63,7 @@ class PlanInputs:
         platform: `os/architecture`.
         hub_majors: hub -> major version of JupyterHub it runs, as far as known.
         find_default_index: tells the URL of the simple API for locks that name none; "" when there is none.
+        most_bytes: what the operator lets an image have; None for what the config says.
     """
 
     source: Source
@@ -75,6 +76,7 @@ class PlanInputs:
     platform: str = "linux/amd64"
     hub_majors: Mapping[str, int] = field(default_factory=dict)
     find_default_index: Callable[[], str] = lambda: ""
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,8 @@ def make_plan(
     Raises:
         BaseUnsupported, ImageInvalid: the base cannot be used.
         RegistryFailed: the base cannot be read.
-        DiskFull, BuildFailed: what is found out cannot be kept, or system packages cannot be installed.
+        DiskFull, BuildFailed: what is found out cannot be kept, the base is larger than the image may be, or system
+            packages cannot be installed.
     """
     inputs = replace(inputs, config=inputs.config.for_image(inputs.image))
     choice = choose_strategy(inputs.config, inputs.source.tree.paths)
@@ -140,7 +143,8 @@ def _plan_layered(
     findings += base_findings
     if lock is None or reference is None:
         return Planned(plan=None, findings=findings, base_size_bytes=None, locked=lock)
-    base, facts = load_base(images, reference, platform=inputs.platform, layers=layers)
+    limit = _find_limit(inputs)
+    base, facts = load_base(images, reference, platform=inputs.platform, layers=layers, limit_bytes=limit)
     packages, more = _select_located(inputs, lock, facts)
     findings += more + check_target(lock, facts) + check_selection(packages, lock)
     findings += check_python(lock, facts) + check_hub_packages(packages, inputs.config, lock)
@@ -163,6 +167,11 @@ def _plan_layered(
         builds = any(finding.code == WHEEL_BUILT for finding in findings)
         plan = None if has_error(findings) else replace(plan, builds_wheels=builds)
     return Planned(plan=plan, findings=findings, base_size_bytes=base.size_bytes, locked=lock)
+
+
+def _find_limit(inputs: PlanInputs) -> int:
+    wanted = inputs.config.limits.size_bytes
+    return wanted if inputs.most_bytes is None else min(wanted, inputs.most_bytes)
 
 
 def _add_system(inputs: PlanInputs, base: Reference, facts: BaseFacts, *, systems: SystemBases) -> Reference:

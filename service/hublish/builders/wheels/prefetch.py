@@ -62,7 +62,7 @@ def fetch_inputs(plan: Plan, source: Source, tools: PrefetchTools) -> None:
     layers = tools.layers
     tools.log(f"base {plan.base}")
     tools.progress(Progress(step=Step.BASE, done=0, total=1, label=str(plan.base)))
-    base, facts = load_base(tools.images, plan.base, platform=plan.platform, layers=layers)
+    base, facts = load_base(tools.images, plan.base, platform=plan.platform, layers=layers, limit_bytes=plan.size_bytes)
     index = add_repository_wheels(tools.index, plan.packages, source=source, folder=tools.workspace / "wheels")
     chosen = choose_packages(
         plan.packages, sources=plan.indexes, facts=facts, index=index, layers=layers, log=tools.log

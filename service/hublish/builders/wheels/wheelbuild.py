@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
@@ -24,7 +25,6 @@ from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.sweep import note_use
-from hublish.builders.wheels.buildrequirements import BuildRequirements, BuildWheel
 from hublish.builders.wheels.choice import ChosenWheel, find_sources
 from hublish.builders.wheels.packagesource import PackageSources
 from hublish.builders.wheels.sdist import find_sdist, find_suffix, read_build_requirements
@@ -33,6 +33,9 @@ from hublish.core.plan import Plan
 from hublish.core.ports import ContainerRunner, ContainerTask, IndexFile, PackageIndex
 from hublish.core.reference import Reference
 from hublish.errors import BuildFailed, WheelMissing, clip
+
+if TYPE_CHECKING:
+    from hublish.builders.wheels.buildrequirements import BuildWheel
 
 BUILD_SECONDS = 1800.0
 WHEEL_LIMIT_BYTES = 2 << 30
@@ -235,6 +238,9 @@ class WheelBuilds:
         return path, sha256
 
     def _resolve(self, package: LockedPackage, texts: Sequence[str], *, title: str) -> tuple[BuildWheel, ...]:
+        # Here, because hardly a build has to build a wheel.
+        from hublish.builders.wheels.buildrequirements import BuildRequirements  # noqa: PLC0415  # start-up time
+
         sources = (*find_sources(package, self.plan.indexes), *self.plan.indexes)
         finder = BuildRequirements(
             sources=tuple(dict.fromkeys(sources)),

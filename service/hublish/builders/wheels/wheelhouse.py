@@ -10,7 +10,6 @@ from pathlib import Path
 from hublish.builders.layerindex.entries import WheelFacts
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.wheels.choice import ChosenWheel, find_sources, map_in_threads
-from hublish.builders.wheels.wheelfile import read_requirements
 from hublish.core.locks.lock import IndexSource
 from hublish.core.ports import PackageIndex
 from hublish.errors import WheelMissing
@@ -65,7 +64,7 @@ class Wheelhouse:
             path = self._find(choice)
             facts = self._layers.find_wheel(choice.sha256)
             if facts is None:
-                facts = WheelFacts(size_bytes=path.stat().st_size, requirements=read_requirements(path))
+                facts = _read_facts(path)
                 self._layers.store_wheel(choice.sha256, facts)
             with self._lock:
                 self._paths[choice.sha256] = path
@@ -99,3 +98,10 @@ class Wheelhouse:
             f"{choice.file.filename} is gone from its index, and a layer with it has to be made anew",
             hint="Lock again: run `pipenv lock`.",
         )
+
+
+def _read_facts(path: Path) -> WheelFacts:
+    # Here, because a build whose wheels are all known opens none.
+    from hublish.builders.wheels.wheelfile import read_requirements  # noqa: PLC0415  # start-up time
+
+    return WheelFacts(size_bytes=path.stat().st_size, requirements=read_requirements(path))

@@ -22,6 +22,7 @@ from installer.utils import SCHEME_NAMES, fix_shebang, parse_entrypoints, parse_
 from hublish.builders.layered.environment import TargetEnvironment
 from hublish.builders.layered.layertree import LayerTree
 from hublish.builders.wheels.bytecode import is_worth_compiling, make_bytecode, make_bytecode_path
+from hublish.builders.wheels.claims import Claims
 from hublish.builders.wheels.wheelfile import CheckedWheel, WheelMember
 from hublish.errors import BuildFailed, WheelInvalid, clip
 
@@ -31,7 +32,6 @@ _GENERIC_SHEBANG = b"#!python"
 # Byte-code waits until its wheel is written, because small members compress badly; a wheel that makes more than this
 # gets it in several parts.
 HELD_BYTES = 32 << 20
-CONFLICT_HINT = "Only one of the two can be installed: remove or replace one, then lock again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,32 +41,6 @@ class _Place:
     scheme: str
     path: str
     full: str
-
-
-@dataclass(slots=True)
-class Claims:
-    """Which wheel brought which path of one layer: `path -> (wheel, fingerprint)`."""
-
-    taken: dict[str, tuple[str, str]]
-
-    def take(self, path: str, *, wheel: str, fingerprint: str) -> bool:
-        """Claim a path; False when the same bytes are there already.
-
-        Raises:
-            BuildFailed: other bytes are there.
-        """
-        earlier = self.taken.get(path)
-        if earlier is None:
-            self.taken[path] = (wheel, fingerprint)
-            return True
-        if earlier[1] != fingerprint:
-            raise make_conflict(path, earlier[0], wheel)
-        return False
-
-
-def make_conflict(path: str, first: str, second: str) -> BuildFailed:
-    """Make the error for one path that two wheels bring with different bytes."""
-    return BuildFailed(f"{first} and {second} both bring {clip(path)}, with different bytes", hint=CONFLICT_HINT)
 
 
 class WheelInstallation:

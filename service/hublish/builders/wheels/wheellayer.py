@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hublish.builders.layered.environment import TargetEnvironment
 from hublish.builders.layered.layertree import LayerTree, open_layer_file
 from hublish.builders.layerindex.contents import WheelContents
 from hublish.builders.wheels.bytecodecache import BytecodeCache, make_bytecode_key
-from hublish.builders.wheels.wheelfile import CheckedWheel, open_wheel
-from hublish.builders.wheels.wheelinstall import Claims, WheelInstallation
+from hublish.builders.wheels.claims import Claims
 from hublish.oci.layers import LayerBlob
+
+if TYPE_CHECKING:
+    from hublish.builders.wheels.wheelfile import CheckedWheel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,9 @@ def make_wheel_layer(job: WheelLayerJob) -> WheelLayer:
         WheelInvalid: a wheel breaks its format, its RECORD or a limit.
         BuildFailed: two wheels bring one path with different bytes.
     """
+    # Here, because a build whose layers are all known must wait for no installer.
+    from hublish.builders.wheels.wheelfile import open_wheel  # noqa: PLC0415  # start-up time
+
     claims = Claims({})
     contents: list[WheelContents] = []
     with open_layer_file(job.folder, job.environment) as layer:
@@ -63,6 +69,8 @@ def make_wheel_layer(job: WheelLayerJob) -> WheelLayer:
 def _install(
     wheel: CheckedWheel, tree: LayerTree, job: WheelLayerJob, *, claims: Claims, number: int
 ) -> dict[str, str]:
+    from hublish.builders.wheels.wheelinstall import WheelInstallation  # noqa: PLC0415  # start-up time
+
     known, key, cache = None, "", job.cache if job.bytecode else None
     if cache is not None:
         key = make_bytecode_key(job.hashes[number], job.environment, distribution=wheel.distribution)

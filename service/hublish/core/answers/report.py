@@ -1,4 +1,4 @@
-"""What the bot says on GitHub: the progress comment, the one answer, the check run. Values in, Markdown out.
+"""What the bot says on GitHub: the progress comment, the one answer. Values in, Markdown out.
 
 Every text from a repository, a log or a person goes through `hublish.core.answers.markdown`. A comment carries a marker, an
 HTML comment with the run's id, by which it is found again; the marker alone proves nothing (see `Conversation`).
@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hublish.core.answers.findings import make_annotations, render_findings
+from hublish.core.answers.builds import BuildReport, render_builds
+from hublish.core.answers.findings import render_findings
 from hublish.core.answers.markdown import cell, code_block, code_span, escape_inline
 from hublish.core.finding import Finding
-from hublish.core.github.buttons import choose_buttons
-from hublish.core.github.heads import FORK_WAITS
-from hublish.core.github.ports import CheckRun
 from hublish.core.measures import render_bytes, render_seconds
 from hublish.core.status import RunState
-from hublish.errors import clip
 
 SUMMARY_LIMIT_CHARACTERS = 60_000
-ANNOTATION_LIMIT = 50
 SHORT_SHA = 7
 NOT_SMOKE_TESTED = "not started in a hub: this version of hublish has no smoke test"
 
@@ -103,6 +99,7 @@ class Answer:
         sha: commit, or None when it was never resolved.
         images: what was made.
         hubs: what was proposed.
+        builds: the builds of its images as far as they were begun, in the config's order.
         failure: None when all went well.
         findings: remarks on config, lock and source, errors first.
         notes: further sentences, e.g. on the choice of the strategy.
@@ -117,6 +114,7 @@ class Answer:
     sha: str | None
     images: tuple[ImageReport, ...] = ()
     hubs: tuple[HubReport, ...] = ()
+    builds: tuple[BuildReport, ...] = ()
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
@@ -126,10 +124,10 @@ class Answer:
     @property
     def headline(self) -> str:
         """How it ended, in one or two words."""
-        return "Built" if self.pull_request and self.state is RunState.DELIVERED else _HEADLINES[self.state]
+        return "Built" if self.pull_request and self.state is RunState.DELIVERED else HEADLINES[self.state]
 
 
-_HEADLINES = {
+HEADLINES = {
     RunState.DELIVERED: "Delivered",
     RunState.FAILED: "Not delivered",
     RunState.DENIED: "Not started",
@@ -169,12 +167,21 @@ def render_answer(answer: Answer) -> str:
     return _finish(answer, kind="answer", lines=_answer_lines(answer))
 
 
+def render_summary(answer: Answer) -> str:
+    """Render what a check run says of a run: the answer without the way to the page, which GitHub shows beside it."""
+    return _fit(_answer_lines(answer))
+
+
 def _answer_lines(answer: Answer) -> list[str]:
     if answer.reply:
         return [*answer.reply, *_remarks(answer)]
     lines = [f"**{answer.headline}:** {_wanted(answer)}"]
-    for image in answer.images:
-        lines += ["", *_image_table(image, answer.hubs if len(answer.images) == 1 else ())]
+    if len(answer.images) == 1:
+        lines += ["", *_image_table(answer.images[0], answer.hubs)]
+    elif answer.images:
+        lines += ["", *_images_table(answer.images)]
+    elif len(answer.builds) > 1:
+        lines += ["", *render_builds(answer.builds)]
     if len(answer.images) != 1:
         lines += ["", *(f"- {_hub_line(hub)}" for hub in answer.hubs)] if answer.hubs else []
     if answer.failure is not None:
@@ -192,25 +199,54 @@ def _wanted(answer: Answer) -> str:
 
 
 def _image_table(image: ImageReport, hubs: tuple[HubReport, ...]) -> list[str]:
-    size = f"{render_bytes(image.size_bytes)} in {image.layers} layers"
-    if image.uploaded_bytes is not None and image.pushed:
-        size += f"; {render_bytes(image.uploaded_bytes)} uploaded"
+    delivered_as = ", ".join(cell(text, limit=512) for text in image.delivered_as)
     rows = [
         ("image", cell(image.reference, limit=512) if image.pushed else "nothing was pushed: the build was only tried"),
         ("digest", cell(image.digest)),
         *([("also tagged", ", ".join(cell(tag) for tag in image.tags))] if image.tags else []),
         *((f"{cell(tag)} not moved", escape_inline(reason)) for tag, reason in image.kept_tags),
-        *([("a release delivers it as", ", ".join(map(_cell_long, image.delivered_as)))] if image.delivered_as else []),
-        ("size", size),
-        ("time", "an earlier build was used" if image.seconds is None else render_seconds(image.seconds)),
+        *([("a release delivers it as", delivered_as)] if delivered_as else []),
+        ("size", _render_size(image)),
+        ("time", _render_time(image)),
         ("smoke test", NOT_SMOKE_TESTED),
         *((f"hub {cell(hub.hub)}", _hub_text(hub)) for hub in hubs),
     ]
     return ["| | |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rows)]
 
 
-def _cell_long(text: str) -> str:
-    return cell(text, limit=512)
+def _images_table(images: tuple[ImageReport, ...]) -> list[str]:
+    """All images of a run in one table; what concerns single tags, or all of them, follows it."""
+    rows = [
+        f"| {_name_image(image)} | {cell(image.digest)} | {_render_size(image)} | {_render_time(image)} |"
+        for image in images
+    ]
+    kept = [
+        f"- {code_span(tag)} of {code_span(image.title)} not moved: {escape_inline(reason)}"
+        for image in images
+        for tag, reason in image.kept_tags
+    ]
+    head = ["| image | digest | size | time |", "| --- | --- | --- | --- |"]
+    return [*head, *rows, "", *kept, *([""] if kept else []), f"Smoke test: {NOT_SMOKE_TESTED}."]
+
+
+def _name_image(image: ImageReport) -> str:
+    more = ", ".join(cell(tag) for tag in image.tags)
+    if not image.pushed:
+        return f"{cell(image.title)}, not pushed"
+    return f"{cell(image.reference, limit=512)}{f', also {more}' if more else ''}"
+
+
+def _render_size(image: ImageReport) -> str:
+    size = f"{render_bytes(image.size_bytes)} in {image.layers} layer{'' if image.layers == 1 else 's'}"
+    return (
+        size
+        if image.uploaded_bytes is None or not image.pushed
+        else f"{size}; {render_bytes(image.uploaded_bytes)} uploaded"
+    )
+
+
+def _render_time(image: ImageReport) -> str:
+    return "an earlier build was used" if image.seconds is None else render_seconds(image.seconds)
 
 
 def _hub_text(hub: HubReport) -> str:
@@ -229,7 +265,8 @@ def render_failure(failure: Failure) -> list[str]:
         lines += ["", f"**What to do:** {escape_inline(failure.hint, limit=1024)}"]
     if failure.last_lines:
         block = code_block("\n".join(failure.last_lines))
-        lines += ["", "<details><summary>Last lines of the log</summary>", "", block, "", "</details>"]
+        # One element, so that an answer that is cut is never cut within it.
+        lines += ["", f"<details><summary>Last lines of the log</summary>\n\n{block}\n\n</details>"]
     return lines
 
 
@@ -248,50 +285,14 @@ def _finish(answer: Answer, *, kind: str, lines: list[str]) -> str:
 
 
 def _fit(lines: list[str]) -> str:
-    text = "\n".join(lines)
-    if len(text) <= SUMMARY_LIMIT_CHARACTERS:
-        return text
-    whole, _, _ = text[:SUMMARY_LIMIT_CHARACTERS].rpartition("\n")
-    return f"{whole}\n\n…"
-
-
-_CONCLUSIONS = {
-    RunState.DELIVERED: "success",
-    RunState.FAILED: "failure",
-    RunState.DENIED: "neutral",
-    RunState.SKIPPED: "skipped",
-    RunState.CANCELLED: "cancelled",
-}
-_ACTION_REQUIRED = "action_required"
-
-
-def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
-    """Make the check run of one image of a run.
-
-    Args:
-        answer: the run as far as it is known.
-        image: title of the image; part of the check's name.
-        sha: the commit the check stands on.
-    """
-    ended = answer.state.ended
-    own = tuple(report for report in answer.images if report.title == image)
-    wanted = clip(answer.wanted) or "the default branch"
-    wanted = f"pull request {wanted}" if answer.pull_request else wanted
-    title = f"{answer.headline}: {wanted}" if ended else f"{answer.state.value}: {wanted}"
-    if answer.failure is not None:
-        title = f"{answer.headline}: {answer.failure.code}"
-    waits = answer.failure is not None and answer.failure.code == FORK_WAITS
-    summary = _fit(_answer_lines(answer)) if ended else f"[Steps and log]({answer.run_url})"
-    buttons = choose_buttons(answer.state, failure=None if answer.failure is None else answer.failure.code)
-    return CheckRun(
-        name=f"hublish / {image}",
-        external_id=f"{answer.run_id}/{image}",
-        sha=sha,
-        status="completed" if ended else ("queued" if answer.state is RunState.RECEIVED else "in_progress"),
-        conclusion=(_ACTION_REQUIRED if waits else _CONCLUSIONS[answer.state]) if ended else None,
-        title=f"{title} ({own[0].digest[:19]})" if own else title,
-        summary=summary,
-        details_url=answer.run_url,
-        actions=tuple((button.label, button.description, button.identifier) for button in buttons),
-        annotations=make_annotations(answer.findings)[:ANNOTATION_LIMIT],
-    )
+    """Join lines as far as GitHub takes them; what has no room is left out whole, and counted."""
+    room = SUMMARY_LIMIT_CHARACTERS
+    for number, line in enumerate(lines):
+        room -= len(line) + 1
+        if room < 0:
+            left = sum(1 for item in lines[number:] if item)
+            noun = "line" if left == 1 else "lines"
+            return "\n".join(
+                [*lines[:number], "", f"… {left} more {noun} left out for want of room; the page has all."]
+            )
+    return "\n".join(lines)

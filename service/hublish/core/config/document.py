@@ -46,7 +46,7 @@ class Setting:
     @property
     def published(self) -> bool:
         """True when it counts from the default branch."""
-        return self.key.startswith(("hubs", "triggers.")) or _IMAGE_NAME.fullmatch(self.key) is not None
+        return self.key.startswith(("hubs", "triggers.", "approvers.")) or _IMAGE_NAME.fullmatch(self.key) is not None
 
 
 def make_document(config: Config) -> Document:
@@ -69,6 +69,7 @@ def make_document(config: Config) -> Document:
         },
         "smoke": {"notebooks": config.smoke.notebooks, "timeout": render_duration(config.smoke.timeout_seconds)},
         "triggers": _make_triggers(config.triggers),
+        "approvers": {"owners": config.approvers.owners, "teams": config.approvers.teams},
         "hubs": config.hubs,
         "limits": {"time": render_duration(config.limits.time_seconds), "size": render_size(config.limits.size_bytes)},
     }
@@ -196,6 +197,7 @@ def _make_triggers(triggers: Triggers) -> Document:
         "tag": triggers.tag,
         "push": triggers.push,
         "issue": triggers.issue,
+        "label": triggers.label,
         "comment": triggers.comment,
         "pull_request": triggers.pull_request,
         "pull_request_tag": triggers.pull_request_tag,

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hublish.core.config.legacy import LEGACY_PATH, parse_legacy_config
-from hublish.core.config.rules import check_image_choice, check_rules
 from hublish.core.config.values import (
+    Approvers,
     Config,
     DockerfileConfig,
     ImageConfig,
@@ -37,7 +36,6 @@ from hublish.core.config.valuetext import (
 from hublish.core.finding import Finding, Severity, has_error
 from hublish.core.plan import Environment, Strategy
 from hublish.core.reference import is_tag
-from hublish.core.trees.yamltree import parse_tree
 from hublish.errors import ValueInvalid, clip
 
 if TYPE_CHECKING:
@@ -53,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIG_PATHS",
     "NEAR_NAMES",
+    "Approvers",
     "Config",
     "DockerfileConfig",
     "ImageConfig",
@@ -71,6 +70,7 @@ __all__ = [
 ]
 
 CONFIG_PATH = ".hublish.yaml"
+LEGACY_PATH = ".aicoe-ci.yaml"
 CONFIG_PATHS = (CONFIG_PATH, LEGACY_PATH)
 NEAR_NAMES = {
     ".hublish.yml": CONFIG_PATH,
@@ -113,16 +113,21 @@ def parse_config(body: bytes, *, path: str, repository_name: str | None = None) 
     Returns:
         The config, or None with at least one error; all findings sorted by place.
     """
+    # Here, because a folder without a config must wait for no reader of one.
+    from hublish.core.trees.yamltree import parse_tree  # noqa: PLC0415  # start-up time
+
     parsed = parse_tree(body, path=path)
     tree = parsed.tree
     if tree is None:
         return ParsedConfig(config=None, findings=parsed.findings)
     config: Config | None
     if path.endswith(LEGACY_PATH.removeprefix(".")):
+        from hublish.core.config.legacy import parse_legacy_config  # noqa: PLC0415  # start-up time
+
         config, more = parse_legacy_config(tree, repository_name=repository_name)
     else:
-        # Here, because a folder without a config must not wait for pydantic.
         from hublish.core.config.model import ConfigModel  # noqa: PLC0415  # start-up time
+        from hublish.core.config.rules import check_image_choice, check_rules  # noqa: PLC0415  # start-up time
         from hublish.core.trees.yamlmodel import parse_model  # noqa: PLC0415  # start-up time
 
         filled = parse_model(tree, ConfigModel)
@@ -204,10 +209,12 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
             tag=triggers.tag,
             push=tuple(triggers.push),
             issue=triggers.issue,
+            label=triggers.label,
             comment=triggers.comment,
             pull_request=triggers.pull_request,
             pull_request_tag=triggers.pull_request_tag,
         ),
+        approvers=Approvers(owners=model.approvers.owners, teams=tuple(dict.fromkeys(model.approvers.teams))),
         hubs=tuple(dict.fromkeys(model.hubs)),
         limits=Limits(time_seconds=parse_duration(model.limits.time), size_bytes=parse_size(model.limits.size)),
     )

@@ -40,7 +40,6 @@ from hublish.core.suggestion import suggest
 from hublish.core.trees.yamltree import Tree
 from hublish.errors import HublishError, ValueInvalid, clip
 
-LEGACY_PATH = ".aicoe-ci.yaml"
 _DEFAULT_REGISTRY = "quay.io"
 # The old service ran skopeo and s2i, for which an image without a registry is one of Docker Hub.
 _DOCKER_HUB = "docker.io"

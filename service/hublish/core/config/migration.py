@@ -13,8 +13,7 @@ from typing import Any
 import yaml
 
 from hublish.core.config.document import Document, Plain, make_document
-from hublish.core.config.file import CONFIG_PATH, parse_config
-from hublish.core.config.legacy import LEGACY_PATH
+from hublish.core.config.file import CONFIG_PATH, LEGACY_PATH, parse_config
 from hublish.core.config.values import Config, PythonConfig
 from hublish.core.config.valuetext import RELEASE_PLACEHOLDER
 from hublish.core.finding import Finding

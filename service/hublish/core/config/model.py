@@ -61,6 +61,7 @@ Duration = Annotated[
 ]
 Size = Annotated[str, AfterValidator(make_validator(valuetext.parse_size)), _pattern(r"^[0-9]{1,9}([kMGT]|[KMGT]i)$")]
 ScriptsURL = Annotated[str, AfterValidator(make_validator(valuetext.parse_scripts_url)), _pattern(r"^image:///[^ ]*$")]
+TeamSlug = Annotated[str, AfterValidator(make_validator(valuetext.parse_team)), _pattern(r"^[a-z0-9][a-z0-9_-]{0,99}$")]
 HubName = Annotated[
     str, AfterValidator(make_validator(valuetext.parse_hub)), _pattern(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 ]
@@ -81,6 +82,8 @@ UserName = Annotated[
 ArgumentName = Annotated[str, AfterValidator(make_validator(valuetext.parse_build_argument))]
 StrategyName = Literal["layered", "source", "dockerfile"]
 BranchName = Annotated[str, AfterValidator(make_validator(valuetext.parse_branch))]
+
+LabelName = Annotated[str, AfterValidator(make_validator(valuetext.parse_label)), _pattern(r"^(?=.*\S).{1,50}$")]
 
 
 class ImageModel(StrictModel):
@@ -199,6 +202,11 @@ class TriggersModel(StrictModel):
         default=[], max_length=50, description="Branches whose pushes count; * stands for any text without a slash."
     )
     issue: bool = Field(default=True, description='The issue titled "Deliver Container Image".')
+    label: LabelName | None = Field(
+        default=None,
+        description="A label that makes an issue a build issue once somebody puts it on.",
+        examples=["build"],
+    )
     comment: bool = Field(default=True, description="The comment /build.")
     pull_request: bool = Field(
         default=False,
@@ -208,6 +216,15 @@ class TriggersModel(StrictModel):
     pull_request_tag: bool = Field(
         default=False,
         description="What a pull request builds is pushed as pr-<number>, where the operator allows it; never a fork's.",
+    )
+
+
+class ApproversModel(StrictModel):
+    """Who may ask for builds beside people with write permission. Counts from the default branch."""
+
+    owners: bool = Field(default=False, description="The approvers of the file OWNERS at the top of the repository.")
+    teams: list[TeamSlug] = Field(
+        default=[], max_length=10, description="Teams of the organisation that owns the repository, by their slugs."
     )
 
 
@@ -243,6 +260,7 @@ class ConfigModel(StrictModel):
     resources: ResourcesModel = ResourcesModel()
     smoke: SmokeModel = SmokeModel()
     triggers: TriggersModel = TriggersModel()
+    approvers: ApproversModel = ApproversModel()
     hubs: list[HubName] = Field(
         default=[], max_length=20, description="Hubs that list the image. Counts from the default branch."
     )

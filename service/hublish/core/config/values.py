@@ -141,6 +141,7 @@ class Triggers:
         tag: a pushed tag.
         push: names of branches (`*` for any text without a slash) whose pushes count.
         issue: the issue titled "Deliver Container Image".
+        label: name of the label that makes an issue a build issue, in any case; None for none.
         comment: the comment `/build`.
         pull_request: a pull request, and each push to it.
         pull_request_tag: what a pull request builds gets the tag `pr-<number>`, where the operator allows it.
@@ -151,9 +152,23 @@ class Triggers:
     tag: bool = False
     push: tuple[str, ...] = ()
     issue: bool = True
+    label: str | None = None
     comment: bool = True
     pull_request: bool = False
     pull_request_tag: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvers:
+    """Who may ask for builds beside people with write permission.
+
+    Attributes:
+        owners: the approvers of the file OWNERS at the top of the default branch.
+        teams: slugs of teams of the organisation that owns the repository.
+    """
+
+    owners: bool = False
+    teams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +202,7 @@ class Config:
         resources: what a notebook needs.
         smoke: what is run in a built image.
         triggers: what starts a build.
+        approvers: who may ask for one beside people with write permission.
         hubs: names of the operator's hubs, in the order of the file.
         limits: of one build.
         deploys: repositories, as `owner/name`, whose hubs are meant too; only the old format names hubs so.
@@ -205,6 +221,7 @@ class Config:
     resources: Resources = Resources()
     smoke: Smoke = Smoke()
     triggers: Triggers = Triggers()
+    approvers: Approvers = Approvers()
     hubs: tuple[str, ...] = ()
     limits: Limits = Limits()
     deploys: tuple[str, ...] = ()
@@ -233,7 +250,7 @@ class ParsedConfig:
 
 
 def merge_configs(publish: Config, at_commit: Config | None) -> Config:
-    """The config that counts: names, hubs and triggers of the default branch, the rest as it is at the commit."""
+    """The config that counts: names, hubs, triggers and approvers of the default branch, the rest as at the commit."""
     if at_commit is None:
         return publish
     own = {image.title: image for image in at_commit.images}
@@ -241,4 +258,11 @@ def merge_configs(publish: Config, at_commit: Config | None) -> Config:
         # Images that have another name on the default branch meanwhile are told by their order.
         own = dict(zip((image.title for image in publish.images), at_commit.images, strict=True))
     images = tuple(replace(own.get(image.title, image), reference=image.reference) for image in publish.images)
-    return replace(at_commit, images=images, hubs=publish.hubs, triggers=publish.triggers, deploys=publish.deploys)
+    return replace(
+        at_commit,
+        images=images,
+        hubs=publish.hubs,
+        triggers=publish.triggers,
+        approvers=publish.approvers,
+        deploys=publish.deploys,
+    )

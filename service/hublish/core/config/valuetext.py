@@ -29,7 +29,9 @@ _UNIT_BYTES = {
 _SIZE = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>[kMGT]|[KMGT]i)", re.ASCII)
 _LARGEST_BYTES = 2**50
 _PATH_LIMIT = 1024
+_LABEL_LIMIT = 50
 _BRANCH_LIMIT = 255
+_TEAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _HUB = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # apt would take a name that ends in "-" for one to remove.
 _APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+.](?:=[A-Za-z0-9.+:~-]{1,127})?")
@@ -152,6 +154,11 @@ def parse_scripts_url(text: str) -> str:
     return text
 
 
+def parse_team(text: str) -> str:
+    """Parse the slug of a team, as its page's address has it, without the organisation."""
+    return _match(_TEAM, text, "the slug of a team (lower-case letters, digits, - and _), without the organisation")
+
+
 def parse_hub(text: str) -> str:
     """Parse the name of a hub: at most 63 lower-case letters, digits and `-`."""
     return _match(_HUB, text, "the name of a hub (lower-case letters, digits and -)")
@@ -190,6 +197,13 @@ def parse_branch(text: str) -> str:
     allowed = text.isprintable() and not set(text) & set(" ~^:?[\\") and ".." not in text
     if not text or len(text) > _BRANCH_LIMIT or not allowed or text[0] in "-/" or text[-1] in "/.":
         raise ValueInvalid(f"expected the name of a branch, got {_quote(text)}")
+    return text
+
+
+def parse_label(text: str) -> str:
+    """Parse the name of a label of issues, as GitHub takes them."""
+    if not text.strip() or text != text.strip() or len(text) > _LABEL_LIMIT or not text.isprintable():
+        raise ValueInvalid(f"expected the name of a label of at most {_LABEL_LIMIT} characters, got {_quote(text)}")
     return text
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hublish.core.github.build_issue import is_build_issue, parse_issue_tag
+from hublish.core.github.build_issue import find_request
 from hublish.core.github.commands import Command, CommandName
 from hublish.core.github.payloads import CommentDelivery, Issue
 from hublish.core.github.ports import Thread
@@ -60,10 +60,18 @@ def _add_wanted_ref(trigger: Trigger, command: Command, issue: Issue) -> Trigger
         return replace(trigger, ref=command.words[0], images=command.words[1:])
     if trigger.pull_request_number is not None:
         return replace(trigger, ref=str(trigger.pull_request_number), ref_kind=RefKind.PULL_REQUEST)
-    if is_build_issue(issue.title):
-        asked = parse_issue_tag(issue.body)
+    asked = find_request(issue.title, issue.body)
+    if asked is not None:
         hint = "" if asked.problem is None else "Comment the command anew, followed by the tag."
-        return replace(trigger, ref=asked.tag, ref_kind=RefKind.TAG, problem=asked.problem, hint=hint)
+        return replace(
+            trigger,
+            ref=asked.ref,
+            ref_kind=asked.ref_kind,
+            images=asked.images,
+            problem=asked.problem,
+            hint=hint,
+            notes=asked.notes,
+        )
     return replace(trigger, ref=trigger.repository.default_branch, ref_kind=RefKind.BRANCH)
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from hublish.core.github.asking import make_comment_trigger
-from hublish.core.github.build_issue import BUILD_ISSUE_TITLE, USAGE, is_build_issue, parse_issue_tag
 from hublish.core.github.comment import parse_commands
+from hublish.core.github.issues import make_issue_trigger, make_label_trigger
 from hublish.core.github.payloads import (
     CheckRunDelivery,
     CheckSuiteDelivery,
@@ -63,7 +63,7 @@ _IGNORED_ACTIONS: Mapping[str, str] = {
     "pull_request": "only an opened, reopened or closed pull request, or new commits in one, are looked at",
     "check_run": "only a pressed button or a re-run of a check run asks for something",
     "check_suite": "only a re-run of all check runs asks for something",
-    "issues": "only an opened or reopened issue starts a build",
+    "issues": "only an opened, reopened or labelled issue can ask for something; an edited one starts nothing",
     "issue_comment": "only a new comment can hold a command; an edited or deleted one starts nothing",
 }
 
@@ -182,26 +182,13 @@ def _read_reopened_issue(payload: dict[str, object], listener: Listener) -> Trig
 
 def _read_issue(payload: dict[str, object], listener: Listener, *, action: str) -> Trigger | str:
     delivery = IssueDelivery.model_validate(payload)
-    issue = delivery.issue
-    if not is_build_issue(issue.title):
-        return f'the issue\'s title is not "{BUILD_ISSUE_TITLE}"'
-    refusal = _refuse_bot(delivery, listener)
-    if refusal is not None:
-        return refusal
-    asked = parse_issue_tag(issue.body)
-    return Trigger(
-        kind=TriggerKind.ISSUE,
-        repository=delivery.make_repository(),
-        actor=delivery.sender.login,
-        actor_is_bot=delivery.sender.type == "Bot",
-        semantic_key=f"issue:{issue.id}:{action}:{issue.updated_at}",
-        ref=asked.tag,
-        ref_kind=RefKind.TAG,
-        thread=Thread(kind="issue", number=issue.number),
-        url=issue.html_url,
-        problem=asked.problem,
-        hint="" if asked.problem is None else USAGE,
-    )
+    trigger = make_issue_trigger(delivery, action=action)
+    return trigger if isinstance(trigger, str) else _refuse_bot(delivery, listener) or trigger
+
+
+def _read_labeled_issue(payload: dict[str, object], listener: Listener) -> Trigger | str:
+    delivery = IssueDelivery.model_validate(payload)
+    return _refuse_bot(delivery, listener) or make_label_trigger(delivery)
 
 
 def _read_comment(payload: dict[str, object], listener: Listener) -> Trigger | str:
@@ -234,6 +221,7 @@ _READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigg
     ("pull_request", "closed"): _read_closed_pull_request,
     ("issues", "opened"): _read_opened_issue,
     ("issues", "reopened"): _read_reopened_issue,
+    ("issues", "labeled"): _read_labeled_issue,
     ("issue_comment", "created"): _read_comment,
     ("check_run", "requested_action"): _read_press,
     ("check_run", "rerequested"): _read_press,

@@ -174,10 +174,17 @@ class PullRequestDelivery(Delivery):
     pull_request: PullRequestPart
 
 
+class Label(_Part):
+    """A label that an issue got; `name` is unchecked."""
+
+    name: str
+
+
 class IssueDelivery(Delivery):
     """An `issues` event."""
 
     issue: Issue
+    label: Label | None = None
 
 
 class CheckRunPart(_Part):

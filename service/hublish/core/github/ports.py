@@ -71,6 +71,7 @@ class CheckRun:
         conclusion: "success", "failure", "neutral", "cancelled", "skipped", "action_required"; None unless completed.
         title: one line.
         summary: Markdown, at most 65,535 characters.
+        text: more of it, below the annotations; likewise, "" for none.
         details_url: the live page.
         actions: buttons as `(label, description, identifier)`, at most 3.
         annotations: remarks beside lines of the commit's files.
@@ -84,6 +85,7 @@ class CheckRun:
     title: str
     summary: str
     details_url: str
+    text: str = ""
     annotations: tuple[Annotation, ...] = ()
     actions: tuple[tuple[str, str, str], ...] = ()
 
@@ -102,6 +104,12 @@ class RepositoryReader(Protocol):
 
     def fetch_permission(self, repository: Repository, login: str) -> Permission:
         """What `login` may do, by the collaborator-permission call."""
+
+    def is_team_member(self, repository: Repository, team: str, login: str) -> bool:
+        """Whether `login` is an active member of a team (slug) of the repository's organisation.
+
+        Raises NotAllowed when the App may not ask; a team that does not exist has no members.
+        """
 
     def find_installation(self, full_name: str) -> int | None:
         """The id of the App's installation that covers a repository; None when there is none."""

@@ -21,22 +21,30 @@ class TriggerKind(Enum):
     PUSH = "push"
     TAG = "tag"
     ISSUE = "issue"
+    LABEL = "label"
     COMMENT = "comment"
     PULL_REQUEST = "pull-request"
     CHECK = "check"
+    API = "api"
 
     @property
     def proves_permission(self) -> bool:
-        """True for what GitHub lets nobody do without write permission, people and bots alike.
+        """True where nobody has to be asked: GitHub or, for a token of the API, the operator gave the permission before.
 
         A pull request's head lies on a branch of the repository, or it is a fork's, which waits for a person's word.
         """
-        return self in (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.TAG, TriggerKind.PULL_REQUEST)
+        return self in (
+            TriggerKind.RELEASE,
+            TriggerKind.PUSH,
+            TriggerKind.TAG,
+            TriggerKind.API,
+            TriggerKind.PULL_REQUEST,
+        )
 
     @property
     def talks(self) -> bool:
         """True for what is answered by comments, a tag and a release on their commit; the others have their check run."""
-        return self in (TriggerKind.RELEASE, TriggerKind.TAG, TriggerKind.ISSUE, TriggerKind.COMMENT)
+        return self not in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST, TriggerKind.CHECK, TriggerKind.API)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +75,8 @@ class Trigger:
         force: True to build anew what was built before.
         hub: the one hub of the config that is meant; "" for all.
         target: id of the run that is meant, where something of its check run was pressed; None elsewhere.
+        label: name of the label that an issue got; "" elsewhere.
+        notes: sentences for the answer on what was not read of the request; foreign text.
         approved_sha: the commit that somebody lets be built although it may be a fork's, at least 7 hex digits of it; "" for
             none.
         addressed: False for a command without the bot's name before it, which may be meant for another bot.
@@ -92,6 +102,8 @@ class Trigger:
     force: bool = False
     hub: str = ""
     target: str | None = None
+    label: str = ""
+    notes: tuple[str, ...] = ()
     approved_sha: str = ""
     addressed: bool = True
 

@@ -164,20 +164,12 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
 def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
     """Check what the config file switches off: silence for what nobody asked for by hand, an answer for a person."""
     switches = config.triggers
-    if trigger.kind is TriggerKind.PUSH:
-        listed = any(matches_branch(pattern, trigger.ref or "") for pattern in switches.push)
-        return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
-    if trigger.kind is TriggerKind.RELEASE:
-        return _check_release(trigger, config)
-    quiet = {
-        TriggerKind.PULL_REQUEST: ("pull_request", switches.pull_request),
-        TriggerKind.TAG: ("tag", switches.tag),
-    }
-    if trigger.kind in quiet:
-        name, on = quiet[trigger.kind]
-        return None if on else Skip(reason=f"`triggers.{name}` is off in {config.path}")
-    if trigger.kind is TriggerKind.CHECK:
+    if trigger.kind in (TriggerKind.CHECK, TriggerKind.API):
         return None
+    if trigger.kind.proves_permission:
+        return _check_brought(trigger, config)
+    if trigger.kind is TriggerKind.LABEL:
+        return check_label(trigger, config)
     if switches.issue if trigger.kind is TriggerKind.ISSUE else switches.comment:
         return None
     key = f"triggers.{trigger.kind.value}"
@@ -186,6 +178,29 @@ def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
         reason=f"`{key}` is off in {config.path} on the default branch.",
         hint=f"Set `{key}: true` there, or publish a release.",
     )
+
+
+def _check_brought(trigger: Trigger, config: Config) -> Skip | None:
+    """Check the switches of what somebody brought without asking: a release, a tag, a push, a pull request."""
+    if trigger.kind is TriggerKind.RELEASE:
+        return _check_release(trigger, config)
+    quiet = {
+        TriggerKind.PULL_REQUEST: ("pull_request", config.triggers.pull_request),
+        TriggerKind.TAG: ("tag", config.triggers.tag),
+    }
+    if trigger.kind in quiet:
+        name, on = quiet[trigger.kind]
+        return None if on else Skip(reason=f"`triggers.{name}` is off in {config.path}")
+    listed = any(matches_branch(pattern, trigger.ref or "") for pattern in config.triggers.push)
+    return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
+
+
+def check_label(trigger: Trigger, config: Config | None) -> Skip | None:
+    """Check that the label an issue got is the config's; any other means nothing, whoever put it there."""
+    wanted = None if config is None else config.triggers.label
+    if wanted is not None and wanted.casefold() == trigger.label.strip().casefold():
+        return None
+    return Skip(reason="the label is not the one that `triggers.label` names on the default branch")
 
 
 def _check_images(trigger: Trigger, config: Config) -> Deny | None:

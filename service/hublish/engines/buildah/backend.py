@@ -21,6 +21,7 @@ from hublish.builders.baseimage.local import LOCAL_HOST, LocalBase, copy_base
 from hublish.builders.containers.buildcontext import write_context
 from hublish.builders.containers.containerrun import ContainerJob
 from hublish.builders.disk import write_file
+from hublish.core.container import ContainerPlan
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.engines.buildah.confinement import Confinement, RunProgram, run_confined
@@ -124,6 +125,9 @@ class BuildahBackend:
                 return driver
             words = done.stderr
         raise EngineFailed(f"buildah does not work here: {clip(words)}", hint="`hublish doctor` says what is missing.")
+
+    def verify_container(self, container: ContainerPlan) -> None:
+        """Nothing is refused: what it does not know, it says when it reads it."""
 
     def ensure_base(
         self, base: LocalBase, *, images: ImageReader, progress: ProgressSink, verify_running: Callable[[], None]

@@ -23,6 +23,7 @@ import requests
 
 from hublish.builders.baseimage.local import LOCAL_HOST, LocalBase, copy_base
 from hublish.builders.containers.containerrun import ContainerJob
+from hublish.core.container import ContainerPlan
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.engines.controlgroup import ControlGroup, Limits, make_group
@@ -65,6 +66,16 @@ class DockerBackend:
         self._choices = choices
         self._make_loader = make_loader
 
+    def verify_container(self, container: ContainerPlan) -> None:
+        """Raise StrategyUnavailable for what needs BuildKit: mounts, so every build secret, and here-documents."""
+        found = _BUILDKIT.search(container.dockerfile_text)
+        if found is not None or container.secrets:
+            what = "RUN --mount=type=secret" if found is None else " ".join(found[0].split())
+            raise StrategyUnavailable(
+                f"the docker engine builds by Docker's classic builder, which knows no {clip(what, limit=60)}",
+                hint="buildah and tekton do: the operator adds one of them to `engines.use`; on the command line, `--engine buildah`.",
+            )
+
     def ensure_base(
         self, base: LocalBase, *, images: ImageReader, progress: ProgressSink, verify_running: Callable[[], None]
     ) -> None:
@@ -106,11 +117,9 @@ class DockerBackend:
         """Build.
 
         Raises:
-            StrategyUnavailable: the Dockerfile needs BuildKit.
             BuildFailed: a step failed, or ran over a limit.
             BuildCancelled: it was to stop; no container of it is left.
         """
-        _verify_classic(job)
         with self._call() as client, self._limit(client, job.image.tag or "build") as group:
             self._ensure_network(client)
             build = BuildCall(job=job, limits=self._choices.limits)
@@ -187,11 +196,3 @@ class DockerBackend:
                 hint="Start Docker, or name the engine by DOCKER_HOST.",
                 transient=True,
             ) from exc
-
-
-def _verify_classic(job: ContainerJob) -> None:
-    if job.build.secrets or _BUILDKIT.search(job.dockerfile_text):
-        raise StrategyUnavailable(
-            "the Dockerfile mounts something in a RUN, or has a here-document, which the engine's classic builder cannot",
-            hint="Build it with buildah: `--engine buildah`, or let the operator add that engine.",
-        )

@@ -65,7 +65,7 @@ class RunReport:
                 self._run.advance(progress)
             case BuildStopped() as stopped:
                 self.stopped = stopped
-                self._run.step = stopped.step
+                self._run.advance(Progress(step=stopped.step, done=0, total=None, label=stopped.label))
             case BuildSucceeded() as succeeded if step == _PUSH:
                 self.succeeded = succeeded
             case LayerRecords() as records if step == _PUSH:

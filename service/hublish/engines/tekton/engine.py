@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus
-from hublish.core.plan import Strategy
+from hublish.core.plan import Plan, Strategy
 from hublish.core.podlines import LayerRecords
 from hublish.core.ports import BuildLog, ImageReader
 from hublish.engines.runs import BuildRun, BuildThreads
@@ -112,18 +112,22 @@ class TektonEngine:
         """Those that have an image and a namespace."""
         return frozenset(self._choices.runs)
 
+    def verify_plan(self, plan: Plan) -> None:
+        """Raise StrategyUnavailable for a strategy without an image, and for a package without a wheel."""
+        if plan.strategy not in self._choices.runs:
+            raise StrategyUnavailable(
+                f"the tekton engine has no image for the strategy {plan.strategy.value}",
+                hint="Run `hublish doctor` to see which engines work here.",
+            )
+        _verify_has_wheels(plan)
+
     def start(self, request: BuildRequest, log: BuildLog) -> None:
         """Start a build, or adopt the run of that name; returns at once.
 
         Raises:
-            StrategyUnavailable: no image for the strategy, a package without a wheel, or the engine is closed.
+            StrategyUnavailable: see `verify_plan`; or the engine is closed.
         """
-        if request.plan.strategy not in self._choices.runs:
-            raise StrategyUnavailable(
-                f"the tekton engine has no image for the strategy {request.plan.strategy.value}",
-                hint="Run `hublish doctor` to see which engines work here.",
-            )
-        _verify_has_wheels(request)
+        self.verify_plan(request.plan)
         self._threads.start(request, log)
 
     def status(self, name: str) -> EngineStatus | None:
@@ -269,9 +273,9 @@ def _waits(run: Mapping[str, Any]) -> bool:
     return is_ours(run) and is_pending(run) and find_end(run) is None
 
 
-def _verify_has_wheels(request: BuildRequest) -> None:
+def _verify_has_wheels(plan: Plan) -> None:
     """No Step of a layered pod may run code of a package, so that wheels are built by another engine."""
-    if request.plan.builds_wheels:
+    if plan.builds_wheels:
         raise StrategyUnavailable(
             "the tekton engine builds no wheels, and a package of the lock has none that fits",
             hint="The operator adds the engine local, and docker or buildah beside it, for such builds.",

@@ -28,6 +28,9 @@ class Refusing:
     jobs: list[ContainerJob] = field(default_factory=list)
     message: str = "the build failed at step 2 of 2: exit status 100"
 
+    def verify_container(self, container: object) -> None:
+        pass
+
     def ensure_base(self, *_: object, **__: object) -> None:
         """There."""
 

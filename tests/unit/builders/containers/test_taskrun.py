@@ -43,6 +43,9 @@ class Backend:
     error: BuildFailed | None = None
     forgotten: int = 0
 
+    def verify_container(self, container: object) -> None:
+        pass
+
     def ensure_base(self, *_: object, **__: object) -> None:
         """There."""
 

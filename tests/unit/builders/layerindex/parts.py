@@ -35,7 +35,7 @@ def build(
 ) -> BuildSucceeded:
     """Build on a disk of that name, with the registry as the cache."""
     bench.log.clear()
-    caches = OwnerCaches(bench.folder / disk, remote=RegistryIndexes(bench.images, key=key))
+    caches = OwnerCaches(bench.folder / disk, remote=RegistryIndexes(bench.images, open_key=lambda: key))
     plan = bench.plan(trust=trust)
     cache = caches.open(owner=owner, trust=trust, repositories=(target, *siblings))
     return bench.build(plan, workspace=disk, target=target, cache=cache)

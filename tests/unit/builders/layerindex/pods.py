@@ -89,7 +89,7 @@ class Pod:
 
 
 def open_keeper(bench: Bench, *, disk: str = "service") -> RecordKeeper:
-    caches = OwnerCaches(bench.folder / disk, remote=RegistryIndexes(bench.images, key=KEY))
+    caches = OwnerCaches(bench.folder / disk, remote=RegistryIndexes(bench.images, open_key=lambda: KEY))
     return RecordKeeper(caches=caches, images=bench.images, output=bench.images)
 
 

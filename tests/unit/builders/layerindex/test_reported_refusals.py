@@ -82,7 +82,7 @@ def test_layers_that_the_image_lacks_are_not_signed(bench: Bench) -> None:
     document["tables"]["layers"][first]["digest"] = "sha256:" + "0" * 64
     document["tables"]["layers"][second] = 7
     log = keep(bench, pod.push(outcome, body=json.dumps(document).encode()), outcome)
-    home = RegistryIndexes(bench.images, key=KEY).open(TARGET, owner=OWNER)
+    home = RegistryIndexes(bench.images, open_key=lambda: KEY).open(TARGET, owner=OWNER)
 
     assert log == [WRITTEN]
     assert [home.find(Table.LAYERS, key) is None for key in (first, second, third)] == [True, True, False]
@@ -93,7 +93,7 @@ def test_base_is_what_the_service_read_itself(bench: Bench) -> None:
     pod, outcome = run(bench, "one")
     records = pod.push(outcome)
     keep(bench, records, outcome)
-    home = RegistryIndexes(bench.images, key=KEY).open(TARGET, owner=OWNER)
+    home = RegistryIndexes(bench.images, open_key=lambda: KEY).open(TARGET, owner=OWNER)
     document = json.loads(bench.images.blobs[TARGET.name, records.digest])
     (key,) = document["tables"]["bases"]
 

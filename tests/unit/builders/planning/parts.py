@@ -32,6 +32,7 @@ def plan(
     cache: Path,
     bases: dict | None = None,
     systems=None,
+    most_bytes: int | None = None,
 ):
     inputs = PlanInputs(
         source=source,
@@ -41,6 +42,7 @@ def plan(
         trust=Trust.OWNER,
         source_repo_id=7,
         target_repository="registry.example.org/team/ts",
+        most_bytes=most_bytes,
     )
     layers = OwnerCaches(cache).open(owner=OWN, trust=Trust.OWNER).layers
     return make_plan(inputs, images=images, layers=layers, systems=systems)

@@ -159,3 +159,12 @@ def test_error_of_the_disk_is_said(images, tmp_path, monkeypatch):
         plan(images, source, cache=tmp_path)
 
     assert caught.value.message == "planning failed: [Errno 13] Permission denied: 'Pipfile.lock'"
+
+
+def test_base_larger_than_an_image_may_be_is_refused_by_its_manifest(images, tmp_path):
+    """What the operator allows counts, whatever the config asks for; none of its layers is read."""
+    images.blobs = {key: body for key, body in images.blobs.items() if body[:1] == b"{"}
+
+    with pytest.raises(BuildFailed, match=r"has \d+ bytes, more than the 16 that the image may have") as caught:
+        plan(images, make_source(NOTEBOOK), cache=tmp_path, most_bytes=16)
+    assert "limits.size" in caught.value.hint

@@ -88,6 +88,7 @@ def lose(bench: Bench) -> None:
     for path in [*(bench.folder / "workspace").glob("blobs/*"), *(bench.folder / "workspace").glob("built/*/*")]:
         path.unlink()
     bench.images.blobs = {key: body for key, body in bench.images.blobs.items() if key[0] != TARGET.name}
+    bench.images.manifests = {key: held for key, held in bench.images.manifests.items() if key[0] != TARGET.name}
 
 
 def test_wheel_of_another_owner_never_takes_the_place(bench, runner) -> None:

@@ -55,6 +55,8 @@ def test_good_config_succeeds_and_shows_what_counts() -> None:
 | `triggers.comment` | `true` | default |
 | `triggers.pull_request` | `false` | default |
 | `triggers.pull_request_tag` | `false` | default |
+| `approvers.owners` | `false` | default |
+| `approvers.teams` | `none` | default |
 | `hubs` | `none` | default |
 | `image.tags` | `{release}` | default |
 | `base` | `the operator's for the lock's Python` | default |

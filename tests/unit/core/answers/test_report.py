@@ -1,61 +1,28 @@
-"""What the bot says: progress, the one answer, check runs. Whole texts."""
+"""What the bot says: progress and the one answer. Whole texts."""
 
 from __future__ import annotations
 
 import dataclasses
 
-import pytest
 from markdown_it import MarkdownIt
 
-from hublish.core.answers.report import (
-    Answer,
-    Failure,
-    HubReport,
-    ImageReport,
-    make_check_run,
-    make_marker,
-    render_answer,
-    render_progress,
-)
-from hublish.core.finding import Finding, Severity
-from hublish.core.github.ports import Annotation, CheckRun
+from hublish.core.answers.builds import BuildPlace, BuildReport
+from hublish.core.answers.report import Answer, Failure, make_marker, render_answer, render_progress
+from hublish.core.building import BuildStopped, BuildSucceeded, Step
+from hublish.core.finding import Severity
 from hublish.core.status import RunState
-
-SHA = "0123456789" * 4
-DIGEST = "sha256:" + "b" * 64
-URL = "https://hublish.example.com/runs/r1"
-IMAGE = ImageReport(
-    title="ts",
-    reference="registry.example.org/team/ts:v1.2",
-    digest=DIGEST,
-    tags=("latest",),
-    kept_tags=(("stable", "it points at v2.0, which is newer"),),
-    size_bytes=365_000_000,
-    layers=12,
-    uploaded_bytes=34_000_000,
-    seconds=185.0,
+from tests.unit.core.answers.samples import (
+    DELIVERED,
+    DIGEST,
+    FAILED,
+    FAILURE,
+    FINDING,
+    HOSTILE,
+    HUB,
+    IMAGE,
+    SHA,
+    URL,
 )
-HUB = HubReport(hub="demo", url="https://github.com/org/apps/pull/3", number=3, detail="lists ts v1.2", ok=True)
-DELIVERED = Answer(
-    run_id="r1", run_url=URL, state=RunState.DELIVERED, wanted="v1.2", sha=SHA, images=(IMAGE,), hubs=(HUB,)
-)
-FAILURE = Failure(
-    code="WheelMissing",
-    message="no file of six 1.17.0 has a hash of the lock",
-    hint="run `pipenv lock` and commit Pipfile.lock",
-    last_lines=("10:00:00 fetch six", "10:00:01 ```no``` such file"),
-)
-FAILED = Answer(run_id="r1", run_url=URL, state=RunState.FAILED, wanted="v1.2", sha=SHA, failure=FAILURE)
-FINDING = Finding(
-    severity=Severity.ERROR,
-    code="UnknownKey",
-    message='unknown key "strategi"',
-    path=".hublish.yaml",
-    hint="did you mean `strategy`?",
-    line=3,
-    column=1,
-)
-HOSTILE = "</pre><script>alert(1)</script> @octocat #1 | `x` [a](http://evil.example) **b**\n\x1b[31m\u202e![i](j)"
 
 
 def render_html(body: str) -> str:
@@ -109,23 +76,23 @@ def test_answer_of_an_earlier_build_says_so() -> None:
     assert render_answer(dataclasses.replace(DELIVERED, wanted="", images=(image,), hubs=(hub,))) == expected
 
 
-def test_answer_with_several_images_lists_hubs_once() -> None:
-    """Each image has its table; the hubs, which hold them all, follow as a list."""
-    small = dataclasses.replace(IMAGE, title="b", tags=(), kept_tags=(), layers=1, uploaded_bytes=None, seconds=None)
-    table = f"""\
-| | |
-| --- | --- |
-| image | `registry.example.org/team/ts:v1.2` |
-| digest | `{DIGEST}` |
-| size | 365 MB in 1 layers |
-| time | an earlier build was used |
-| smoke test | not started in a hub: this version of hublish has no smoke test |"""
+def test_answer_with_several_images_has_one_table_over_all() -> None:
+    """A row each with all its tags; tags that were kept, the smoke test and the hubs, which hold them all, follow."""
+    small = dataclasses.replace(
+        IMAGE, title="b", reference="registry.example.org/team/b:v1.2", tags=(), kept_tags=(), layers=1,
+        uploaded_bytes=None, seconds=None,
+    )  # fmt: skip
     expected = f"""\
 **Delivered:** `v1.2` at 0123456
 
-{table}
+| image | digest | size | time |
+| --- | --- | --- | --- |
+| `registry.example.org/team/ts:v1.2`, also `latest` | `{DIGEST}` | 365 MB in 12 layers; 34 MB uploaded | 3 min 5 s |
+| `registry.example.org/team/b:v1.2` | `{DIGEST}` | 365 MB in 1 layer | an earlier build was used |
 
-{table}
+- `stable` of `ts` not moved: it points at v2.0, which is newer
+
+Smoke test: not started in a hub: this version of hublish has no smoke test.
 
 - hub `demo`: [pull request #3](https://github.com/org/apps/pull/3): lists ts v1.2
 
@@ -133,8 +100,42 @@ def test_answer_with_several_images_lists_hubs_once() -> None:
 
 <!-- hublish:answer:r1 -->"""
 
-    assert render_answer(dataclasses.replace(DELIVERED, images=(small, small))) == expected
-    assert "\n- hub" not in render_answer(dataclasses.replace(DELIVERED, images=(small, small), hubs=()))
+    assert render_answer(dataclasses.replace(DELIVERED, images=(IMAGE, small))) == expected
+    assert "\n- " not in render_answer(dataclasses.replace(DELIVERED, images=(small, small), hubs=()))
+
+
+def test_answer_without_images_says_of_each_how_far_it_came() -> None:
+    """The verdict is joint: one that failed keeps back one that was built, and the table shows which is which."""
+    stopped = BuildStopped(code="BuildFailed", message="m", hint="", step=Step.BUILD)
+    builds = (
+        BuildReport(
+            title="a", outcome=BuildSucceeded(digest=DIGEST, size_bytes=1, layers=(), uploaded_bytes=0, packages=())
+        ),
+        BuildReport(title="b", outcome=stopped, place=BuildPlace(path="b/Dockerfile", line=3)),
+        BuildReport(title="c", outcome=dataclasses.replace(stopped, step=Step.PUSH)),
+        BuildReport(title="d", outcome=dataclasses.replace(stopped, code="BuildCancelled", cancelled=True)),
+        BuildReport(title="e"),
+    )
+    expected = f"""\
+**Not delivered:** `v1.2` at 0123456
+
+| image | build |
+| --- | --- |
+| a | built, not published |
+| b | failed at build: BuildFailed, `b/Dockerfile:3` |
+| c | failed at push: BuildFailed |
+| d | stopped at build: BuildCancelled |
+| e | not finished |
+
+X: m
+
+[Steps and log]({URL})
+
+<!-- hublish:answer:r1 -->"""
+    failed = dataclasses.replace(FAILED, builds=builds, failure=Failure(code="X", message="m", hint=""))
+
+    assert render_answer(failed) == expected
+    assert "| image |" not in render_answer(dataclasses.replace(failed, builds=builds[:1]))
 
 
 def test_failed_answer_holds_the_first_error_and_what_to_do() -> None:
@@ -257,103 +258,25 @@ def test_short_findings_are_shown_up_to_a_number() -> None:
 
 
 def test_comment_that_is_still_too_long_loses_its_end_but_not_its_marker() -> None:
-    """Twenty images with many long tags: whole lines go, the page and the marker stay."""
+    """Twenty images with many long tags: whole lines go and are counted, the page and the marker stay."""
     tags = tuple(f"{number:03d}-" + "t" * 120 for number in range(60))
     image = dataclasses.replace(IMAGE, tags=tags)
     body = render_answer(dataclasses.replace(DELIVERED, images=(image,) * 20))
 
     assert len(body) < 65_536
-    assert body.endswith(f"|\n\n…\n\n[Steps and log]({URL})\n\n<!-- hublish:answer:r1 -->")
-
-
-def test_check_run_of_a_delivered_image() -> None:
-    """Completed and successful, with the answer as summary."""
-    expected = CheckRun(
-        name="hublish / ts",
-        external_id="r1/ts",
-        sha=SHA,
-        status="completed",
-        conclusion="success",
-        title="Delivered: v1.2 (sha256:bbbbbbbbbbbb)",
-        summary=render_answer(DELIVERED).split("\n\n[Steps and log]", maxsplit=1)[0],
-        details_url=URL,
-        annotations=(),
-    )
-
-    assert make_check_run(DELIVERED, image="ts", sha=SHA) == expected
-
-
-@pytest.mark.parametrize(
-    ("state", "status", "title"),
-    [
-        (RunState.RECEIVED, "queued", "received: the default branch"),
-        (RunState.BUILDING, "in_progress", "building: the default branch"),
-    ],
-)
-def test_check_run_of_a_run_at_work(state: RunState, status: str, title: str) -> None:
-    """Neither concluded nor annotated; the summary is the way to the page."""
-    answer = Answer(run_id="r1", run_url=URL, state=state, wanted="", sha=SHA)
-    expected = CheckRun(
-        name="hublish / ts",
-        external_id="r1/ts",
-        sha=SHA,
-        status=status,
-        conclusion=None,
-        title=title,
-        summary=f"[Steps and log]({URL})",
-        details_url=URL,
-        actions=(("Cancel", "Stop this build.", "cancel"),),
-    )
-
-    assert make_check_run(answer, image="ts", sha=SHA) == expected
-
-
-@pytest.mark.parametrize(
-    ("state", "conclusion", "title"),
-    [
-        (RunState.FAILED, "failure", "Not delivered: WheelMissing"),
-        (RunState.DENIED, "neutral", "Not started: WheelMissing"),
-        (RunState.SKIPPED, "skipped", "Skipped: WheelMissing"),
-        (RunState.CANCELLED, "cancelled", "Cancelled: WheelMissing"),
-    ],
-)
-def test_check_run_of_an_unhappy_end_names_the_cause(state: RunState, conclusion: str, title: str) -> None:
-    """Every end has GitHub's word for it."""
-    check = make_check_run(dataclasses.replace(FAILED, state=state), image="ts", sha=SHA)
-
-    assert (check.status, check.conclusion, check.title) == ("completed", conclusion, title)
-    assert check.actions == (
-        (("Retry", "Build what is not built yet.", "retry"),) if conclusion in ("failure", "cancelled") else ()
+    assert body.endswith(
+        "| 3 min 5 s |\n\n… 35 more lines left out for want of room; the page has all.\n\n"
+        f"[Steps and log]({URL})\n\n<!-- hublish:answer:r1 -->"
     )
 
 
-def test_check_run_annotates_the_lines_of_findings() -> None:
-    """A finding without a line has no place to stand and is in the summary only."""
-    findings = (
-        FINDING,
-        dataclasses.replace(FINDING, severity=Severity.WARNING, line=4),
-        dataclasses.replace(FINDING, severity=Severity.NOTE, line=5),
-        dataclasses.replace(FINDING, line=None, column=None),
-    )
-    first = Annotation(
-        path=".hublish.yaml",
-        line=3,
-        column=1,
-        level="failure",
-        title="UnknownKey",
-        message='unknown key "strategi"\ndid you mean `strategy`?',
-    )
-    expected = (
-        first,
-        dataclasses.replace(first, line=4, level="warning"),
-        dataclasses.replace(first, line=5, level="notice"),
-    )
+def test_comment_that_is_cut_never_ends_within_the_log() -> None:
+    """A fence without its end would swallow the way to the page: the log goes as a whole."""
+    tags = tuple("t" * 120 + str(number) for number in range(460))
+    failed = dataclasses.replace(DELIVERED, images=(dataclasses.replace(IMAGE, tags=tags),), failure=FAILURE)
+    log = dataclasses.replace(FAILURE, last_lines=("x" * 100,) * 80)
+    body = render_answer(dataclasses.replace(failed, failure=log))
 
-    assert make_check_run(dataclasses.replace(FAILED, findings=findings), image="ts", sha=SHA).annotations == expected
-
-
-def test_title_of_a_check_run_is_one_printable_line() -> None:
-    """A hostile tag name cannot break or turn it."""
-    check = make_check_run(dataclasses.replace(DELIVERED, wanted="v1\n\u202e\x1b[31m", images=()), image="ts", sha=SHA)
-
-    assert check.title == "Delivered: v1 [31m"
+    assert "… 1 more line left out for want of room; the page has all." in body
+    assert "```" not in body
+    assert "<details>" not in body

@@ -56,8 +56,10 @@ def test_document_names_every_key() -> None:
             "tag": False,
             "push": (),
             "issue": True,
+            "label": None,
             "comment": True,
         },
+        "approvers": {"owners": False, "teams": ()},
         "hubs": (),
         "limits": {"time": "1h30m", "size": "4Gi"},
     }
@@ -117,11 +119,12 @@ def test_settings_of_an_unreadable_file_are_none_set() -> None:
         ("images[0].tags", False),
         ("hubs", True),
         ("triggers.tag", True),
+        ("approvers.teams", True),
         ("base", False),
     ],
 )
 def test_published_settings_count_from_the_default_branch(key: str, published: bool) -> None:
-    """Names, hubs and triggers; the rest counts as it is at the commit."""
+    """Names, hubs, triggers and approvers; the rest counts as it is at the commit."""
     assert Setting(key=key, value="", given=True).published is published
 
 

@@ -45,7 +45,7 @@ limits: {time: 30, size: &a 4Gi}
         "4:1 error UnknownKey timeout: unknown key `timeout` | `timeout` belongs under `smoke`",
         (
             "5:1 error UnknownKey colour: unknown key `colour` | known keys here: version, image, images, strategy, base, "
-            "python, system, source, dockerfile, s2i, resources, smoke, triggers, hubs, limits"
+            "python, system, source, dockerfile, s2i, resources, smoke, triggers, approvers, hubs, limits"
         ),
         (
             '6:16 error ValueInvalid python.lock: the path "../Pipfile.lock" leaves the repository | '

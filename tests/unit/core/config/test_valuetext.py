@@ -39,6 +39,7 @@ from hublish.errors import ValueInvalid
         (valuetext.parse_variable_value, "", ""),
         (valuetext.parse_user, "1001", "1001"),
         (valuetext.parse_branch, "release/*", "release/*"),
+        (valuetext.parse_label, "kind/build image", "kind/build image"),
     ],
 )
 def test_valid_text_is_read(parse: Callable[[str], object], text: str, expected: object) -> None:
@@ -136,6 +137,8 @@ def test_valid_text_is_read(parse: Callable[[str], object], text: str, expected:
         ),
         (valuetext.parse_branch, "-x", 'expected the name of a branch, got "-x"'),
         (valuetext.parse_branch, "", 'expected the name of a branch, got ""'),
+        (valuetext.parse_label, " ", 'expected the name of a label of at most 50 characters, got ""'),
+        (valuetext.parse_label, "x" * 51, f'expected the name of a label of at most 50 characters, got "{"x" * 51}"'),
     ],
 )
 def test_invalid_text_is_refused_with_what_was_expected(

@@ -26,7 +26,11 @@ from tests.unit.core.github.parts import BASE, COMMENT, ISSUE, QUESTION, RELEASE
             "edited",
             "only an opened, reopened or closed pull request, or new commits in one, are looked at",
         ),
-        ("issues", "edited", "only an opened or reopened issue starts a build"),
+        (
+            "issues",
+            "edited",
+            "only an opened, reopened or labelled issue can ask for something; an edited one starts nothing",
+        ),
         ("issues", "opened", 'the issue\'s title is not "Deliver Container Image"'),
         ("issue_comment", "created", "the comment holds no command"),
         ("issue_comment", "edited", "only a new comment can hold a command; an edited or deleted one starts nothing"),

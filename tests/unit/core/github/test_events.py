@@ -115,7 +115,8 @@ def test_a_build_issue_asks_for_its_tag(action: str) -> None:
 
 def test_a_build_issue_without_a_tag_carries_the_problem() -> None:
     """The answer can say what to write."""
-    expected = replace(OPENED, ref=None, problem="The issue has no line that starts with `Tag:`.", hint=USAGE)
+    hint = f"{USAGE}, then close and reopen it."
+    expected = replace(OPENED, ref=None, problem="The issue has no line that starts with `Tag:`.", hint=hint)
 
     assert parse("issues", "opened", issue={**ISSUE, "body": None}) == expected
 

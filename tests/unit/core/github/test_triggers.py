@@ -12,7 +12,16 @@ from hublish.core.finding import Finding, Severity
 from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
-from hublish.core.github.triggers import Build, Decision, Deny, Skip, check_request, decide, matches_branch
+from hublish.core.github.triggers import (
+    Build,
+    Decision,
+    Deny,
+    Skip,
+    check_label,
+    check_request,
+    decide,
+    matches_branch,
+)
 from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -279,6 +288,14 @@ def test_pattern_of_branches_matches_within_one_part(pattern: str, branch: str, 
     assert expected == matches_branch(pattern, branch)
 
 
+def test_an_order_by_the_api_needs_no_permission_on_github() -> None:
+    """The operator gave it with the token; switches are about what happens on GitHub."""
+    config = make_config("{release: false, issue: false, comment: false}")
+    order = replace(RELEASE, kind=TriggerKind.API, actor="nightly")
+
+    assert decide_with(order, config=config, permission=None) == Build(reason="api by nightly")
+
+
 def test_a_press_is_allowed_where_comments_are_switched_off() -> None:
     """The switch is about comments; who presses is asked about all the same."""
     press = replace(COMMENT, kind=TriggerKind.CHECK, command=CommandName.RETRY)
@@ -339,3 +356,25 @@ def test_a_config_that_cannot_be_used_is_told_to_who_pushed_a_tag() -> None:
 
     assert isinstance(decision, Deny)
     assert (decision.code, decision.findings) == ("ConfigInvalid", parsed.findings)
+
+
+LABELLED = replace(ISSUE, kind=TriggerKind.LABEL, label="Build")
+
+
+def test_only_the_label_of_the_config_asks() -> None:
+    """In any case; any other label on any issue is nobody's business, and no config names none."""
+    other = Skip(reason="the label is not the one that `triggers.label` names on the default branch")
+
+    assert decide_with(LABELLED, config=make_config("{label: build}")) == Build(reason="label by alice")
+    assert decide_with(LABELLED, config=make_config("{label: other}")) == other
+    assert decide_with(LABELLED, config=CONFIG) == other
+    assert check_label(LABELLED, None) == other
+
+
+@pytest.mark.parametrize("permission", [None, Permission.NONE, Permission.READ])
+def test_label_by_a_person_without_write_permission_is_denied(permission: Permission | None) -> None:
+    """Triage may label; only write may build."""
+    decision = decide_with(LABELLED, config=make_config("{label: build}"), permission=permission)
+
+    assert isinstance(decision, Deny)
+    assert decision.code == "PermissionMissing"

@@ -77,7 +77,12 @@ def test_reason_of_a_step_comes_first(engine, cluster) -> None:
     """What a Step said before it failed is the answer, with its code and hint."""
     start(engine, cluster)
     stopped = BuildStopped(
-        code="WheelMissing", message="no wheel of six", hint="Lock another.", step=Step.PACKAGES, transient=True
+        code="WheelMissing",
+        message="no wheel of six",
+        hint="Lock another.",
+        step=Step.PACKAGES,
+        transient=True,
+        label="six 1.17.0",
     )
     cluster.set_pods(NAME, make_pod(POD, fetch="terminated"))
     cluster.write_log(POD, "fetch", (make_time(1), "Collecting"), (make_time(2), render_message(stopped)), ended=True)
@@ -86,7 +91,7 @@ def test_reason_of_a_step_comes_first(engine, cluster) -> None:
 
     assert isinstance(outcome, BuildStopped)
     assert (outcome.code, outcome.message, outcome.hint) == ("WheelMissing", "no wheel of six", "Lock another.")
-    assert (outcome.step, outcome.transient) == (Step.PACKAGES, True)
+    assert (outcome.step, outcome.transient, outcome.label) == (Step.PACKAGES, True, "six 1.17.0")
     assert outcome.last_lines[-2:] == ("Collecting", "error: no wheel of six")
 
 

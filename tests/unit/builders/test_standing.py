@@ -1,0 +1,123 @@
+"""Layers of the image that was pushed last: passed over while that image stands, looked for when anything is doubtful."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hublish.core.reference import Reference
+from hublish.errors import LayerMissing, RegistryFailed
+from hublish.oci.manifest import parse_manifest
+from tests.fakes import FakeImages, FakeSource
+from tests.unit.builders.samples import TARGET, Bench, make_bench
+
+
+class WatchedImages(FakeImages):
+    """A registry that notes what it is asked for, and refuses images that lack a blob, as real ones do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.refused = 0
+
+    def ensure_blob(self, reference: Reference, *, digest: str, **options: object) -> object:
+        self.asked.append(digest)
+        return super().ensure_blob(reference, digest=digest, **options)
+
+    def ensure_manifest(self, reference: Reference, *, body: bytes, media_type: str) -> str:
+        manifest = parse_manifest(body)
+        blobs = {manifest.config.digest, *(layer.digest for layer in manifest.layers)}
+        if not all((reference.name, digest) in self.blobs for digest in blobs):
+            self.refused += 1
+            raise RegistryFailed("the registry refused: blob unknown", status=404)
+        return super().ensure_manifest(reference, body=body, media_type=media_type)
+
+
+@pytest.fixture
+def images() -> WatchedImages:
+    return WatchedImages()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, images: WatchedImages) -> Bench:
+    """A bench whose first image stands at the target."""
+    bench = make_bench(tmp_path)
+    images.blobs, images.manifests = bench.images.blobs, bench.images.manifests
+    bench.images = images
+    bench.build()
+    bench.source = FakeSource({"README.md": b"changed\n"})
+    images.asked.clear()
+    return bench
+
+
+def test_registry_is_asked_for_what_is_new_only(bench, images) -> None:
+    """The source and the config; the rest is what the image has that stands there."""
+    second = bench.build()
+    config = parse_manifest(images.fetch_manifest(TARGET).body).config.digest
+
+    assert sorted(images.asked) == sorted([config, second.layers[-1].digest])
+    assert [layer.transfer for layer in second.layers[:-1]] == ["present"] * (len(second.layers) - 1)
+
+
+def test_each_layer_is_looked_for_where_the_image_is_gone(bench, images) -> None:
+    """A clean-up of the registry costs what it took, and no more."""
+    images.manifests = {key: manifest for key, manifest in images.manifests.items() if key[0] != TARGET.name}
+
+    second = bench.build()
+
+    assert {layer.digest for layer in second.layers} < set(images.asked)
+
+
+def test_each_layer_is_looked_for_where_the_image_cannot_be_read(bench, images, monkeypatch) -> None:
+    """A target that may be written and not read is as good as one that is empty."""
+
+    def refuse(reference: Reference) -> None:
+        raise RegistryFailed(f"{reference.name} may not be read", status=403)
+
+    plan = bench.plan()
+    monkeypatch.setattr(images, "fetch_manifest", refuse)
+    second = bench.build(plan)
+
+    assert {layer.digest for layer in second.layers} < set(images.asked)
+
+
+def test_registry_that_lost_a_part_of_its_image_gets_it_again(bench, images) -> None:
+    """It refuses the new image, and takes it when each layer was looked for."""
+    lost = bench.build().layers[3].digest
+    del images.blobs[TARGET.name, lost]
+
+    bench.source = FakeSource({"README.md": b"changed again\n"})
+    bench.build()
+
+    assert images.refused == 1
+    assert (TARGET.name, lost) in images.blobs
+
+
+def test_registry_that_lost_a_layer_nobody_has_any_more_is_told(bench, images) -> None:
+    """What to do is said, and that heals it: the image that names the lost layer is out of the way by then."""
+    lost = bench.build().layers[3].digest
+    del images.blobs[TARGET.name, lost]
+    shutil.rmtree(bench.folder / "workspace" / "blobs")
+
+    bench.source = FakeSource({"README.md": b"changed again\n"})
+    with pytest.raises(LayerMissing, match="lies nowhere any more") as caught:
+        bench.build()
+
+    assert caught.value.hint == "Build again."
+    assert bench.build().layers[3].digest == lost
+
+
+def test_other_refusals_are_told_as_they_are(tmp_path, images) -> None:
+    """Where nothing was passed over there is nothing to look for again."""
+    bench = make_bench(tmp_path)
+    images.blobs, images.manifests = bench.images.blobs, bench.images.manifests
+    bench.images = images
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RegistryFailed("the registry refused: read only", status=405)
+
+    images.ensure_manifest = refuse
+    with pytest.raises(RegistryFailed, match="read only"):
+        bench.build()
