@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hublish.bootstrap.doctor import Check
 from hublish.bootstrap.engines import EXTRA_HINT, INSTALL_HINT, make_buildah, make_docker
@@ -12,9 +13,13 @@ from hublish.engines.controlgroup import describe_limits
 from hublish.enginesettings import BuildahSettings, DockerSettings, EngineSettings
 from hublish.errors import EngineFailed, SettingsInvalid
 
+if TYPE_CHECKING:
+    from hublish.engines.docker import BridgeReach
+
 _DOCKER_HINT = (
     "Start Docker or Podman's service and name it by DOCKER_HOST; builds of Dockerfiles work by buildah, too."
 )
+_NETWORK = "engines.docker.network"
 _NETWORK_HINT = "Install Debian's packages slirp4netns and iproute2; builds need /dev/net/tun."
 _OWNERS_HINT = "List owners under `engines.buildah.owners`, or use `docker`, which takes every owner's builds."
 
@@ -47,14 +52,7 @@ def check_chosen_engines(chosen: EngineSettings, *, data: Path) -> tuple[Check, 
         if name == "buildah":
             checks += _check_chosen_buildah(chosen.buildah, data)
         elif name == "docker":
-            environ = {"DOCKER_HOST": chosen.docker.host}
-            checks.append(
-                _check_call(
-                    "engines.docker",
-                    lambda: f"{make_docker(environ, chosen.docker).describe()}, network {chosen.docker.network}",  # noqa: B023 -- called at once
-                    EXTRA_HINT,
-                )
-            )
+            checks += _check_chosen_docker(chosen.docker)
     return tuple(checks)
 
 
@@ -79,6 +77,34 @@ def _check_chosen_buildah(chosen: BuildahSettings, data: Path) -> list[Check]:
             )
         )
     return checks
+
+
+def _check_chosen_docker(chosen: DockerSettings) -> list[Check]:
+    environ = {"DOCKER_HOST": chosen.host}
+    answer = _check_call(
+        "engines.docker", lambda: f"{make_docker(environ, chosen).describe()}, network {chosen.network}", EXTRA_HINT
+    )
+    if not answer.ok:
+        return [answer]
+    try:
+        reach = make_docker(environ, chosen).look_at_network()
+    except EngineFailed as error:
+        return [answer, Check(name=_NETWORK, ok=False, detail=error.message, hint=error.hint)]
+    return [answer] if reach is None else [answer, _judge_reach(reach)]
+
+
+def _judge_reach(reach: BridgeReach) -> Check:
+    """A fault where it is seen that builds, which may be strangers', reach more than the outside."""
+    reached = "this machine, private networks and metadata services"
+    hint = f"As root of the engine's machine: `{reach.command}`; or set `engines.docker.network: none`."
+    if reach.closed:
+        return Check(name=_NETWORK, ok=True, detail=f"builds on {reach.interface} are kept from {reached}")
+    if reach.closed is None:
+        detail = (
+            f"builds on {reach.interface} reach {reached}, unless a firewall that is not seen from here keeps them away"
+        )
+        return Check(name=_NETWORK, ok=True, detail=detail, hint=hint)
+    return Check(name=_NETWORK, ok=False, detail=f"builds on {reach.interface} reach {reached}", hint=hint)
 
 
 def _describe_chosen(chosen: BuildahSettings, data: Path) -> str:

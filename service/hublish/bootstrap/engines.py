@@ -27,6 +27,7 @@ from hublish.enginesettings import BuildahSettings, DockerSettings
 from hublish.errors import EngineFailed, SettingsInvalid, StrategyUnavailable
 
 if TYPE_CHECKING:
+    from hublish.engines.docker import DockerBackend
     from hublish.settings import Settings
 
 ENGINE_NAMES = ("buildah", "docker")
@@ -185,7 +186,7 @@ def make_buildah(data: Path, chosen: BuildahSettings, *, network: NetworkMode | 
     return BuildahBackend(choices, make_layout=OCILayout)
 
 
-def make_docker(environ: Mapping[str, str], chosen: DockerSettings) -> ContainerBackend:
+def make_docker(environ: Mapping[str, str], chosen: DockerSettings) -> DockerBackend:
     """Make the backend of a Docker Engine.
 
     Args:

@@ -185,3 +185,25 @@ def test_build_reaches_neither_metadata_nor_private_addresses_nor_the_service(ya
     assert done.returncode == 0, done.stdout + done.stderr
 
     assert json.loads(done.stdout.splitlines()[-1]) == {"closed": [], "opened": ["10.77.0.1"]}
+
+
+def test_docker_build_reaches_the_outside_alone_once_doctors_command_was_run() -> None:
+    """In a network of the test's own. Before it doctor calls the network a fault, and a build reaches all of them."""
+    if any(shutil.which(name) is None for name in ("dockerd", "iptables", "unshare", "ip")):
+        pytest.skip("docker.io, iptables, unshare or ip is not installed")
+    done = subprocess.run(
+        ("unshare", "--net", sys.executable, "-m", "tests.contract.engines.walled_docker"),
+        cwd=Path(__file__).parents[3],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "well": [False, True],
+        "open": ["gateway", "host", "metadata", "neighbour", "public"],
+        "closed": ["public"],
+    }

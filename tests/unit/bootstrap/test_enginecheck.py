@@ -10,7 +10,11 @@ from hublish.bootstrap import enginecheck
 from hublish.bootstrap.doctor import Check
 from hublish.bootstrap.enginecheck import check_chosen_engines
 from hublish.engines.buildah import NetworkMode
+from hublish.engines.docker import BridgeReach
 from hublish.enginesettings import BuildahSettings, EngineSettings
+from hublish.errors import EngineFailed
+
+REACHED = "this machine, private networks and metadata services"
 
 
 class Backend:
@@ -68,3 +72,58 @@ def test_chosen_engine_that_is_missing_is_a_fault(tmp_path: Path, monkeypatch: p
 def test_engines_that_are_not_chosen_are_not_looked_at(tmp_path: Path) -> None:
     """`local` needs nothing."""
     assert check_chosen_engines(EngineSettings(), data=tmp_path) == ()
+
+
+class Docker:
+    """A Docker Engine with a bridge, or one that went away."""
+
+    def __init__(self, reach: BridgeReach | EngineFailed | None) -> None:
+        self.reach = reach
+
+    def describe(self) -> str:
+        return "Docker Engine 20.10"
+
+    def look_at_network(self) -> BridgeReach | None:
+        if isinstance(self.reach, EngineFailed):
+            raise self.reach
+        return self.reach
+
+
+def check_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reach: object) -> dict[str, Check]:
+    monkeypatch.setattr(enginecheck, "make_docker", lambda *_: Docker(reach))
+    return {item.name: item for item in check_chosen_engines(EngineSettings(use=["docker"]), data=tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("closed", "ok", "detail"),
+    [
+        (True, True, f"builds on br-1 are kept from {REACHED}"),
+        (False, False, f"builds on br-1 reach {REACHED}"),
+        (
+            None,
+            True,
+            f"builds on br-1 reach {REACHED}, unless a firewall that is not seen from here keeps them away",
+        ),
+    ],
+)
+def test_network_of_docker_builds_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, closed: bool | None, ok: bool, detail: str
+) -> None:
+    """Open is a fault with the command that closes it; what cannot be seen is told."""
+    reach = BridgeReach(interface="br-1", closed=closed, command="iptables -I INPUT")
+    found = check_docker(tmp_path, monkeypatch, reach)["engines.docker.network"]
+
+    assert (found.ok, found.detail) == (ok, detail)
+    assert ("`iptables -I INPUT`" in found.hint) is (closed is not True)
+
+
+def test_docker_without_a_network_has_none_to_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`none` reaches nothing."""
+    assert set(check_docker(tmp_path, monkeypatch, None)) == {"engines.docker"}
+
+
+def test_docker_that_goes_away_meanwhile_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the check of its network."""
+    found = check_docker(tmp_path, monkeypatch, EngineFailed("gone"))["engines.docker.network"]
+
+    assert (found.ok, found.detail) == (False, "gone")

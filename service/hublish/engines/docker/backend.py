@@ -27,6 +27,7 @@ from hublish.core.container import ContainerPlan
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.engines.controlgroup import ControlGroup, Limits, make_group
+from hublish.engines.docker.network import BridgeReach, ensure_network, look_at_reach
 from hublish.engines.docker.request import DOCKERFILE, BuildCall
 from hublish.errors import BuildFailed, EngineFailed, StrategyUnavailable, clip
 
@@ -121,7 +122,8 @@ class DockerBackend:
             BuildCancelled: it was to stop; no container of it is left.
         """
         with self._call() as client, self._limit(client, job.image.tag or "build") as group:
-            self._ensure_network(client)
+            if self._choices.network != NO_NETWORK:
+                ensure_network(client, self._choices.network)
             build = BuildCall(job=job, limits=self._choices.limits)
             try:
                 build.run(client, self._make_parameters(job, group))
@@ -141,6 +143,17 @@ class DockerBackend:
         with self._call() as client:
             version = client.version()
         return f"{version.get('Platform', {}).get('Name') or 'Docker Engine'} {version.get('Version', '')}".strip()
+
+    def look_at_network(self) -> BridgeReach | None:
+        """Look what keeps builds apart from this machine, on the bridge that they are on; None when they have no network.
+
+        Raises:
+            EngineFailed: the engine does not answer.
+        """
+        if self._choices.network == NO_NETWORK:
+            return None
+        with self._call() as client:
+            return look_at_reach(ensure_network(client, self._choices.network))
 
     def _make_parameters(self, job: ContainerJob, group: ControlGroup) -> dict[str, str]:
         build, limits = job.build, self._choices.limits
@@ -173,13 +186,6 @@ class DockerBackend:
             yield group
         finally:
             group.remove()
-
-    def _ensure_network(self, client: docker.DockerClient) -> None:
-        name = self._choices.network
-        if name == NO_NETWORK or client.networks.list(names=[f"^{re.escape(name)}$"]):
-            return
-        options = {"com.docker.network.bridge.enable_icc": "false"}
-        client.networks.create(name, driver="bridge", options=options)
 
     @contextmanager
     def _call(self) -> Iterator[docker.DockerClient]:
