@@ -188,7 +188,7 @@ def test_build_reaches_neither_metadata_nor_private_addresses_nor_the_service(ya
 
 
 def test_docker_build_reaches_the_outside_alone_once_doctors_command_was_run() -> None:
-    """In a network of the test's own. Before it doctor calls the network a fault, and a build reaches all of them."""
+    """In a network of the test's own. Before it doctor calls the network a fault; another container is never reached."""
     if any(shutil.which(name) is None for name in ("dockerd", "iptables", "unshare", "ip")):
         pytest.skip("docker.io, iptables, unshare or ip is not installed")
     done = subprocess.run(

@@ -1,12 +1,14 @@
 """Docker Engine in a network namespace of its own: whom does a build reach, before and after the rules that doctor names?
 
 `unshare --net python -m tests.contract.engines.walled_docker`, as root; prints JSON as its last line. Behind the namespace
-stands a neighbour with a private address, the metadata service's and a public one; all of them listen.
+stands a neighbour with a private address, the metadata service's and a public one; all of them listen, and so does another
+container on the bridge.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +21,7 @@ from hublish.bootstrap.enginecheck import check_chosen_engines
 from hublish.bootstrap.engines import make_docker
 from hublish.core.reference import parse_reference
 from hublish.enginesettings import DockerSettings, EngineSettings
-from tests.contract.engines.parts import Sources, Yard, succeed
+from tests.contract.engines.parts import Sources, Yard, succeed, wait_for
 from tests.contract.engines.subjects import make_engine
 from tests.sandbox.base_image import make_busybox_base, push_layout
 from tests.sandbox.docker_engine import DockerEngine
@@ -82,13 +84,35 @@ def connect_neighbour() -> subprocess.Popen[str]:
     return process
 
 
-def look(engine: DockerEngine, yard: Yard, name: str) -> list[str]:
+def start_container(engine: DockerEngine, layout: Path) -> str:
+    """Start a container beside the builds, on their bridge, which answers this machine; returns its address."""
+    digest = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
+    blobs = layout / "blobs" / "sha256"
+    layer = json.loads((blobs / digest.removeprefix("sha256:")).read_bytes())["layers"][0]["digest"]
+    engine.run("import", str(blobs / layer.removeprefix("sha256:")), "beside:1")
+    answer = f"while true; do printf 'HTTP/1.0 200 OK\\r\\n\\r\\n' | nc -l -p {PORT}; done"
+    engine.run("run", "--detach", "--name", "beside", "--network", "hublish", "beside:1", "sh", "-c", answer)
+    address = str(json.loads(engine.run("inspect", "beside"))[0]["NetworkSettings"]["Networks"]["hublish"]["IPAddress"])
+
+    def call() -> bool | None:
+        try:
+            with socket.create_connection((address, PORT), timeout=5) as connection:
+                return connection.recv(12).startswith(b"HTTP") or None
+        except OSError:
+            return None
+
+    wait_for(call, what="the container's answer")
+    return address
+
+
+def look(engine: DockerEngine, yard: Yard, name: str, *, beside: str) -> list[str]:
     """Build something that calls all addresses; returns those that answered."""
     gateway = json.loads(engine.run("network", "inspect", "hublish"))[0]["IPAM"]["Config"][0]["Gateway"]
     names = {gateway: "gateway", HOST: "host", NEIGHBOUR: "neighbour", METADATA: "metadata", PUBLIC: "public"}
+    names[beside] = "container"
     # All at once, as each that nobody answers takes its seconds.
     calls = " ".join(
-        f'(printf "GET / HTTP/1.0\\r\\n\\r\\n" | nc -w 8 {address} {PORT} 2>/dev/null | grep -q 200 && echo reached={word}) &'
+        f'(printf "GET / HTTP/1.0\\r\\n\\r\\n" | nc -w 5 {address} {PORT} 2>/dev/null | grep -q 200 && echo reached={word}) &'
         for address, word in names.items()
     )
     log: list[str] = []
@@ -140,11 +164,13 @@ def main() -> None:
             base_layout=folder,
         )
         open_ok, hint = check(engine, folder)
-        before = look(engine, yard, "open")
+        beside = start_container(engine, folder / "base")
+        before = look(engine, yard, "open", beside=beside)
         command = hint.partition("`")[2].partition("`")[0]
         subprocess.run(("sh", "-euc", command), check=True, timeout=WAIT_SECONDS)
         closed_ok, _ = check(engine, folder)
-        after = look(engine, yard, "closed")
+        after = look(engine, yard, "closed", beside=beside)
+        engine.run("rm", "--force", "beside")
     neighbour.communicate("\n", timeout=WAIT_SECONDS)
     print(json.dumps({"well": [open_ok, closed_ok], "open": before, "closed": after}))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
+import docker.errors
 import pytest
 
-from hublish.engines.docker.network import PRIVATE, look_at_reach
+from hublish.engines.docker.network import PRIVATE, ensure_network, look_at_reach
 
 BRIDGE = "br-0123456789ab"
 INPUT = ("INPUT", "-i", BRIDGE, "-j", "DROP")
@@ -53,3 +55,69 @@ def test_command_makes_the_rules_that_are_looked_for() -> None:
         "for net in 10.0.0.0/8 100.64.0.0/10 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16; "
         "do iptables -I DOCKER-USER -i br-0123456789ab -d $net -j DROP; done"
     )
+
+
+class Networks:
+    """Those of an engine, where somebody else may make one in the moment before we do."""
+
+    def __init__(self, *, raced: bool = False, status: int = 409) -> None:
+        self.found: list[SimpleNamespace] = []
+        self.asked: list[dict[str, object]] = []
+        self.raced = raced
+        self.status = status
+
+    def list(self, *, names: list[str]) -> list[SimpleNamespace]:
+        assert names == ["^hublish$"]
+        return self.found
+
+    def get(self, name: str) -> SimpleNamespace:
+        return next(network for network in self.found if network.id == name)
+
+    def create(self, name: str, **options: object) -> SimpleNamespace:
+        self.asked.append({"name": name, **options})
+        if self.raced:
+            self.add({})
+        if self.raced or self.status != 409:
+            response = SimpleNamespace(status_code=self.status, reason="", url="")
+            raise docker.errors.APIError("refused", response=response)
+        return self.add({})
+
+    def add(self, options: dict[str, str] | None) -> SimpleNamespace:
+        number = "0123456789abcdef"
+        self.found.append(SimpleNamespace(id=number, attrs={"Id": number, "Options": options}))
+        return self.found[-1]
+
+
+def test_bridge_is_made_once_and_its_containers_are_apart() -> None:
+    """The engine is asked to refuse a second of that name."""
+    networks = Networks()
+    client = SimpleNamespace(networks=networks)
+
+    assert [ensure_network(client, "hublish") for _ in range(2)] == [BRIDGE, BRIDGE]
+    assert networks.asked == [
+        {
+            "name": "hublish",
+            "driver": "bridge",
+            "options": {"com.docker.network.bridge.enable_icc": "false"},
+            "check_duplicate": True,
+        }
+    ]
+
+
+def test_bridge_that_another_build_made_meanwhile_is_taken() -> None:
+    """Two builds that begin at once are no fault of either."""
+    assert ensure_network(SimpleNamespace(networks=Networks(raced=True)), "hublish") == BRIDGE
+
+
+def test_engine_that_refuses_a_network_is_told() -> None:
+    """Any other answer is the caller's to tell."""
+    with pytest.raises(docker.errors.APIError):
+        ensure_network(SimpleNamespace(networks=Networks(status=500)), "hublish")
+
+
+def test_interface_that_the_operator_named_counts() -> None:
+    """By the bridge's own option."""
+    networks = Networks()
+    networks.add({"com.docker.network.bridge.name": "builds0"})
+
+    assert ensure_network(SimpleNamespace(networks=networks), "hublish") == "builds0"

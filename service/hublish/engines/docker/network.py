@@ -16,8 +16,11 @@ import socket
 import subprocess
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import docker
+import docker.errors
+from docker.models.networks import Network
 
 PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 """Addresses of machines nearby, and of the metadata services of clouds."""
@@ -46,12 +49,22 @@ def ensure_network(client: docker.DockerClient, name: str) -> str:
     Raises:
         docker.errors.APIError: the engine refused.
     """
-    found = client.networks.list(names=[f"^{re.escape(name)}$"])
-    if not found:
+    found = _find_network(client, name)
+    if found is None:
         options = {"com.docker.network.bridge.enable_icc": "false"}
-        found = [client.networks.create(name, driver="bridge", options=options)]
-    attributes = client.networks.get(str(found[0].id)).attrs
+        try:
+            found = client.networks.create(name, driver="bridge", options=options, check_duplicate=True)
+        except docker.errors.APIError as exc:
+            # Another build of this moment made it; the engine would let two have one name, and then refuse both.
+            found = _find_network(client, name) if exc.status_code == HTTPStatus.CONFLICT else None
+            if found is None:
+                raise
+    attributes = client.networks.get(str(found.id)).attrs
     return str((attributes.get("Options") or {}).get("com.docker.network.bridge.name") or f"br-{attributes['Id'][:12]}")
+
+
+def _find_network(client: docker.DockerClient, name: str) -> Network | None:
+    return next(iter(client.networks.list(names=[f"^{re.escape(name)}$"])), None)
 
 
 def _run(command: Sequence[str]) -> int | None:
