@@ -8,6 +8,8 @@ from datetime import datetime
 
 from hublish.core.github.deliveries import ListedDelivery
 from hublish.core.github.ports import BranchState, CheckRun, Comment, PullRequest, Thread
+from hublish.core.onboarding.ports import Standing
+from hublish.core.reference import Reference
 from hublish.core.repository import Permission, Repository, ResolvedRef
 from hublish.errors import HublishError, PullRequestTaken, SourceMissing
 from tests.fakes import FakeSource
@@ -48,6 +50,10 @@ class FakeReader:
         """By `owner/team`."""
         self._call("is_team_member")
         return login in self.teams.get(f"{repository.owner}/{team}", frozenset())
+
+    def fetch_owner_id(self, repository: Repository) -> int:
+        self._call("fetch_owner_id")
+        return self.repositories[repository.full_name].owner_id or 0
 
     def find_installation(self, full_name: str) -> int | None:
         self._call("find_installation")
@@ -181,3 +187,50 @@ class FakeCheckouts:
 
     def fetch_source(self, repository: Repository, ref: ResolvedRef) -> FakeSource:
         return self.sources[repository.full_name]
+
+
+@dataclass
+class FakeStandings:
+    """A StandingReader over the repositories of a FakeReader; `errors` are raised first, one a call."""
+
+    reader: FakeReader
+    forks: set[str] = field(default_factory=set)
+    archived: set[str] = field(default_factory=set)
+    proposed: set[str] = field(default_factory=set)
+    errors: list[Exception] = field(default_factory=list)
+
+    def fetch_standing(self, installation_id: int, full_name: str) -> Standing:
+        if self.errors:
+            raise self.errors.pop(0)
+        repository = self.reader.repositories[full_name]
+        return Standing(repository=repository, fork=full_name in self.forks, archived=full_name in self.archived)
+
+    def has_proposal(self, repository: Repository, branch: str) -> bool:
+        return repository.full_name in self.proposed
+
+
+@dataclass
+class FakePushProbe:
+    """A PushProbe that notes what it was asked; `refusals` by name of the image repository."""
+
+    refusals: dict[str, HublishError] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def verify_push(self, reference: Reference) -> None:
+        self.asked.append(reference.name)
+        if reference.name in self.refusals:
+            raise self.refusals[reference.name]
+
+
+@dataclass
+class FakeRepositoryMaker:
+    """A RepositoryMaker that notes what it was asked for; `error` is raised."""
+
+    asked: list[str] = field(default_factory=list)
+    error: HublishError | None = None
+
+    def ensure_repository(self, reference: Reference) -> bool:
+        self.asked.append(reference.name)
+        if self.error is not None:
+            raise self.error
+        return True

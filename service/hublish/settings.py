@@ -19,6 +19,7 @@ from hublish.core.trees.yamltree import parse_tree
 from hublish.enginesettings import EngineSettings, Section
 from hublish.errors import SettingsInvalid, clip
 from hublish.limitsettings import LimitSettings
+from hublish.registrysettings import RegistrySettings
 from hublish.servicesettings import ApiSettings
 
 ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"
@@ -41,30 +42,13 @@ class GitHubSettings(Section):
     webhook_secret_files: Annotated[list[Path], Field(min_length=1, max_length=2)] = Field(
         description="One secret, or two while the secret is being changed; without one nothing starts."
     )
+    onboarding_per_hour: int = Field(
+        default=20, ge=0, description="Pull requests to new repositories in an hour; few, as people read them. 0: none."
+    )
     bots: list[str] = Field(
         default_factory=list,
         description='Logins of bots, as "renovate[bot]", whose commands and build issues count like those of a person with '
         "write permission, in every repository; none, as bots repeat what strangers write.",
-    )
-
-
-class RegistrySettings(Section):
-    """One registry."""
-
-    auth_file: Path | None = Field(default=None, description="A docker config.json; None for anonymous access.")
-    pull_auth_file: Path | None = Field(
-        default=None,
-        description="The same with logins that only read, for the Step of a pod that fetches, which needs one to read layer "
-        "indexes of private repositories and private bases with `system.apt`; None: it is given the logins of `auth_file` that "
-        "cover the other bases.",
-    )
-    plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as passwords would be readable.")
-    token_hosts: list[str] = Field(
-        default_factory=list, description="Hosts of its token service that may be sent the credentials."
-    )
-    namespaces: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description='Repository owner ("*" for all) to the prefixes they may push to and nobody else may build on; empty: nobody may push.',
     )
 
 
@@ -266,7 +250,11 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "engines": _resolve_engines(settings.engines, folder),
             "registries": {
                 host: registry.model_copy(
-                    update={"auth_file": at(registry.auth_file), "pull_auth_file": at(registry.pull_auth_file)}
+                    update={
+                        "auth_file": at(registry.auth_file),
+                        "pull_auth_file": at(registry.pull_auth_file),
+                        "create": registry.create.model_copy(update={"auth_file": at(registry.create.auth_file)}),
+                    }
                 )
                 for host, registry in settings.registries.items()
             },

@@ -21,6 +21,7 @@ from tests.e2e.answers import (
 )
 from tests.e2e.deliveries import post_signed, read_deliveries
 from tests.sandbox.index import Fault
+from tests.sandbox.rows import read_rows
 from tests.sandbox.town import HUB_REPO, SOURCE_REPO, Town
 
 pytestmark = [pytest.mark.github, pytest.mark.registry]
@@ -143,3 +144,5 @@ def test_twenty_duplicates_at_once_are_one_run(shared_town: Town) -> None:
     assert [run["state"] for run in runs] == ["delivered"]
     assert len(find_runs(town, "v5.0")) == 1
     assert len(read_answers(town, "v5.0")) == 1
+    assert len(read_rows(town.database, f"select build_name from run_builds where run_id = '{runs[0]['id']}'")) == 1
+    assert [pull_request["title"] for pull_request in town.github.pull_requests(HUB_REPO)] == ["List ts v5.0"]

@@ -93,6 +93,24 @@ def test_renamed_and_private_repository_is_answered_under_its_new_name(shared_to
     assert [body.startswith("**Delivered:** `v2.0`") for body in comments] == [True]
 
 
+def test_transferred_repository_is_answered_and_publishes_nothing(shared_town: Town) -> None:
+    """Under its new owner, whose own installation lets the bot speak there: what was asked is not what they asked for."""
+    town = shared_town
+    gate, sha = start_held(town, "v2.1")
+    moved = town.github.transfer_repo(SOURCE_REPO, "acme")
+    gate.set()
+    (run,) = wait_for_ref(town, "v2.1")
+    comments = [row["body"] for row in town.github.commit_comments(moved, sha)]
+    tags = town.registry.tags("team/ts")
+    town.github.transfer_repo(moved, OWNER)
+    town.github.clear_calls()
+
+    assert run["state"] == "failed"
+    assert "octocat/ts was transferred to another owner since this was asked for" in run["message"]
+    assert "v2.1" not in tags
+    assert [body.startswith("**Not delivered:** `v2.1`") for body in comments if "hublish:answer" in body] == [True]
+
+
 def test_deleted_comment_is_answered_all_the_same(shared_town: Town) -> None:
     """Who asked took the question back; what was built stands, and the thread says so once."""
     town = shared_town

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hublish.core.github.events import Ignored, parse_event
-from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.github.events import Event, Ignored, parse_event
+from hublish.core.github.installing import Installed
+from hublish.core.github.trigger import TriggerKind
 from tests.sandbox.webhook_examples import WebhookExample, load_webhook_examples
 
 TABLE = Path(__file__).with_suffix(".txt")
@@ -31,9 +32,11 @@ def render_line(example: WebhookExample) -> str:
     return f"{example.event} {example.action or '-'} #{example.number}: {_render_decision(read)}"
 
 
-def _render_decision(read: Trigger | Ignored) -> str:
+def _render_decision(read: Event) -> str:
     if isinstance(read, Ignored):
         return f"ignored: {read.reason}"
+    if isinstance(read, Installed):
+        return f"look at {', '.join(newcomer.full_name for newcomer in read.newcomers)}"
     kind = "any ref" if read.ref_kind is None else read.ref_kind.value
     verb = "build"
     if read.kind is TriggerKind.PULL_REQUEST:

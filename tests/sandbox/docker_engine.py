@@ -6,6 +6,8 @@ Its containers have no network unless asked for: several engines at once would f
 from __future__ import annotations
 
 import os
+import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -75,4 +77,7 @@ class DockerEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # A bridge outlives its engine and keeps its addresses, of which there are for about thirty on a machine.
+        with suppress(AssertionError, subprocess.TimeoutExpired):
+            self.run("network", "prune", "--force")
         self.daemon.stop()

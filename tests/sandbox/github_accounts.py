@@ -76,6 +76,11 @@ class SandboxAccounts(SandboxPeople):
         """Rename a repository; its old name leads to the new one."""
         self._control("rename", {"full_name": full_name, "name": name})
 
+    def transfer_repo(self, full_name: str, account: str) -> str:
+        """Transfer a repository to another account; its old name leads to the new one. Returns its new full name."""
+        self._control("transfer", {"full_name": full_name, "account": account})
+        return f"{account}/{full_name.partition('/')[2]}"
+
     def change_repo(self, full_name: str, **changes: object) -> None:
         """Change a repository's settings as its owner, e.g. `archived=True`."""
         self._act("PATCH", f"/repos/{full_name}", changes, login=self._owner(full_name))

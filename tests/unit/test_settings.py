@@ -10,11 +10,11 @@ import pytest
 from pydantic import BaseModel
 
 from hublish.errors import SettingsInvalid
+from hublish.registrysettings import RegistrySettings
 from hublish.settings import (
     SETTINGS_LIMIT_BYTES,
     GitHubSettings,
     HubSettings,
-    RegistrySettings,
     Settings,
     load_settings,
     parse_settings,
@@ -113,7 +113,7 @@ def test_every_fault_is_reported_at_once_with_its_key() -> None:
     expected = """\
 /etc/hublish/settings.yaml:1:18: github.app_id: expected a whole number, got text
 /etc/hublish/settings.yaml:1:27: github.colour: unknown key `colour` (known keys here: api, web, \
-seconds_between_writes, app_id, private_key_file, webhook_secret_files, bots)
+seconds_between_writes, app_id, private_key_file, webhook_secret_files, onboarding_per_hour, bots)
 /etc/hublish/settings.yaml:1:1: data: the key `data` is missing
 /etc/hublish/settings.yaml:3:25: limits.build_seconds: expected a number of at least 1, got a number"""
     with pytest.raises(SettingsInvalid) as caught:

@@ -23,11 +23,12 @@ from hublish.engines.containers import ContainerEngine, EngineRules
 from hublish.engines.controlgroup import Limits
 from hublish.engines.dispatch import EngineDispatcher
 from hublish.engines.local import LocalEngine
-from hublish.enginesettings import BuildahSettings, DockerSettings
+from hublish.enginesettings import BuildahSettings, DockerSettings, EngineSettings
 from hublish.errors import EngineFailed, SettingsInvalid, StrategyUnavailable
 
 if TYPE_CHECKING:
     from hublish.engines.docker import DockerBackend
+    from hublish.engines.tekton import TektonEngine
     from hublish.settings import Settings
 
 ENGINE_NAMES = ("buildah", "docker")
@@ -47,6 +48,7 @@ def make_engine(
     caches: OwnerCaches,
     mint_token: MintToken,
     backends: Sequence[ServedBackend] | None = None,
+    pods: TektonEngine | None = None,
 ) -> Engine:
     """The engines that `engines.use` names, behind one port.
 
@@ -59,6 +61,7 @@ def make_engine(
         caches: what owners' builds share.
         mint_token: of the GitHub App.
         backends: from `make_backends`; None makes them.
+        pods: the engine tekton; None makes it where it is named.
 
     Raises:
         SettingsInvalid: one is named twice, or cannot be made here.
@@ -79,10 +82,13 @@ def make_engine(
                 )
             case "tekton":
                 engines.append(
-                    make_tekton(
+                    pods
+                    or make_tekton(
                         settings,
+                        sources=sources,
                         images=registry,
                         output=output,
+                        index=index,
                         caches=caches,
                         mint_token=mint_token,
                         find_secrets=find_secrets,
@@ -154,12 +160,14 @@ def choose_runner(
     return next((runner for owners, runner in runners if serves(owners, owner=owner, trust=trust)), None)
 
 
-def can_build_wheels(names: Sequence[str]) -> bool:
-    """Tell whether these engines can build wheels: for a layered build in this process, beside containers.
+def can_build_wheels(chosen: EngineSettings) -> bool:
+    """Tell whether these engines can build wheels: for a layered build in this process, beside containers, or in pods.
 
-    The engine tekton leaves such builds to the next one, so that their order does not count.
+    Their order does not count: an engine that cannot leaves such builds to the next one.
     """
-    return "local" in names and not set(ENGINE_NAMES).isdisjoint(names)
+    names, tekton = chosen.use, chosen.tekton
+    here = "local" in names and not set(ENGINE_NAMES).isdisjoint(names)
+    return here or ("tekton" in names and tekton.image is not None and tekton.build_image is not None)
 
 
 def make_buildah(data: Path, chosen: BuildahSettings, *, network: NetworkMode | None = None) -> BuildahBackend:

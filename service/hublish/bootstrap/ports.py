@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -21,6 +22,7 @@ from hublish.adapters.github import (
     GitHubHub,
     GitHubReader,
     GitHubSources,
+    GitHubStanding,
     Patience,
 )
 from hublish.adapters.registry import RegistryClient
@@ -30,6 +32,7 @@ from hublish.adapters.store import (
     CancelStore,
     DeliveryStore,
     ImageStore,
+    NewcomerStore,
     QueueStore,
     ReplicaStore,
     RunStore,
@@ -41,17 +44,22 @@ from hublish.adapters.store import (
 )
 from hublish.bootstrap.caches import make_caches
 from hublish.bootstrap.clients import make_bases, make_index, make_namespaces, make_network, make_registry
-from hublish.bootstrap.engines import can_build_wheels, make_backends, make_engine
+from hublish.bootstrap.engines import can_build_wheels, load_secrets, make_backends, make_engine
 from hublish.bootstrap.hubs import make_hub
+from hublish.bootstrap.pods.engine import make_pod_system_builder, make_tekton
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name
+from hublish.bootstrap.repositories import make_repository_makers
 from hublish.bootstrap.servicelock import ServiceLocker, make_locker
-from hublish.bootstrap.systembuilds import ServedBackend, SystemBuilders
+from hublish.bootstrap.systembuilds import ServedBackend, SystemBuilders, make_system_builders
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.ports import Engine, PackageIndex
 from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
 from hublish.workflows.services import Policy, Services
+
+if TYPE_CHECKING:
+    from hublish.engines.tekton import TektonEngine
 
 RUN_ID_BYTES = 16
 
@@ -67,6 +75,7 @@ class _Clients:
     index: PackageIndex
     caches: OwnerCaches
     backends: Sequence[ServedBackend]
+    pods: TektonEngine | None
 
 
 def make_services(settings: Settings) -> Services:
@@ -98,6 +107,10 @@ def make_services(settings: Settings) -> Services:
         cancels=CancelStore(clients.database),
         tokens=TokenStore(clients.database),
         queue=QueueStore(clients.database),
+        newcomers=NewcomerStore(clients.database),
+        standings=GitHubStanding(clients.github),
+        push_probe=clients.registry,
+        repository_maker=make_repository_makers(settings),
         replicas=replicas,
         replica=make_replica_name(settings),
         hold_duty=replicas.hold_duty,
@@ -126,15 +139,28 @@ def _make_clients(settings: Settings) -> _Clients:
         patience=Patience(seconds_between_writes=settings.github.seconds_between_writes),
         network=make_network(settings),
     )
-    registry = make_registry(settings)
+    registry, sources = make_registry(settings), _make_sources(settings, github)
+    index, caches = make_index(settings, cache=settings.data / "index"), _make_caches(settings, registry)
     return _Clients(
         database=database,
         github=github,
-        sources=_make_sources(settings, github),
+        sources=sources,
         registry=registry,
-        index=make_index(settings, cache=settings.data / "index"),
-        caches=_make_caches(settings, registry),
+        index=index,
+        caches=caches,
         backends=make_backends(settings),
+        pods=make_tekton(
+            settings,
+            sources=sources,
+            images=registry,
+            output=registry,
+            index=index,
+            caches=caches,
+            mint_token=github.token_for_clone,
+            find_secrets=lambda request: load_secrets(settings, request),
+        )
+        if "tekton" in settings.engines.use
+        else None,
     )
 
 
@@ -168,6 +194,7 @@ def _make_engine(settings: Settings, clients: _Clients) -> Engine:
         caches=clients.caches,
         mint_token=clients.github.token_for_clone,
         backends=clients.backends,
+        pods=clients.pods,
     )
 
 
@@ -176,8 +203,13 @@ def _make_locker(settings: Settings, clients: _Clients) -> ServiceLocker:
 
 
 def _make_system_builders(settings: Settings, clients: _Clients, *, stopping: threading.Event) -> SystemBuilders:
-    return SystemBuilders(
+    pods = None
+    if clients.pods is not None and settings.engines.tekton.build_image is not None:
+        pods = make_pod_system_builder(clients.pods, seconds=settings.limits.build_seconds, stopping=stopping)
+    return make_system_builders(
+        settings.engines.use,
         clients.backends,
+        pods=pods,
         registry=clients.registry,
         folder=settings.data / "tasks",
         build_seconds=settings.limits.build_seconds,
@@ -189,7 +221,7 @@ def _make_supply(settings: Settings, index: PackageIndex) -> WheelSupply:
     return WheelSupply(
         index=index,
         folder=settings.data / "layers" / "wheels",
-        can_build=lambda: can_build_wheels(settings.engines.use),
+        can_build=lambda: can_build_wheels(settings.engines),
         retries=True,
     )
 
@@ -208,6 +240,7 @@ def _make_policy(settings: Settings) -> Policy:
         tag_wait_seconds=settings.limits.tag_wait_seconds,
         bots=frozenset(login.lower() for login in settings.github.bots),
         pull_request_tags=settings.limits.pull_request_tags,
+        proposals_per_hour=settings.github.onboarding_per_hour,
     )
 
 

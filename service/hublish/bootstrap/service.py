@@ -33,6 +33,7 @@ from hublish.workflows.durable import (
 )
 from hublish.workflows.inbox import Inbox
 from hublish.workflows.missed import MissedDeliveries
+from hublish.workflows.onboarding import Onboarding
 from hublish.workflows.orders import Orders
 from hublish.workflows.places import Places
 from hublish.workflows.queue import FEED_SECONDS, Feeder
@@ -64,6 +65,7 @@ class _Works:
     inbox: Inbox
     orders: Orders
     missed: MissedDeliveries
+    onboarding: Onboarding
     watch: Watch
     watching: Rounds
     feeding: Rounds
@@ -75,12 +77,14 @@ class _Works:
         launch_workflows()
         self.inbox.start()
         self.missed.start()
+        self.onboarding.start()
         self.feeding.start()
         self.watching.start()
 
     def stop(self) -> None:
         """End, and give the place back."""
         self.missed.stop()
+        self.onboarding.stop()
         self.inbox.stop()
         self.feeding.stop()
         self.services.engine.close()
@@ -147,17 +151,20 @@ def _make_works(settings: Settings, services: Services, places: Places) -> _Work
     watch = Watch(services, rooms=rooms, recover=recover_workflows)
     waiting = Waiting(services, Answering(services), places)
     deliver = DeliverWorkflow(services, build, waiting, wake=feeding.wake)
+    onboarding = Onboarding(services)
     start_run = make_start(deliver)
     inbox = Inbox(
         services,
         start_run=start_run,
         sweep=Sweep(services, find_state=find_workflow_state).end_lost_runs,
+        wake_onboarding=onboarding.wake,
     )
     return _Works(
         services=services,
         inbox=inbox,
         orders=Orders(services, start_run=start_run),
         missed=MissedDeliveries(services, limit_bytes=settings.limits.webhook_bytes, wake=inbox.wake),
+        onboarding=onboarding,
         watch=watch,
         watching=Rounds("watch", watch.look, seconds=WATCH_SECONDS),
         feeding=feeding,

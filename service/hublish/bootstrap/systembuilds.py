@@ -144,33 +144,50 @@ class SystemBuilders:
     """Finds what installs packages for whom.
 
     Args:
-        backends: in the operator's order.
+        builders: `(owners, builder)` in the operator's order; owners as in `serves`.
+    """
+
+    def __init__(self, builders: Sequence[tuple[frozenset[str] | None, SystemBaseBuilder]]) -> None:
+        self._builders = tuple(builders)
+
+    def find(self, owner: str, trust: Trust) -> SystemBaseBuilder | None:
+        """The first engine that serves an owner; None where none does."""
+        return next((found for owners, found in self._builders if serves(owners, owner=owner, trust=trust)), None)
+
+
+def make_system_builders(
+    names: Sequence[str],
+    backends: Sequence[ServedBackend],
+    *,
+    pods: SystemBaseBuilder | None,
+    registry: Registry,
+    folder: Path,
+    build_seconds: float,
+    stopping: threading.Event,
+) -> SystemBuilders:
+    """Make what installs packages for a service's builds.
+
+    Args:
+        names: of the engines, in the operator's order.
+        backends: container engines.
+        pods: the one of the engine tekton; None where it builds no containers.
         registry: holds the bases.
         folder: for files of builds at work.
         build_seconds: the operator's limit of a build.
         stopping: set once this process ends.
     """
-
-    def __init__(
-        self,
-        backends: Sequence[ServedBackend],
-        *,
-        registry: Registry,
-        folder: Path,
-        build_seconds: float,
-        stopping: threading.Event,
-    ) -> None:
-        seconds = min(BUILD_SECONDS, build_seconds)
-        self._builders = tuple(
-            (
-                item.owners,
-                SystemBuilder(
-                    backend=item.backend, registry=registry, folder=folder, seconds=seconds, stopping=stopping
-                ),
+    known = {item.name: item for item in backends}
+    builders: list[tuple[frozenset[str] | None, SystemBaseBuilder]] = []
+    for name in names:
+        if name in known:
+            builder = SystemBuilder(
+                backend=known[name].backend,
+                registry=registry,
+                folder=folder,
+                seconds=min(BUILD_SECONDS, build_seconds),
+                stopping=stopping,
             )
-            for item in backends
-        )
-
-    def find(self, owner: str, trust: Trust) -> SystemBaseBuilder | None:
-        """The first engine that serves an owner; None where none does."""
-        return next((found for owners, found in self._builders if serves(owners, owner=owner, trust=trust)), None)
+            builders.append((known[name].owners, builder))
+        elif name == "tekton" and pods is not None:
+            builders.append((None, pods))
+    return SystemBuilders(builders)

@@ -26,6 +26,55 @@ class Step(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PodScript:
+    """A script for the base of a plan, as `hublish.core.ports.ContainerTask` has it; its files are in a registry.
+
+    Attributes:
+        title: for people, what it is to make.
+        text: for /bin/sh.
+        files: where its files stand, pinned by digest.
+        network: whether it may reach what builds in pods reach.
+        hint: what to do where it fails.
+    """
+
+    title: str
+    text: str
+    files: Reference
+    network: bool
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodPart:
+    """What a pod makes beside the images of commits: it knows no source tree.
+
+    Attributes:
+        build: name of the build that needs it, which it ends with; "" for none.
+        script: makes files of the plan's base; None: the plan's Dockerfile makes an image.
+    """
+
+    build: str = ""
+    script: PodScript | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedWheel:
+    """A wheel that was built for a package and stands in a registry, as a blob of the image's own repository.
+
+    Attributes:
+        key: what is known of it is kept under this.
+        filename: as installers want it.
+        sha256: of the file, lower-case hex.
+        size_bytes: of the file.
+    """
+
+    key: str
+    filename: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
     """One build to execute.
 
@@ -36,6 +85,8 @@ class BuildRequest:
         ref: which commit of it; None on the command line.
         target: where to push, with the tag `build-<key>`; None for nowhere: the build is tried, and no login that pushes is used.
         siblings: other repositories of the same owner, whose layers may be mounted; all of them for an image that goes nowhere.
+        part: None for the image of a commit.
+        wheels: those of packages that have none; given to pods, which build none themselves.
     """
 
     name: str
@@ -44,6 +95,8 @@ class BuildRequest:
     ref: ResolvedRef | None
     target: Reference | None
     siblings: tuple[Reference, ...] = ()
+    part: PodPart | None = None
+    wheels: tuple[HandedWheel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

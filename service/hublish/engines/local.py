@@ -97,9 +97,14 @@ class LocalEngine:
         """Start a build, or leave the one of that name alone; returns at once.
 
         Raises:
-            StrategyUnavailable: see `verify_plan`; or the engine is closed.
+            StrategyUnavailable: see `verify_plan`; nothing here builds the wheels that it needs, or the engine is closed.
         """
         self.verify_plan(request.plan)
+        if request.plan.builds_wheels and self._find_runner(request) is None:
+            raise StrategyUnavailable(
+                "the local engine builds no wheels for this owner, and a package of the lock has none that fits",
+                hint="The operator adds docker or buildah to `engines.use`, or `engines.tekton.build_image`.",
+            )
         self._threads.start(request, log)
 
     def status(self, name: str) -> EngineStatus | None:

@@ -21,6 +21,8 @@ from hublish.errors import BuildFailed
 
 MANAGED_BY = {"app.kubernetes.io/managed-by": "hublish"}
 PREFIX = "hublish.dev/"
+PART_OF = f"{PREFIX}part-of"
+"""Label of a part: the build that needs it."""
 PENDING = "PipelineRunPending"
 CANCELLED = "Cancelled"
 TASK = "build"
@@ -180,6 +182,8 @@ def find_end(run: Mapping[str, Any]) -> RunEnd | None:
 def _make_labels(request: BuildRequest) -> dict[str, str]:
     repository, ref = request.repository, request.ref
     labels = {**MANAGED_BY, f"{PREFIX}strategy": request.plan.strategy.value}
+    if request.part is not None and request.part.build:
+        labels[PART_OF] = request.part.build
     if repository is not None and ref is not None:
         labels[f"{PREFIX}repository"] = _make_label(repository.full_name.replace("/", "."))
         labels[f"{PREFIX}ref"] = _make_label(ref.name)
@@ -199,9 +203,16 @@ def _make_annotations(request: BuildRequest, choices: RunChoices) -> dict[str, s
         "commit": plan.commit,
         "image": None if request.target is None else str(request.target),
         "base": None if plan.base is None else str(plan.base),
+        "part": _name_part(request),
         "service": choices.link or None,
     }
     return {f"{PREFIX}{name}": text for name, text in texts.items() if text is not None}
+
+
+def _name_part(request: BuildRequest) -> str | None:
+    if request.part is None:
+        return None
+    return "a base with packages" if request.part.script is None else request.part.script.title
 
 
 def _make_user(strategy: Strategy, choices: RunChoices) -> dict[str, Any]:

@@ -74,6 +74,13 @@ def find_silence(services: Services, trigger: Trigger) -> Skip | None:
         return Skip(reason="the command does not name hublish, and there is no config file")
     if trigger.kind is TriggerKind.LABEL:
         return check_label(trigger, read_default_config(services, trigger).config)
+    if trigger.kind is TriggerKind.PROJECT:
+        config = read_default_config(services, trigger).config
+        return (
+            None
+            if config is None or config.triggers.issue
+            else Skip(reason=f"`triggers.issue` is off in {config.path}")
+        )
     return None
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from hublish.core.codec import render_value
 from hublish.core.github.events import NOBODY, Ignored, Listener, parse_event
+from hublish.core.github.installing import Installed
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.records import Delivery, DeliveryState, Run
 from hublish.core.status import RunState
@@ -42,7 +43,12 @@ class Inbox:
     """Looks at due deliveries in a thread of its own; `wake` makes it look at once."""
 
     def __init__(
-        self, services: Services, *, start_run: Callable[[str], None], sweep: Callable[[], object] = lambda: None
+        self,
+        services: Services,
+        *,
+        start_run: Callable[[str], None],
+        sweep: Callable[[], object] = lambda: None,
+        wake_onboarding: Callable[[], None] = lambda: None,
     ) -> None:
         """Nothing starts here.
 
@@ -50,10 +56,12 @@ class Inbox:
             services: the ports.
             start_run: starts the workflow of a run id, or does nothing when it has started.
             sweep: called at the start and every few minutes; ends what nobody works on.
+            wake_onboarding: called when repositories came.
         """
         self._services = services
         self._start_run = start_run
         self._sweep = sweep
+        self._wake_onboarding = wake_onboarding
         self._failures: dict[int, int] = {}
         self._idle = 0
         self._rounds = Rounds("inbox", self._look, seconds=IDLE_SECONDS)
@@ -126,6 +134,8 @@ class Inbox:
             event = Ignored(reason=error.message, event=delivery.event, action="")
         if isinstance(event, Ignored):
             reason = event.reason
+        elif isinstance(event, Installed):
+            state, reason = self._welcome(event)
         else:
             event = complete_trigger(self._services.runs, event)
             run_id = self._ensure_run(event, delivery).id
@@ -137,6 +147,15 @@ class Inbox:
         _log.info(
             "delivery", guid=delivery.guid, github_event=delivery.event, state=state.value, reason=reason, run=run_id
         )
+
+    def _welcome(self, event: Installed) -> tuple[DeliveryState, str]:
+        """Let the repositories of an installation wait for their onboarding."""
+        if self._services.policy.proposals_per_hour == 0:
+            return DeliveryState.IGNORED, "the operator wants no pull requests to new repositories"
+        added = self._services.newcomers.add_newcomers(event.newcomers, at=self._services.now())
+        self._wake_onboarding()
+        _log.info("repositories to look at", given=len(event.newcomers), added=added)
+        return DeliveryState.ACCEPTED, ""
 
     def _ensure_run(self, trigger: Trigger, delivery: Delivery) -> Run:
         latest = self._services.runs.find_latest_run(make_run_key(trigger))

@@ -49,7 +49,7 @@ from hublish.workflows.planfaults import PlanRefused, join_findings
 from hublish.workflows.planlines import describe_move, describe_plan, describe_resources
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
-from hublish.workflows.publish import verify_owner
+from hublish.workflows.publish import verify_owner, verify_same_owner
 from hublish.workflows.replying import Replies
 from hublish.workflows.services import Services
 from hublish.workflows.standing import find_standing
@@ -163,6 +163,7 @@ class Preparation:
 
     def _plan(self, trigger: Trigger, ref: ResolvedRef, publish: Config) -> Prepared:
         services = self._services
+        verify_same_owner(services, trigger.repository)
         source = services.sources.fetch_source(trigger.repository, ref)
         at_commit = read_config(source, repository_name=trigger.repository.name)
         config = merge_configs(publish, at_commit.config)

@@ -15,7 +15,7 @@ from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
 from hublish.core.records import Build, ImageRecord, Run
 from hublish.core.reference import Reference, parse_reference
-from hublish.core.repository import RefKind, ResolvedRef
+from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.errors import BuildFailed, NotAllowed, RegistryFailed, SourceInvalid, SourceMissing
 from hublish.workflows.prepared import Delivered, PreparedImage
 from hublish.workflows.services import Services
@@ -24,12 +24,32 @@ from hublish.workflows.services import Services
 def publish_unmoved(
     services: Services, run_id: str, ref: ResolvedRef | None, image: PreparedImage, *, build: str
 ) -> Delivered:
-    """Set the tags of one image of a run, if what was built is still what its ref means; see the two functions below."""
+    """Set the tags of one image of a run, if what was built is still what its ref means; see the functions below."""
     run = services.runs.read_run(run_id)
     if run is None or ref is None:
         raise SourceMissing(f"there is no run {run_id} with a commit")
-    verify_ref_unmoved(services, parse_value(Trigger, run.trigger), ref)
+    trigger = parse_value(Trigger, run.trigger)
+    verify_same_owner(services, trigger.repository)
+    verify_ref_unmoved(services, trigger, ref)
     return publish_image(services, run, ref, image, build=build)
+
+
+def verify_same_owner(services: Services, repository: Repository) -> None:
+    """Make sure that a repository belongs to whom it belonged to when the build was asked for.
+
+    Where it may push, and what it may build on, is given to the owner by login: whoever got the repository since, or would
+    have an old request repeated, has no part in it.
+
+    Raises:
+        NotAllowed: it was transferred.
+        SourceMissing: the App cannot see it any more.
+    """
+    if repository.owner_id is None or services.reader.fetch_owner_id(repository) == repository.owner_id:
+        return
+    raise NotAllowed(
+        f"{repository.full_name} was transferred to another owner since this was asked for",
+        hint="ask again under its new name",
+    )
 
 
 def verify_ref_unmoved(services: Services, trigger: Trigger, ref: ResolvedRef) -> None:

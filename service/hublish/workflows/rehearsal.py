@@ -16,6 +16,7 @@ from typing import Any, cast
 from hublish.core.answers.report import Failure
 from hublish.core.cancels import Cancel
 from hublish.core.github.events import Ignored, parse_event
+from hublish.core.github.installing import Installed
 from hublish.core.github.ports import CheckRun, Comment, Conversation, Thread
 from hublish.core.github.trigger import Trigger
 from hublish.core.ports import SystemBaseBuilder
@@ -44,7 +45,19 @@ _READS: Mapping[str, tuple[str, ...]] = {
 }
 """What of the ports that can write only reads; all else is replaced or refused, and so is every port not listed."""
 _HARMLESS = frozenset(
-    {"reader", "changes", "sources", "images", "replica", "caches", "supply", "policy", "now", "make_run_id"}
+    {
+        "reader",
+        "changes",
+        "sources",
+        "images",
+        "replica",
+        "caches",
+        "supply",
+        "policy",
+        "now",
+        "make_run_id",
+        "standings",
+    }
 )
 """What is used as it is: it reads, or keeps on this machine's disk what it read."""
 
@@ -63,7 +76,7 @@ class Rehearsal:
     """What a delivery would come to.
 
     Attributes:
-        decision: "ignored", "joined", or the state its run would be in after its first stage.
+        decision: "ignored", "joined", "onboarding", or the state its run would be in after its first stage.
         reason: why, in one sentence; "" when the build goes on.
         trigger: what was asked for; None when nothing was.
         sayings: in order.
@@ -91,6 +104,9 @@ def rehearse(services: Services, *, event: str, body: bytes, again: bool) -> Reh
     asked = parse_event(event=event, body=body, listener=make_listener(services, event))
     if isinstance(asked, Ignored):
         return Rehearsal(decision="ignored", reason=asked.reason, trigger=None)
+    if isinstance(asked, Installed):
+        names = ", ".join(newcomer.full_name for newcomer in asked.newcomers)
+        return Rehearsal(decision="onboarding", reason=f"would be looked at, each once: {names}", trigger=None)
     asked = complete_trigger(services.runs, asked)
     latest = services.runs.find_latest_run(make_run_key(asked))
     if latest is not None and not is_new_attempt(latest, asked, again=again, arrived_at=services.now()):

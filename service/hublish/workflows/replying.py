@@ -6,18 +6,19 @@ from collections.abc import Callable
 
 from hublish.core.answers.lock_update import render_lock_ordered
 from hublish.core.answers.markdown import code_span, escape_inline
+from hublish.core.answers.project import make_image_name, render_project
 from hublish.core.answers.replies import PlannedImage, RunLine, render_help, render_plan, render_status
 from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import CONFIG_PATHS, ParsedConfig
 from hublish.core.finding import Severity
 from hublish.core.github.commands import COMMAND_RULES, CommandName
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.trigger import Project, Trigger
 from hublish.core.github.triggers import check_switches, matches_branch
 from hublish.core.queue import render_place
 from hublish.core.records import Run
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
-from hublish.workflows.asked import make_refusal
+from hublish.workflows.asked import EMPTY_CONFIG, make_refusal
 from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.places import read_places
 from hublish.workflows.prepared import LockOrder, Prepared, PreparedImage, make_reply
@@ -45,6 +46,8 @@ class Replies:
 
     def make(self, run_id: str, trigger: Trigger) -> Prepared | None:
         """Make the answer to a command that builds nothing; None for the commands that do."""
+        if trigger.project is not None:
+            return self._project(trigger, trigger.project)
         makers = {
             CommandName.CANCEL: self._cancelling.cancel,
             CommandName.HELP: self._help,
@@ -88,6 +91,24 @@ class Replies:
         listed = () if config is None else config.triggers.push
         order = LockOrder(branch=branch, rebuilt=any(matches_branch(pattern, branch) for pattern in listed))
         return Prepared(state=RunState.ANSWERED, failure=None, ref=None, reply=render_lock_ordered(branch), lock=order)
+
+    def _project(self, trigger: Trigger, project: Project) -> Prepared:
+        repository, policy = trigger.repository, self._services.policy
+        here = project.repository in ("", repository.full_name.lower())
+        name = repository.full_name if here else project.repository
+        owner = name.partition("/")[0]
+        # Which registries others may push to is between them and the operator.
+        mine = owner.lower() == repository.owner.lower()
+        component = project.name or name.partition("/")[2]
+        parsed = self._read_config(trigger) if here else EMPTY_CONFIG
+        reply = render_project(
+            name,
+            image=make_image_name(policy.namespaces, owner=owner, name=component) if mine else None,
+            install_url=None if here else f"{policy.web_url}/apps/{self._services.conversation.fetch_name()}",
+            existing=None if parsed is EMPTY_CONFIG else _describe_config(trigger, parsed),
+            people=project.people,
+        )
+        return make_reply(reply, Prepared(state=RunState.ANSWERED, failure=None, ref=None, findings=parsed.findings))
 
     def _status(self, run_id: str, trigger: Trigger) -> Prepared:
         services = self._services

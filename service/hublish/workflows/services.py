@@ -18,6 +18,7 @@ from hublish.core.github.ports import ChangeReader, Conversation, HubRepository,
 from hublish.core.locks.locker import Locker
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
+from hublish.core.onboarding.ports import NewcomerRecords, PushProbe, RepositoryMaker, StandingReader
 from hublish.core.plan import Trust
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher, SystemBaseBuilder
 from hublish.core.queue import QueueLimits
@@ -80,6 +81,7 @@ class Policy:
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
         pull_request_tags: configs may have what a pull request builds pushed as `pr-<number>`.
+        proposals_per_hour: onboarding pull requests in an hour; 0: none at all, and nobody is looked at.
         tag_wait_seconds: how long a pushed tag waits for a release of its name.
         bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
     """
@@ -96,6 +98,7 @@ class Policy:
     tag_wait_seconds: float = 60.0
     bots: frozenset[str] = frozenset()
     pull_request_tags: bool = False
+    proposals_per_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,10 @@ class Services:
     cancels: CancelRecords
     tokens: TokenRecords
     queue: QueueRecords
+    newcomers: NewcomerRecords
+    standings: StandingReader
+    push_probe: PushProbe
+    repository_maker: RepositoryMaker
     replicas: ReplicaRecords
     replica: str
     hold_duty: HoldDuty

@@ -3,7 +3,7 @@
  */
 import { installationRepositoriesEvent, removeInstallation, setSuspended } from "./apps.mjs";
 import { addManifest } from "./manifests.mjs";
-import { renameRepository } from "./renames.mjs";
+import { renameRepository, transferRepository } from "./renames.mjs";
 import { addInstallation, addOrganization, addUser, setPermissions } from "./seed.mjs";
 import { clearState, jsonResponse } from "./state.mjs";
 import { awaitIdle, redeliver } from "./webhooks.mjs";
@@ -20,6 +20,7 @@ const HANDLERS = {
   uninstall: removeInstallation,
   permissions: setPermissions,
   rename: renameRepository,
+  transfer: transferRepository,
   manifests: addManifest,
   faults: (context, body) => addFault(context, body),
   "clear-faults": (context) => clearFaults(context),

@@ -1,5 +1,5 @@
 /**
- * Renamed repositories: the old name leads to the new one, as GitHub's redirects do, until somebody takes it.
+ * Renamed and transferred repositories: the old name leads to the new one, as GitHub's redirects do, until somebody takes it.
  */
 import { errorBody, jsonResponse } from "./state.mjs";
 
@@ -10,6 +10,20 @@ const BY_ID = /^\/repositories\/(\d+)(\/.*)?$/;
 export function renameRepository({ gh, state }, { full_name: fullName, name }) {
   const repo = gh.repos.findOneBy("full_name", fullName);
   gh.repos.update(repo.id, { name, full_name: `${fullName.split("/")[0]}/${name}` });
+  state.renames.set(fullName, repo.id);
+  return {};
+}
+
+/** Control door: a person transfers a repository to another account, whose installation covers it from then on. */
+export function transferRepository({ gh, state }, { full_name: fullName, account }) {
+  const repo = gh.repos.findOneBy("full_name", fullName);
+  const org = gh.orgs.findOneBy("login", account);
+  const owner = org ?? gh.users.findOneBy("login", account);
+  gh.repos.update(repo.id, {
+    owner_id: owner.id,
+    owner_type: org ? "Organization" : "User",
+    full_name: `${account}/${repo.name}`,
+  });
   state.renames.set(fullName, repo.id);
   return {};
 }

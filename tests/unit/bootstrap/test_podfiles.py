@@ -11,7 +11,7 @@ import yaml
 
 from hublish.bootstrap.engines import load_secrets
 from hublish.bootstrap.pods.files import StepFileMaker
-from hublish.core.building import BuildRequest
+from hublish.core.building import BuildRequest, HandedWheel, PodPart, PodScript
 from hublish.core.codec import parse_value
 from hublish.core.container import BasePin, ContainerPlan, SecretMount
 from hublish.core.plan import Strategy, Trust
@@ -241,3 +241,41 @@ def test_fetch_is_not_given_the_login_that_pushes_for_a_base_with_packages(setti
     assert read_access(files["fetch"]).registries == (RegistryAccess(host=REGISTRY, token_hosts=("auth.example.org",)),)
     assert [name for name in files["fetch"] if name.startswith("registry-")] == []
     assert "registry-0" in files["push"]
+
+
+@pytest.mark.parametrize("with_files", [True, False])
+def test_part_is_given_no_token_and_no_index(settings: Settings, with_files: bool) -> None:
+    """It has no source tree; files are read without a login that pushes, and only the Step push can push."""
+    base = Reference(registry=PUBLIC, repository="python", digest="sha256:" + "d" * 64)
+    container = ContainerPlan(dockerfile_text="", context=".", bases=(BasePin(name="python", image=base),))
+    assert REQUEST.target is not None
+    script = PodScript(title="a wheel", text="", files=REQUEST.target.with_digest("sha256:" + "e" * 64), network=False)
+    part = PodPart(build="build-1", script=script if with_files else None)
+    plan = replace(REQUEST.plan, base=None, container=container)
+    made = make(settings, replace(REQUEST, plan=plan, repository=None, ref=None, part=part))
+    fetch, push = (read_access(made[step]) for step in ("fetch", "push"))
+    public, own = (
+        RegistryAccess(host=PUBLIC, plain_http=True),
+        RegistryAccess(host=REGISTRY, token_hosts=("auth.example.org",)),
+    )
+
+    assert {step: sorted(files) for step, files in made.items()} == {
+        "fetch": ["access", "ca.crt", "request"],
+        "push": ["access", "ca.crt", "registry-1", "request"],
+    }
+    assert fetch.registries == ((public, own) if with_files else (public,))
+    assert [item.auth_file for item in push.registries] == [None, "registry-1"]
+    assert (fetch.github_api, fetch.indexes, push.github_api, push.indexes) == ("", (), "", ())
+
+
+def test_wheels_are_read_where_the_image_goes(settings: Settings) -> None:
+    """Without a login that pushes, as what earlier builds left is."""
+    wheel = HandedWheel(key="k", filename="wordy-1.0-py3-none-any.whl", sha256="e" * 64, size_bytes=1)
+    base = Reference(registry=PUBLIC, repository="python", digest="sha256:" + "d" * 64)
+    request = replace(REQUEST, plan=replace(REQUEST.plan, base=base), wheels=(wheel,))
+    access = read_access(make(settings, request)["fetch"])
+
+    assert access.registries == (
+        RegistryAccess(host=PUBLIC, plain_http=True),
+        RegistryAccess(host=REGISTRY, token_hosts=("auth.example.org",)),
+    )

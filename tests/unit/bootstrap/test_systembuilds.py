@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from hublish.bootstrap.systembuilds import ServedBackend, SystemBuilder, SystemBuilders, serves
+from hublish.bootstrap.systembuilds import (
+    ServedBackend,
+    SystemBuilder,
+    SystemBuilders,
+    make_system_builders,
+    serves,
+)
 from hublish.builders.containers.containerrun import ContainerJob
 from hublish.core.plan import Trust
 from hublish.core.reference import Reference
@@ -54,6 +60,24 @@ def install(builder: SystemBuilder, base: Reference, *, verify_running: Callable
         name="base-1",
         log=lambda _: None,
         verify_running=verify_running,
+    )
+
+
+class Pods:
+    """Stands in for what installs packages in pods."""
+
+
+def make_builders(
+    names: Sequence[str],
+    backends: Sequence[ServedBackend],
+    images: FakeImages,
+    folder: Path,
+    *,
+    pods: Pods | None = None,
+) -> SystemBuilders:
+    """Make the builders of a service with a limit of a minute."""
+    return make_system_builders(
+        names, backends, pods=pods, registry=images, folder=folder, build_seconds=60, stopping=STOPPING
     )
 
 
@@ -126,7 +150,7 @@ def test_first_engine_that_serves_the_owner_installs(images: FakeImages, tmp_pat
         ServedBackend(name=name, owners=owners, slots=1, backend=Slow(lambda: None))
         for name, owners in (("buildah", frozenset({"org"})), ("docker", None))
     ]
-    builders = SystemBuilders(backends, registry=images, folder=tmp_path, build_seconds=60, stopping=STOPPING)
+    builders = make_builders(("buildah", "docker"), backends, images, tmp_path)
     found = [
         builders.find(owner, trust) for owner, trust in (("Org", Trust.OWNER), ("Org", Trust.FORK), ("x", Trust.OWNER))
     ]
@@ -135,12 +159,35 @@ def test_first_engine_that_serves_the_owner_installs(images: FakeImages, tmp_pat
         backend.backend for backend in (backends[0], backends[1], backends[1])
     ]
     assert found[0].seconds == 60
-    assert (
-        SystemBuilders(backends[:1], registry=images, folder=tmp_path, build_seconds=9999, stopping=STOPPING).find(
-            "x", Trust.OWNER
-        )
-        is None
-    )
+    assert make_builders(("buildah",), backends[:1], images, tmp_path).find("x", Trust.OWNER) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("tekton", "docker"), ["pods", "pods", "pods"]),
+        (("docker", "tekton"), ["docker", "docker", "docker"]),
+        (("buildah", "tekton"), ["buildah", "pods", "pods"]),
+        (("local",), [None, None, None]),
+    ],
+)
+def test_pods_install_where_the_operator_names_them_first(
+    images: FakeImages, tmp_path: Path, names: tuple[str, ...], expected: list[str | None]
+) -> None:
+    """For everybody whom no engine before them serves."""
+    pods = Pods()
+    owners = {"docker": None, "buildah": frozenset({"org"})}
+    backends = [
+        ServedBackend(name=name, owners=owners[name], slots=1, backend=Slow(lambda: None))
+        for name in names
+        if name in owners
+    ]
+    builders = make_builders(names, backends, images, tmp_path, pods=pods)
+    known = {id(pods): "pods", **{id(backend.backend): backend.name for backend in backends}}
+    asked = (("org", Trust.OWNER), ("org", Trust.FORK), ("x", Trust.OWNER))
+    found = [builders.find(owner, trust) for owner, trust in asked]
+
+    assert [None if item is None else known[id(getattr(item, "backend", item))] for item in found] == expected
 
 
 @pytest.mark.parametrize(

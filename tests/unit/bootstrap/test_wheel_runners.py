@@ -11,6 +11,7 @@ from hublish.core.building import BuildRequest
 from hublish.core.plan import Trust
 from hublish.core.reference import Reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
+from hublish.enginesettings import EngineSettings
 from tests.unit.builders.samples import Bench
 from tests.unit.builders.wheels.sdists import FakeRunner
 
@@ -50,16 +51,19 @@ def test_chroot_serves_neither_strangers_nor_forks(request_of_org, fork) -> None
 
 
 @pytest.mark.parametrize(
-    ("names", "expected"),
+    ("names", "images", "expected"),
     [
-        (["local", "buildah"], True),
-        (["docker", "local", "tekton"], True),
-        (["local"], False),
-        (["tekton", "local", "buildah"], True),
-        (["tekton", "buildah"], False),
-        (["buildah"], False),
+        (["local", "buildah"], {}, True),
+        (["docker", "local", "tekton"], {"image": "i"}, True),
+        (["local"], {}, False),
+        (["tekton", "local", "buildah"], {"image": "i"}, True),
+        (["tekton", "buildah"], {"image": "i"}, False),
+        (["buildah"], {}, False),
+        (["tekton"], {"image": "i", "build_image": "b"}, True),
+        (["tekton"], {"build_image": "b"}, False),
+        (["local"], {"image": "i", "build_image": "b"}, False),
     ],
 )
-def test_wheels_are_built_where_layers_are_made_here(names, expected) -> None:
-    """Whatever comes first: pods leave such builds to the service."""
-    assert can_build_wheels(names) == expected
+def test_wheels_are_built_beside_layers_or_in_pods(names, images, expected) -> None:
+    """Whatever comes first: an engine that cannot leaves such builds to the next."""
+    assert can_build_wheels(EngineSettings(use=names, tekton=images)) == expected

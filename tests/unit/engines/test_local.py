@@ -136,6 +136,14 @@ def test_other_strategies_are_refused(bench, engine):
     assert engine.strategies == frozenset({Strategy.LAYERED})
 
 
+def test_wheels_that_nothing_here_builds_are_left_to_another_engine(bench, engine):
+    """So that pods get such a build, although this engine is asked first."""
+    plan = bench.plan(builds_wheels=True)
+
+    with pytest.raises(StrategyUnavailable, match="the local engine builds no wheels for this owner"):
+        engine.start(ask(bench, plan=plan), FakeLog())
+
+
 def test_old_runs_are_forgotten(bench, engine, monkeypatch):
     """What is known does not grow for ever."""
     monkeypatch.setattr("hublish.engines.runs.ENDED_RUNS_KEPT", 1)

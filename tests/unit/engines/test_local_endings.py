@@ -33,7 +33,6 @@ def test_failed_build_says_code_message_hint_and_last_lines(bench, engine):
     )
     assert outcome.message.startswith("the locked packages do not fit together: beta 1.0 requires missing")
     assert outcome.hint.startswith("Run `pipenv lock` with Python 3.11.2")
-    assert outcome.label == "alpha 1.0"
     assert outcome.last_lines == tuple(log.lines)
     assert outcome.last_lines[-1] == f"error: {outcome.message}"
 

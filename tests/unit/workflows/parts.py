@@ -15,6 +15,7 @@ from hublish.adapters.store import (
     CancelStore,
     DeliveryStore,
     ImageStore,
+    NewcomerStore,
     QueueStore,
     ReplicaStore,
     RunStore,
@@ -42,7 +43,10 @@ from tests.github_fakes import (
     FakeConversation,
     FakeDeliveryLog,
     FakeHubRepository,
+    FakePushProbe,
     FakeReader,
+    FakeRepositoryMaker,
+    FakeStandings,
 )
 from tests.sandbox.wheels import make_lock
 from tests.unit.builders.samples import BASE
@@ -129,6 +133,9 @@ class Stage:
         self.delivery_log = FakeDeliveryLog()
         self.hub_repository = FakeHubRepository()
         self.locker = FakeLocker()
+        self.newcomers = NewcomerStore(self.database)
+        self.standings, self.push_probe = FakeStandings(self.reader), FakePushProbe()
+        self.repository_maker = FakeRepositoryMaker()
         self.images = FakeImages()
         self.images.add_image(BASE, [make_tar(TINY_BASE)])
         self.checkouts = FakeCheckouts({"octo/ts": make_source(), "org/apps": FakeSource({"images/README": b""})})
@@ -163,6 +170,10 @@ class Stage:
             cancels=CancelStore(self.database),
             tokens=TokenStore(self.database),
             queue=self.queue,
+            newcomers=self.newcomers,
+            standings=self.standings,
+            push_probe=self.push_probe,
+            repository_maker=self.repository_maker,
             replicas=self.replicas,
             replica=REPLICA,
             hold_duty=self.replicas.hold_duty,

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from hublish.adapters.store import DeliveryStore, RunStore, ensure_schema, open_database
+from hublish.adapters.store import DeliveryStore, NewcomerStore, RunStore, ensure_schema, open_database
+from hublish.core.onboarding.ports import Newcomer
 from hublish.core.status import RunState
 from hublish.errors import DatabaseFailed, GitHubFailed
 from hublish.workflows.inbox import TRIES, Inbox
@@ -74,6 +75,7 @@ class Town:
         self.engine = engine
         self.deliveries = DeliveryStore(engine)
         self.runs = RunStore(engine)
+        self.newcomers = NewcomerStore(engine)
         self.started: list[str] = []
         self.errors: dict[str, Exception] = {}
         self.name_error: Exception | None = None
@@ -85,14 +87,20 @@ class Town:
             now=lambda: self.now,
             make_run_id=lambda: f"run-{next(numbers)}",
             conversation=SimpleNamespace(fetch_name=self.fetch_name),
-            policy=SimpleNamespace(bots=frozenset({"renovate[bot]"})),
+            policy=SimpleNamespace(bots=frozenset({"renovate[bot]"}), proposals_per_hour=20),
+            newcomers=self.newcomers,
         )
-        self.inbox = Inbox(services, start_run=self.start)
+        self.services = services
+        self.woken = 0
+        self.inbox = Inbox(services, start_run=self.start, wake_onboarding=self.wake)
 
     def start(self, run_id: str) -> None:
         if run_id in self.errors:
             raise self.errors[run_id]
         self.started.append(run_id)
+
+    def wake(self) -> None:
+        self.woken += 1
 
     def fetch_name(self) -> str:
         if self.name_error is not None:
@@ -249,3 +257,29 @@ def test_press_that_is_looked_at_again_after_a_crash_is_one_press(town):
 
     assert town.started == ["run-1"]
     assert [run.id for run in town.runs.list_runs(9)] == ["run-1"]
+
+
+def test_installation_lets_its_repositories_wait(town):
+    """No run is started; a redelivery brings nothing new."""
+    body = json.dumps(
+        {"action": "created", "installation": {"id": 9}, "repositories": [{"id": 7, "full_name": "o/ts"}]}
+    )
+    for _ in range(2):
+        town.deliver("a", body.encode(), event="installation")
+        town.inbox.take_batch()
+
+    assert town.newcomers.find_due_newcomer(AT) == Newcomer(repo_id=7, installation_id=9, full_name="o/ts")
+    assert (town.started, town.woken, town.deliveries.count_deliveries()) == ([], 2, {"accepted": 1})
+
+
+def test_installation_is_ignored_where_the_operator_wants_no_proposals(town):
+    """`github.onboarding_per_hour: 0`."""
+    town.services.policy.proposals_per_hour = 0
+    body = json.dumps(
+        {"action": "created", "installation": {"id": 9}, "repositories": [{"id": 7, "full_name": "o/ts"}]}
+    )
+    town.deliver("a", body.encode(), event="installation")
+    town.inbox.take_batch()
+
+    assert town.newcomers.find_due_newcomer(AT) is None
+    assert town.deliveries.count_deliveries() == {"ignored": 1}

@@ -11,8 +11,8 @@ from hublish.core.repository import Permission
 from hublish.core.status import RunState
 from hublish.workflows.answer import Answering
 from tests.unit.workflows.parts import CONFIG, ISSUE, RUN_ID, TAG, Stage
+from tests.unit.workflows.prepare_parts import prepare, use_config
 from tests.unit.workflows.test_answer import make_answer
-from tests.unit.workflows.test_prepare import prepare, use_config
 
 LABELLED = dataclasses.replace(ISSUE, kind=TriggerKind.LABEL, label="Build", notes=("Not read of the form: x.",))
 LABEL = CONFIG + "triggers: {label: build}\n"

@@ -212,3 +212,11 @@ def test_push_that_changes_the_config_is_checked(stage: Stage) -> None:
 
     assert rehearsal.decision == "skipped"
     assert {saying.kind for saying in rehearsal.sayings} <= {"check run"}
+
+
+def test_installation_names_the_repositories_that_would_be_looked_at(stage: Stage) -> None:
+    """Nothing is stored, and nobody is asked."""
+    body = {"action": "created", "installation": {"id": 70}, "repositories": [{"id": 7, "full_name": "octo/ts"}]}
+    expected = Rehearsal(decision="onboarding", reason="would be looked at, each once: octo/ts", trigger=None)
+
+    assert play(stage, json.dumps(body).encode(), event="installation") == expected

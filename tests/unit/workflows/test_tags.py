@@ -12,8 +12,8 @@ from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.workflows.answer import Answering
 from tests.unit.workflows.parts import AT, CONFIG, RELEASE, RUN_ID, SHA, TAG, Stage, make_run
+from tests.unit.workflows.prepare_parts import prepare, use_config
 from tests.unit.workflows.test_answer import ANSWER, COMMIT, PREPARED, PROGRESS, make_answer
-from tests.unit.workflows.test_prepare import prepare, use_config
 
 PUSHED = dataclasses.replace(
     RELEASE,

@@ -13,6 +13,7 @@ from hublish.adapters.github.hub import GitHubHub
 from hublish.adapters.github.permissions import APP_EVENTS, APP_PERMISSIONS
 from hublish.adapters.github.reader import GitHubReader
 from hublish.adapters.github.sources import GitHubSources
+from hublish.adapters.github.standing import GitHubStanding
 
 __all__ = [
     "APP_EVENTS",
@@ -26,5 +27,6 @@ __all__ = [
     "GitHubHub",
     "GitHubReader",
     "GitHubSources",
+    "GitHubStanding",
     "Patience",
 ]

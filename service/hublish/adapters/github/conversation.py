@@ -16,6 +16,7 @@ from hublish.adapters.github.checks import CheckReply, ensure_check_run
 from hublish.adapters.github.memory import Memory
 from hublish.adapters.github.permissions import Scope
 from hublish.adapters.github.session import Reply, Session, make_path
+from hublish.adapters.github.transfers import run_wherever
 from hublish.core.github.ports import CheckRun, Comment, Thread
 from hublish.core.repository import Repository
 from hublish.errors import GitHubFailed, SourceMissing
@@ -76,7 +77,9 @@ class GitHubConversation:
             path, scope = make_path(*base, "releases", thread.number, "reactions"), Scope.COMMIT_COMMENTS_WRITE
         else:
             return
-        self._app.run(repository, scope, lambda session: session.send("POST", path, body={"content": content}))
+        run_wherever(
+            self._app, repository, scope, lambda session: session.send("POST", path, body={"content": content})
+        )
 
     def ensure_comment(self, repository: Repository, thread: Thread, *, marker: str, body: str) -> Comment:
         """Create the comment with `marker` in it, or edit ours to `body`; `body` holds the marker already."""
@@ -92,7 +95,7 @@ class GitHubConversation:
             edited = None if known is None else _edit(session, paths.one(known.reply.id), body)
             return edited or _ensure_comment(session, paths, marker=marker, body=body, identity=identity)
 
-        comment = self._app.run(repository, _comment_scope(thread), ensure)
+        comment = run_wherever(self._app, repository, _comment_scope(thread), ensure)
         self._comments.keep(key, _Kept(comment, body))
         return Comment(id=comment.id, url=comment.html_url, body=comment.body or "")
 
@@ -109,7 +112,7 @@ class GitHubConversation:
             for comment in _find_ours(session, paths, marker=marker, identity=identity):
                 _delete(session, paths.one(comment.id))
 
-        self._app.run(repository, _comment_scope(thread), delete)
+        run_wherever(self._app, repository, _comment_scope(thread), delete)
 
     def ensure_check_run(self, repository: Repository, check: CheckRun) -> int:
         """Create or update the check run with `external_id` on the commit; returns GitHub's id."""
@@ -119,7 +122,7 @@ class GitHubConversation:
         def ensure(session: Session) -> CheckReply:
             return ensure_check_run(session, repository, check, app_id=app_id, known=self._checks.take(key))
 
-        held = self._app.run(repository, Scope.CHECKS_WRITE, ensure)
+        held = run_wherever(self._app, repository, Scope.CHECKS_WRITE, ensure)
         self._checks.keep(key, held)
         return held.id
 
@@ -131,7 +134,7 @@ class GitHubConversation:
             if session.read(_IssueReply, path).state != "closed":
                 session.write(_IssueReply, "PATCH", path, body={"state": "closed", "state_reason": "completed"})
 
-        self._app.run(repository, Scope.ISSUES_WRITE, close)
+        run_wherever(self._app, repository, Scope.ISSUES_WRITE, close)
 
     def fetch_name(self) -> str:
         """The name that people mention the bot by, without `@`: the App's slug, asked once."""

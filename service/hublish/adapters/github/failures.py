@@ -146,7 +146,7 @@ def explain_refused_token(failed: GitHubFailed, scope: Scope) -> GitHubFailed | 
     if failed.status == HTTPStatus.UNPROCESSABLE_ENTITY:
         return SourceMissing(
             "The App's installation does not cover the repository, or it does not exist.",
-            hint="Add the repository to the App's installation.",
+            hint="Add the repository to the App's installation; after a transfer, ask again under its new owner.",
         )
     return failed
 

@@ -120,6 +120,14 @@ class GitHubReader:
             owner_id=reply.owner.id,
         )
 
+    def fetch_owner_id(self, repository: Repository) -> int:
+        """GitHub's id of whoever owns the repository now; its old name leads to it after a transfer."""
+        path = make_path(*_base(repository))
+        reply = self._app.run(repository, Scope.CONTENTS_READ, lambda session: session.find(_RepositoryReply, path))
+        if reply is None:
+            raise _make_missing(f"the repository {repository.full_name}")
+        return reply.owner.id
+
     def find_installation(self, full_name: str) -> int | None:
         """The id of the App's installation that covers a repository; None when there is none."""
         path = make_path("repos", *_split(full_name), "installation")

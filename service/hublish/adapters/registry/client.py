@@ -20,6 +20,7 @@ from hublish.adapters.registry.endpoint import MANIFEST_TYPES, Endpoint
 from hublish.adapters.registry.failure import Purpose
 from hublish.adapters.registry.mount import MOUNTED, mount_blob
 from hublish.adapters.registry.policy import HostPolicy
+from hublish.adapters.registry.pushprobe import verify_push
 from hublish.adapters.registry.rule import Patience, RegistryRule, TransferSizes
 from hublish.adapters.registry.transport import Request, Transport
 from hublish.adapters.registry.upload import BlobBody, BlobUpload
@@ -223,6 +224,12 @@ class RegistryClient:
         if stored != digest:
             raise make_mismatch(put.purpose, digest, stored or "nothing")
         return stored
+
+    # -- PushProbe -----------------------------------------------------------------------------------------------------
+
+    def verify_push(self, reference: Reference) -> None:
+        """Begin an upload into the reference's repository and cancel it; see `verify_push` of `pushprobe`."""
+        verify_push(reference, policy=self._policy, transport=self._transport)
 
     # -- doctor --------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from hublish.adapters.store.cancels import CancelStore
 from hublish.adapters.store.deliveries import DeliveryStore
 from hublish.adapters.store.images import ImageStore
 from hublish.adapters.store.lock import hold
+from hublish.adapters.store.newcomers import NewcomerStore
 from hublish.adapters.store.queue import QueueStore
 from hublish.adapters.store.replicas import ReplicaStore
 from hublish.adapters.store.runs import RunStore
@@ -17,6 +18,7 @@ __all__ = [
     "CancelStore",
     "DeliveryStore",
     "ImageStore",
+    "NewcomerStore",
     "QueueStore",
     "ReplicaStore",
     "RunStore",

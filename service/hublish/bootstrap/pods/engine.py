@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hublish.bootstrap.pods.files import FindSecrets, MintToken, StepFileMaker
+from hublish.bootstrap.pods.wheels import PodWheels
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.layerindex.reported import RecordKeeper
-from hublish.core.building import BuildSucceeded
+from hublish.core.building import BuildSucceeded, HandedWheel
 from hublish.core.plan import Strategy
 from hublish.core.podlines import LayerRecords
-from hublish.core.ports import ImageReader, ImageWriter
+from hublish.core.ports import ImageReader, ImageWriter, PackageIndex, SourceFetcher
 from hublish.engines.runs import BuildRun, find_owner, find_target
 from hublish.engines.tekton_run import RunChoices
 from hublish.errors import SettingsInvalid
 
 if TYPE_CHECKING:
     from hublish.engines.tekton import TektonCluster, TektonEngine
+    from hublish.engines.tekton.parts import PodSystemBuilder, RunPart
     from hublish.settings import Settings
 
 _EXTRA_HINT = "Install hublish[tekton]."
@@ -75,8 +79,10 @@ def make_run_choices(settings: Settings) -> dict[Strategy, RunChoices]:
 def make_tekton(
     settings: Settings,
     *,
+    sources: SourceFetcher,
     images: ImageReader,
     output: ImageWriter,
+    index: PackageIndex,
     caches: OwnerCaches,
     mint_token: MintToken,
     find_secrets: FindSecrets,
@@ -85,8 +91,10 @@ def make_tekton(
 
     Args:
         settings: the operator's.
+        sources: brings source trees, for packages that are built from them.
         images: tells whether an image that a run reports is there.
-        output: where layer indexes are written.
+        output: where layer indexes are written, and files that pods need.
+        index: where packages come from whose wheels are built.
         caches: take what pods find out of layers, and sign it.
         mint_token: of the GitHub App.
         find_secrets: what the operator gives a build, id -> bytes.
@@ -97,7 +105,7 @@ def make_tekton(
     chosen = settings.engines.tekton
     choices = make_run_choices(settings)
     cluster = connect_cluster(settings)
-    from hublish.engines.tekton import TektonChoices, TektonEngine  # noqa: PLC0415 -- as above
+    from hublish.engines.tekton import PodTaskRunner, TektonChoices, TektonEngine  # noqa: PLC0415 -- as above
 
     keeper = RecordKeeper(caches=caches, images=images, output=output)
 
@@ -105,6 +113,14 @@ def make_tekton(
         request = run.request
         image = find_target(request).with_digest(outcome.digest)
         keeper.keep(records, request.plan, image=image, owner=find_owner(request), log=run.tell)
+
+    wheels = PodWheels(
+        sources=sources, images=images, output=output, index=index, caches=caches, web_url=settings.github.web
+    )
+
+    def make_wheels(run: BuildRun, run_part: RunPart, verify_running: Callable[[], None]) -> tuple[HandedWheel, ...]:
+        runner = PodTaskRunner(request=run.request, run_part=run_part, images=images, output=output)
+        return wheels.make(run, runner, verify_running)
 
     return TektonEngine(
         TektonChoices(
@@ -121,4 +137,18 @@ def make_tekton(
             settings=settings, mint_token=mint_token, find_secrets=find_secrets, index_keys=caches.public_keys
         ).make,
         keep_records=keep,
+        make_wheels=make_wheels,
     )
+
+
+def make_pod_system_builder(pods: TektonEngine, *, seconds: float, stopping: threading.Event) -> PodSystemBuilder:
+    """Make what installs packages into bases in pods.
+
+    Args:
+        pods: the engine, which has an image for container builds.
+        seconds: the operator's limit of a build.
+        stopping: set once this process ends.
+    """
+    from hublish.engines.tekton import PodSystemBuilder  # noqa: PLC0415 -- as above
+
+    return PodSystemBuilder(pods=pods, seconds=seconds, stopping=stopping)

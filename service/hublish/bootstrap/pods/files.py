@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from hublish.adapters.registry import load_logins
 from hublish.bootstrap.clients import make_network
 from hublish.builders.containers.buildsecrets import choose_build_secrets
-from hublish.core.building import BuildRequest
+from hublish.core.building import BuildRequest, PodPart
 from hublish.core.codec import render_value
 from hublish.core.plan import Plan, Strategy, list_bases
 from hublish.core.podaccess import (
@@ -37,7 +37,8 @@ from hublish.errors import BuildFailed, SettingsInvalid
 from hublish.workflows.bases import is_system_base
 
 if TYPE_CHECKING:
-    from hublish.settings import RegistrySettings, Settings
+    from hublish.registrysettings import RegistrySettings
+    from hublish.settings import Settings
 
 MintToken = Callable[[Repository], str]
 """Makes a token that reads the contents of one repository."""
@@ -65,11 +66,14 @@ class StepFileMaker:
         """Make what the Steps of a build are given: Step -> file -> bytes.
 
         Raises:
-            BuildFailed: the request names no repository; a secret that the Dockerfile needs is not given.
+            BuildFailed: the request names no repository, and it is no part, which needs none; a secret that the Dockerfile
+                needs is not given.
             NotAllowed: no place for its image, as for a fork's, or no token.
             GitHubFailed: no token.
             SettingsInvalid: a file that the settings name cannot be read.
         """
+        if request.part is not None:
+            return self._make_part(request, request.part)
         if request.repository is None:
             raise BuildFailed("a build in a pod needs a repository")
         find_target(request)  # a fork's image has none, and nothing is minted for a request that says otherwise
@@ -82,21 +86,31 @@ class StepFileMaker:
         push = {REQUEST_FILE: text}
         places = list_places(request)
         layered = request.plan.strategy is Strategy.LAYERED
-        fetch |= self._make_access(
-            request, _Reach(images=bases, seen=places if layered and self.index_keys else (), fetches=True)
-        )
         # A build that is only tried pushes nothing: its Step is given no login.
-        push |= self._make_access(request, _Reach(images=() if request.target is None else (*bases, *places)))
+        pushed = () if request.target is None else (*bases, *places)
+        seen = places if layered and self.index_keys else (places[:1] if request.wheels else ())
+        fetch |= self._make_access(request, _Reach(images=bases, seen=seen, fetches=True))
+        push |= self._make_access(request, _Reach(images=pushed))
         files = {"fetch": fetch, "push": push}
         return files | {"build": {BUILD_SECRETS_FILE: render_build_secrets(secrets)}} if secrets else files
+
+    def _make_part(self, request: BuildRequest, part: PodPart) -> dict[str, dict[str, bytes]]:
+        """A part has no source tree, so that no token is made for it."""
+        text = render_value(request).encode()
+        bases = list_bases(request.plan)
+        files = () if part.script is None else (part.script.files,)
+        fetch = self._make_access(request, _Reach(images=bases, seen=files, fetches=True))
+        push = self._make_access(request, _Reach(images=(*bases, find_target(request))))
+        return {"fetch": {REQUEST_FILE: text, **fetch}, "push": {REQUEST_FILE: text, **push}}
 
     def _make_access(self, request: BuildRequest, reach: _Reach) -> dict[str, bytes]:
         files: dict[str, bytes] = {}
         settings = self.settings
+        sources = reach.fetches and request.part is None
         access = PodAccess(
-            github_api=settings.github.api if reach.fetches else "",
+            github_api=settings.github.api if sources else "",
             registries=self._list_registries(reach, files),
-            indexes=self._list_indexes(request.plan, files) if reach.fetches else (),
+            indexes=self._list_indexes(request.plan, files) if sources else (),
             source_bytes=settings.limits.source_bytes,
             source_files=settings.limits.source_files,
             proxies=make_network(settings).proxies,

@@ -10,9 +10,11 @@ from hublish.adapters.index import HTTPPackageIndex
 from hublish.adapters.source_archive import SourceLimits
 from hublish.bootstrap.steps.containers import build_in_pod
 from hublish.bootstrap.steps.handover import Handover, store_outcome, store_records
+from hublish.bootstrap.steps.parts import build_part
 from hublish.bootstrap.steps.places import StepPlaces, make_sources
 from hublish.builders.layered.build import build_layered
 from hublish.builders.layerindex.reported import render_records
+from hublish.builders.wheels.handedwheels import NoRunner
 from hublish.core.plan import Strategy
 from hublish.core.ports import Manifest
 from hublish.core.reference import Reference
@@ -37,7 +39,10 @@ def build_image(run: BuildRun, places: StepPlaces) -> None:
     Raises:
         HublishError: what the builder raises.
     """
-    plan = run.request.plan
+    plan, part = run.request.plan, run.request.part
+    if part is not None:
+        build_part(run, part, places)
+        return
     sources = make_sources(places, fetch_tarball=_refuse, list_tree=None, limits=SourceLimits())
     source = fetch_run_source(run, sources)
     if plan.strategy is not Strategy.LAYERED:
@@ -57,6 +62,7 @@ def build_image(run: BuildRun, places: StepPlaces) -> None:
         progress=run.advance,
         cancelled=run.should_stop,
         cache=cache,
+        runner=NoRunner() if plan.builds_wheels else None,
     )
     records = render_records(cache.layers, owner=find_owner(run.request), builder=plan.builder)
     store_records(places.image, records)

@@ -75,7 +75,7 @@ def build_in_pod(run: BuildRun, source: Source, places: StepPlaces) -> None:
         source=source,
         target=find_target(run.request),
         tools=ContainerTools(
-            backend=_make_backend(places),
+            backend=make_backend(places),
             images=OCILayout(places.bases),
             output=Handover(places.image),
             folder=places.work / "builds",
@@ -88,7 +88,12 @@ def build_in_pod(run: BuildRun, source: Source, places: StepPlaces) -> None:
     store_outcome(places.image, outcome)
 
 
-def _make_backend(places: StepPlaces) -> BuildahBackend:
+def make_backend(places: StepPlaces) -> BuildahBackend:
+    """Make buildah's backend in the shared folder.
+
+    Raises:
+        EngineFailed: the image of the Step has no buildah.
+    """
     program = find_buildah()
     if program is None:
         raise EngineFailed(

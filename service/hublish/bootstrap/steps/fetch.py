@@ -9,7 +9,9 @@ from hublish.adapters.index import HTTPPackageIndex
 from hublish.adapters.source_archive import SourceLimits
 from hublish.bootstrap.steps.containers import fetch_bases
 from hublish.bootstrap.steps.layerrecords import open_fetch_cache
+from hublish.bootstrap.steps.parts import fetch_part
 from hublish.bootstrap.steps.places import Door, StepPlaces, make_sources, open_door
+from hublish.builders.wheels.handedwheels import receive_wheels
 from hublish.builders.wheels.prefetch import PrefetchTools, fetch_inputs
 from hublish.core.plan import Strategy
 from hublish.core.podaccess import REQUEST_FILE, TOKEN_FILE
@@ -27,23 +29,27 @@ def fetch_all(run: BuildRun, places: StepPlaces) -> None:
     if places.secrets is None:
         raise BuildFailed("the Step fetch has no Secret")
     door = open_door(places.secrets)
-    source = _fetch_source(run, places, door)
-    plan = run.request.plan
-    if plan.strategy is Strategy.LAYERED:
-        registry = door.make_registry()
+    registry = door.make_registry()
+    plan, part = run.request.plan, run.request.part
+    if part is not None:
+        fetch_part(run, part, images=registry, places=places)
+    elif plan.strategy is Strategy.LAYERED:
+        source = _fetch_source(run, places, door)
+        layers = open_fetch_cache(run, places, door, registry).layers
+        receive_wheels(run.request, registry, workspace=places.workspace, layers=layers)
         tools = PrefetchTools(
             images=registry,
             index=HTTPPackageIndex(
                 rules=door.make_index_rules(), allow_unlisted=False, cache=places.index, network=door.network
             ),
-            layers=open_fetch_cache(run, places, door, registry).layers,
+            layers=layers,
             workspace=places.workspace,
             log=run.tell,
             progress=run.advance,
         )
         fetch_inputs(plan, source, tools)
     else:
-        fetch_bases(run, source, images=door.make_registry(), places=places)
+        fetch_bases(run, _fetch_source(run, places, door), images=registry, places=places)
     shutil.copyfile(places.secrets / REQUEST_FILE, places.work / REQUEST_FILE)
 
 

@@ -79,6 +79,11 @@ class StepPlaces:
         return self.work / "bases"
 
     @property
+    def files(self) -> Path:
+        """What a script finds."""
+        return self.work / "files"
+
+    @property
     def image(self) -> Path:
         """What the build hands to the push."""
         return self.work / "image"

@@ -16,6 +16,7 @@ from hublish.bootstrap.steps.handover import load_elsewhere, load_outcome
 from hublish.bootstrap.steps.layerrecords import push_records
 from hublish.bootstrap.steps.places import StepPlaces, open_door
 from hublish.builders.attachment import attach_document
+from hublish.builders.filebundle import parse_files
 from hublish.builders.push import open_until_closed
 from hublish.builders.wheels.choice import map_in_threads
 from hublish.core.building import BuildRequest, BuildSucceeded, LayerSummary, Progress, Step
@@ -25,7 +26,8 @@ from hublish.core.reference import Reference
 from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
 from hublish.engines.runs import BuildRun, choose_output, find_target, list_places
 from hublish.errors import BuildFailed, ImageInvalid
-from hublish.oci.manifest import MANIFEST_TYPES, Descriptor, parse_manifest
+from hublish.oci.artifact import EMPTY
+from hublish.oci.manifest import MANIFEST_TYPES, Descriptor, ImageManifest, parse_manifest
 
 
 def push_built(run: BuildRun, places: StepPlaces) -> BuildSucceeded:
@@ -50,6 +52,9 @@ def push_built(run: BuildRun, places: StepPlaces) -> BuildSucceeded:
     )
     built = load_outcome(places.image)
     pushed = _push(built, shipment, run)
+    if run.request.part is not None:
+        _write_results(places, run.request, target.with_digest(pushed.digest), source_url="")
+        return pushed
     if run.request.target is not None:
         _attach_sbom(run, pushed, registry)
     push_records(run, places, door, registry)
@@ -111,7 +116,12 @@ def _push(built: BuildSucceeded, shipment: _Shipment, run: BuildRun) -> BuildSuc
     found = shipment.layout.fetch_manifest(shipment.target.with_digest(built.digest))
     if found is None or found.media_type not in MANIFEST_TYPES:
         raise ImageInvalid(f"the Step build left no image {built.digest}")
-    manifest = parse_manifest(found.body)
+    part = run.request.part
+    if part is not None and part.script is not None:
+        files = parse_files(found.body, limit_bytes=run.request.plan.size_bytes)
+        manifest = ImageManifest(config=EMPTY, layers=tuple(files.values()))
+    else:
+        manifest = parse_manifest(found.body)
     size_bytes = sum(layer.size_bytes for layer in manifest.layers) + manifest.config.size_bytes
     if size_bytes > run.request.plan.size_bytes:
         raise BuildFailed(f"the image has {size_bytes} bytes, the limit is {run.request.plan.size_bytes}")

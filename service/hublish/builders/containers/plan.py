@@ -7,6 +7,7 @@ from plan and source tree alone, so that every engine builds the same from the s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from hublish.builders.baseimage.image import read_base_image
 from hublish.builders.dockerfile.ignore import choose_ignore_file, find_hidden, parse_ignore_file
@@ -18,13 +19,15 @@ from hublish.builders.sourcefiles import read_source_file, resolve_file
 from hublish.core.config.file import Config, DockerfileConfig, ImageConfig, S2IConfig
 from hublish.core.container import BasePin, ContainerBuild, ContainerPlan, ContextFile
 from hublish.core.finding import Finding, Severity, has_error
-from hublish.core.plan import Plan, Strategy
+from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.ports import ImageReader, Source
 from hublish.core.reference import Reference
+from hublish.core.source import SourceTree
 from hublish.core.strategy import find_dockerfile
-from hublish.errors import BuildFailed, clip
+from hublish.errors import BuildFailed, SourceMissing, clip
 
 DOCKERFILE_LIMIT_BYTES = 256 * 1024
+_EPOCH = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,3 +202,33 @@ def _miss_builder(config: Config) -> Finding:
 
 def _fault(code: str, message: str, path: str, hint: str = "") -> Finding:
     return Finding(severity=Severity.ERROR, code=code, message=message, hint=hint, path=path)
+
+
+def make_bare_plan(text: str, *, base: Reference, platform: str, builder: str, seconds: int, size_bytes: int) -> Plan:
+    """Make the plan of a Dockerfile that stands on one base and belongs to no source tree.
+
+    Args:
+        text: the Dockerfile, its base pinned.
+        base: that base, pinned by digest, no tag.
+        platform: `os/architecture`.
+        builder: who made the Dockerfile.
+        seconds: longest build.
+        size_bytes: largest result.
+    """
+    return Plan(
+        strategy=Strategy.DOCKERFILE, reason="", ignored=(), builder=builder, base=None, platform=platform,
+        python_full_version=None, environment=Environment.BASE, packages=(), indexes=(), bytecode=False, source_name="",
+        source_path="", source_digest="", commit=None, created_at=_EPOCH, time_seconds=seconds, size_bytes=size_bytes,
+        source_repo_id=0, target_repository="", trust=Trust.OWNER,
+        container=ContainerPlan(dockerfile_text=text, context=".", bases=(BasePin(name=str(base), image=base),)),
+    )  # fmt: skip
+
+
+class NoFiles:
+    """The source tree of a build that needs none."""
+
+    tree = SourceTree(name="base", commit=None, committed_at=None, files=())
+
+    def open(self, path: str) -> BinaryIO:
+        """There is nothing to open."""
+        raise SourceMissing(f"there is no {clip(path)}")

@@ -14,24 +14,21 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from hublish.builders.containers.containerrun import ContainerBackend, ContainerTools, build_container
+from hublish.builders.containers.plan import NoFiles, make_bare_plan
 from hublish.builders.keys import make_key
-from hublish.core.container import BasePin, ContainerPlan
-from hublish.core.plan import Environment, Plan, Strategy, Trust
+from hublish.core.plan import Plan
 from hublish.core.ports import ImageReader, ImageWriter
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
-from hublish.core.source import SourceTree
-from hublish.errors import BaseUnsupported, BuildFailed, SourceMissing, StrategyUnavailable, clip
+from hublish.errors import BaseUnsupported, BuildFailed, HublishError, StrategyUnavailable, clip
 
 BUILDER = "system-1"
 LISTING = "/usr/share/hublish/system-packages"
 """File in the image: each package that was added or changed, as `name version`."""
 BUILD_SECONDS = 1800
 SIZE_LIMIT_BYTES = 16 << 30
-_EPOCH = "1970-01-01T00:00:00Z"
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 _ERROR, _INSTALLED, _EXIT = "E: ", "installed: ", "exit status "
 # apt says much; of a failure the end is shown, else what was installed.
@@ -82,40 +79,61 @@ class SystemBaseBuild:
         Raises:
             BuildFailed: a package cannot be installed. BuildCancelled, EngineFailed, RegistryFailed.
         """
-        words: deque[str] = deque(maxlen=3)
-        last: deque[str] = deque(maxlen=_LINES_SHOWN)
-
-        def tell(line: str) -> None:
-            line = redact(line)
-            last.append(line)
-            if line.startswith(_ERROR):
-                words.append(clip(line.removeprefix(_ERROR)))
-            if line.startswith(_INSTALLED):
-                self.log(line)
-
+        words = SystemWords(self.log)
         tools = ContainerTools(
             backend=self.backend,
             images=self.images,
             output=self.output,
             folder=self.folder,
             secrets={},
-            log=tell,
+            log=words.take,
             progress=lambda _: None,
             cancelled=self.cancelled,
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            return build_container(plan, name=name, source=_NoFiles(), target=target, tools=tools).digest
+            return build_container(plan, name=name, source=NoFiles(), target=target, tools=tools).digest
         except BuildFailed as error:
-            for line in last:
-                self.log(line)
-            if not words and _EXIT not in error.message:
+            explained = words.explain(error, packages)
+            if explained is error:
                 raise
-            reason = "; ".join(words) or f"{_EXIT}{error.message.rpartition(_EXIT)[2]}"
-            raise BuildFailed(
-                f"system.apt: {', '.join(packages)} cannot be installed: {reason}",
-                hint="Name packages that the base's own package sources have.",
-            ) from error
+            raise explained from error
+
+
+class SystemWords:
+    """What apt says: of it the log has what was installed, and the end where that failed.
+
+    Args:
+        log: told so.
+    """
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log = log
+        self._errors: deque[str] = deque(maxlen=3)
+        self._last: deque[str] = deque(maxlen=_LINES_SHOWN)
+
+    def take(self, line: str) -> None:
+        """Take one line."""
+        line = redact(line)
+        self._last.append(line)
+        if line.startswith(_ERROR):
+            self._errors.append(clip(line.removeprefix(_ERROR)))
+        if line.startswith(_INSTALLED):
+            self._log(line)
+
+    def explain(self, error: HublishError, packages: tuple[str, ...]) -> HublishError:
+        """Say in apt's words why a build of that base failed; any other error says so itself."""
+        if error.code != BuildFailed.__name__:
+            return error
+        for line in self._last:
+            self._log(line)
+        if not self._errors and _EXIT not in error.message:
+            return error
+        reason = "; ".join(self._errors) or f"{_EXIT}{error.message.rpartition(_EXIT)[2]}"
+        return BuildFailed(
+            f"system.apt: {', '.join(packages)} cannot be installed: {reason}",
+            hint="Name packages that the base's own package sources have.",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,19 +214,6 @@ def make_system_plan(base: Reference, packages: tuple[str, ...], *, platform: st
     script = _SCRIPT.replace("PACKAGES", " ".join(sorted(packages)))
     lines = [f"FROM {base}", *(["USER 0:0"] if user else []), f"RUN {json.dumps(['/bin/sh', '-euc', script])}"]
     text = "\n".join([*lines, *([f"USER {user}"] if user else [])]) + "\n"
-    return Plan(
-        strategy=Strategy.DOCKERFILE, reason="", ignored=(), builder=BUILDER, base=None, platform=platform,
-        python_full_version=None, environment=Environment.BASE, packages=(), indexes=(), bytecode=False, source_name="",
-        source_path="", source_digest="", commit=None, created_at=_EPOCH, time_seconds=BUILD_SECONDS,
-        size_bytes=SIZE_LIMIT_BYTES, source_repo_id=0, target_repository="", trust=Trust.OWNER,
-        container=ContainerPlan(dockerfile_text=text, context=".", bases=(BasePin(name=str(base), image=base),)),
-    )  # fmt: skip
-
-
-class _NoFiles:
-    """The source tree of a build that needs none."""
-
-    tree = SourceTree(name="base", commit=None, committed_at=None, files=())
-
-    def open(self, path: str) -> BinaryIO:
-        raise SourceMissing(f"there is no {clip(path)}")
+    return make_bare_plan(
+        text, base=base, platform=platform, builder=BUILDER, seconds=BUILD_SECONDS, size_bytes=SIZE_LIMIT_BYTES
+    )

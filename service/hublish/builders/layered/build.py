@@ -29,7 +29,7 @@ from hublish.builders.sweep import sweep_workspace
 from hublish.builders.wheels.bytecode import can_compile_for
 from hublish.builders.wheels.packagesource import PackageSources
 from hublish.builders.wheels.repowheels import add_repository_wheels
-from hublish.builders.wheels.wheelbuild import WheelBuilds
+from hublish.builders.wheels.wheelbuild import BUILT, WheelBuilds
 from hublish.builders.wheels.wheelhouse import Wheelhouse
 from hublish.builders.wheels.workshop import Workshop
 from hublish.core.building import BuildSucceeded, Progress, Step
@@ -211,7 +211,7 @@ class _Build:
             return None
         return WheelBuilds(
             plan=self.plan, base=self.plan.base, facts=facts, index=self.index, layers=self.cache.layers,
-            runner=self.runner, folder=self.workspace / "built", log=self.log, verify_running=self._verify_running,
+            runner=self.runner, folder=self.workspace / BUILT, log=self.log, verify_running=self._verify_running,
             sources=PackageSources(source=self.source, commits=self.commits),
         )  # fmt: skip
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.baseimage.record import load_base
 from hublish.builders.layered.environment import make_environment
 from hublish.builders.layered.layering import LayerGroup, group_wheels
@@ -19,7 +20,9 @@ from hublish.builders.layerindex.entries import WheelFacts
 from hublish.builders.layerindex.index import KnownLayer, LayerIndex
 from hublish.builders.planning.packagechoice import choose_packages
 from hublish.builders.wheels.choice import ChosenWheel, SizedWheel, map_in_threads
+from hublish.builders.wheels.handedwheels import NoRunner
 from hublish.builders.wheels.repowheels import add_repository_wheels
+from hublish.builders.wheels.wheelbuild import BUILT, WheelBuilds
 from hublish.builders.wheels.wheelhouse import Wheelhouse
 from hublish.core.building import Progress, Step
 from hublish.core.plan import Plan
@@ -64,8 +67,10 @@ def fetch_inputs(plan: Plan, source: Source, tools: PrefetchTools) -> None:
     tools.progress(Progress(step=Step.BASE, done=0, total=1, label=str(plan.base)))
     base, facts = load_base(tools.images, plan.base, platform=plan.platform, layers=layers, limit_bytes=plan.size_bytes)
     index = add_repository_wheels(tools.index, plan.packages, source=source, folder=tools.workspace / "wheels")
+    builds = _open_builds(plan, plan.base, facts=facts, index=index, tools=tools) if plan.builds_wheels else None
+    index = index if builds is None else builds
     chosen = choose_packages(
-        plan.packages, sources=plan.indexes, facts=facts, index=index, layers=layers, log=tools.log
+        plan.packages, sources=plan.indexes, facts=facts, index=index, layers=layers, log=tools.log, builds=builds
     )
     done: list[str] = []
     tools.progress(Progress(step=Step.PACKAGES, done=0, total=len(chosen)))
@@ -86,6 +91,16 @@ def fetch_inputs(plan: Plan, source: Source, tools: PrefetchTools) -> None:
     tools.log(
         f"wheels that are needed: {len(done)}; layers of packages from earlier builds: {len(kept)} of {len(groups)}"
     )
+
+
+def _open_builds(
+    plan: Plan, base: Reference, *, facts: BaseFacts, index: PackageIndex, tools: PrefetchTools
+) -> WheelBuilds:
+    """The wheels that were built elsewhere and handed over; none is built here."""
+    return WheelBuilds(
+        plan=plan, base=base, facts=facts, index=index, layers=tools.layers, runner=NoRunner(),
+        folder=tools.workspace / BUILT, log=tools.log, verify_running=lambda: None,
+    )  # fmt: skip
 
 
 def _size(chosen: Sequence[ChosenWheel], layers: LayerIndex) -> Iterator[SizedWheel]:

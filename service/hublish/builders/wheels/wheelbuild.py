@@ -9,7 +9,6 @@ or the commit, the Python, the platform and the base.
 from __future__ import annotations
 
 import hashlib
-import shlex
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +27,7 @@ from hublish.builders.sweep import note_use
 from hublish.builders.wheels.choice import ChosenWheel, find_sources
 from hublish.builders.wheels.packagesource import PackageSources
 from hublish.builders.wheels.sdist import find_sdist, find_suffix, read_build_requirements
+from hublish.builders.wheels.wheelscript import render_script
 from hublish.core.locks.lock import IndexSource, LockedPackage, PackageOrigin
 from hublish.core.plan import Plan
 from hublish.core.ports import ContainerRunner, ContainerTask, IndexFile, PackageIndex
@@ -39,25 +39,24 @@ if TYPE_CHECKING:
 
 BUILD_SECONDS = 1800.0
 WHEEL_LIMIT_BYTES = 2 << 30
+BUILT = "built"
+"""Folder of a workspace that built wheels lie in, each in one named by its hash."""
 _FORMAT = 1
 _SCHEME = "built:"
 _PIP = "pip"
-# The first second that a wheel can state.
-_EPOCH = 315532800
 _HINT = (
     "The log has what the package's build said. Where it lacks a compiler or a library, name a base that has it, or pin "
     "a version that has a wheel."
 )
-_SCRIPT = """\
-umask 022
-mkdir home tmp src
-export HOME=/hublish/home TMPDIR=/hublish/tmp LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH={epoch} PYTHONHASHSEED=0
-export PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1 PIP_FIND_LINKS=/hublish/files PIP_DISABLE_PIP_VERSION_CHECK=1
-export PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
-{python} -W ignore -c 'import shutil; shutil.unpack_archive("files/source{suffix}", "src")'
-set -- src/*
-{python} files/{pip}/pip wheel --no-deps --use-pep517 --no-input --progress-bar off --wheel-dir out "./$1"
-"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltWheel:
+    """A wheel that was built: the key it is known under, the file, its hash."""
+
+    key: str
+    path: Path
+    sha256: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,6 +113,29 @@ class WheelBuilds:
                 self.layers.store_choice(self._key(package), filename=path.name, sha256=sha256)
                 built[package] = self._choose(package, filename=path.name, sha256=sha256)
         return built
+
+    def list_built(
+        self, chosen: Sequence[ChosenWheel], *, recall: Callable[[Path, str], None]
+    ) -> tuple[BuiltWheel, ...]:
+        """List those of the chosen wheels that were built, in their order; each is here afterwards.
+
+        Args:
+            chosen: all wheels of the build.
+            recall: brings one back from elsewhere, if it can: `(path, sha256)`.
+
+        Raises:
+            HublishError: what `fetch_file` raises where one has to be built again.
+        """
+        built = []
+        for choice in chosen:
+            package = self._packages.get(choice.file.url)
+            if package is not None:
+                path = self.folder / choice.sha256 / choice.file.filename
+                if not path.is_file():
+                    recall(path, choice.sha256)
+                path = self.fetch_file(self.plan.indexes[0], choice.file)
+                built.append(BuiltWheel(key=self._key(package), path=path, sha256=choice.sha256))
+        return tuple(built)
 
     # -- the index -----------------------------------------------------------------------------------------------------
 
@@ -199,9 +221,7 @@ class WheelBuilds:
             title=f"the wheel of {title}",
             base=self.base,
             platform=self.plan.platform,
-            script=_SCRIPT.format(
-                python=shlex.quote(self.facts.executable), pip=shlex.quote(pip), suffix=suffix, epoch=_EPOCH
-            ),
+            script=render_script(python=self.facts.executable, pip=pip, suffix=suffix),
             files={**files, f"source{suffix}": archive},
             network=False,
             seconds=min(BUILD_SECONDS, self.plan.time_seconds),

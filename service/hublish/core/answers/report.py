@@ -216,16 +216,13 @@ def _image_table(image: ImageReport, hubs: tuple[HubReport, ...]) -> list[str]:
 
 def _images_table(images: tuple[ImageReport, ...]) -> list[str]:
     """All images of a run in one table; what concerns single tags, or all of them, follows it."""
-    rows = [
-        f"| {_name_image(image)} | {cell(image.digest)} | {_render_size(image)} | {_render_time(image)} |"
-        for image in images
-    ]
+    rows = [f"| {_name_image(image)} | {_render_size(image)} | {_render_time(image)} |" for image in images]
     kept = [
         f"- {code_span(tag)} of {code_span(image.title)} not moved: {escape_inline(reason)}"
         for image in images
         for tag, reason in image.kept_tags
     ]
-    head = ["| image | digest | size | time |", "| --- | --- | --- | --- |"]
+    head = ["| image | size | time |", "| --- | --- | --- |"]
     return [*head, *rows, "", *kept, *([""] if kept else []), f"Smoke test: {NOT_SMOKE_TESTED}."]
 
 
@@ -233,7 +230,8 @@ def _name_image(image: ImageReport) -> str:
     more = ", ".join(cell(tag) for tag in image.tags)
     if not image.pushed:
         return f"{cell(image.title)}, not pushed"
-    return f"{cell(image.reference, limit=512)}{f', also {more}' if more else ''}"
+    # A digest in a column of its own pushes the others out of sight.
+    return f"{cell(image.reference, limit=512)}{f', also {more}' if more else ''}<br>{cell(image.digest)}"
 
 
 def _render_size(image: ImageReport) -> str:

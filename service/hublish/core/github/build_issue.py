@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hublish.core.github.commands import Word
-from hublish.core.github.issue_form import Field, choose_fields, parse_form
+from hublish.core.github.issue_form import choose_fields, note_unread, parse_form
 from hublish.core.gitref import is_ref_name
 from hublish.core.repository import RefKind
 from hublish.errors import clip
@@ -25,7 +25,6 @@ REF, TAG, IMAGES = "ref", "tag", "images"
 FIELDS: Mapping[str, str] = {"ref": REF, "tag": TAG, "git tag": TAG, "images": IMAGES, "image": IMAGES}
 """Fields of a form, by their names in lower case, and what they mean; a ref may be a branch or commit, a tag is one."""
 IMAGES_LIMIT = 50
-NOTED_FIELDS = 5
 
 _BODY_LIMIT = 65_536
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -124,7 +123,7 @@ def parse_issue_request(body: str | None) -> IssueRequest:
         images=images if problem is None else (),
         problem=problem,
         usage=FORM_USAGE,
-        notes=_note_unread(fields),
+        notes=note_unread(fields, FIELDS, read="Its fields are Ref (or Tag) and Images."),
     )
 
 
@@ -156,15 +155,6 @@ def _find_image_problem(images: tuple[str, ...]) -> str | None:
         return f"The form names {len(images)} images; at most {IMAGES_LIMIT} are read."
     wrong = next((name for name in images if not Word.IMAGE.accepts(name)), None)
     return None if wrong is None else f'"{clip(wrong, limit=100)}" cannot be the name of an image.'
-
-
-def _note_unread(fields: tuple[Field, ...]) -> tuple[str, ...]:
-    unread = tuple(dict.fromkeys(clip(field.name, limit=60) for field in fields if field.key not in FIELDS))
-    if not unread:
-        return ()
-    more = f" and {len(unread) - NOTED_FIELDS} more" if len(unread) > NOTED_FIELDS else ""
-    names = ", ".join(f'"{name}"' for name in unread[:NOTED_FIELDS])
-    return (f"Not read of the form: {names}{more}. Its fields are Ref (or Tag) and Images.",)
 
 
 def _strip_markup(value: str) -> str:

@@ -99,6 +99,11 @@ def check_consent(rules: Iterable[HubRule], *, source_repo: str, image_name: str
     return None
 
 
+def takes_repository(rules: Iterable[HubRule], source_repo: str) -> bool:
+    """Tell whether rules take images of any name from a repository; whatever is put in which file comes later."""
+    return any(_fits_repository(rule.repo, source_repo) and "*" in rule.images for rule in rules)
+
+
 def check_entry_owner(
     *, listed_url: str | None, listed_names: tuple[str, ...], source_url: str, image_name: str, image_repository: str
 ) -> str | None:

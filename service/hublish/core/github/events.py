@@ -1,7 +1,7 @@
 """Webhook events: what a delivery asks for, decided from its name and body alone.
 
-`parse_event` turns a verified delivery into a `Trigger` (somebody wants a build) or `Ignored` with the exact reason,
-which is stored with the delivery. Whether the build may happen is decided later, in `triggers`. Nothing here trusts
+`parse_event` turns a verified delivery into a `Trigger` (somebody wants a build), `Installed` (the App was given
+repositories) or `Ignored` with the exact reason, which is stored with the delivery. Whether the build may happen is decided later, in `triggers`. Nothing here trusts
 the payload: names and ids are checked by the models of `payloads`, and no URL of a payload is ever fetched.
 """
 
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from hublish.core.github.asking import make_comment_trigger
 from hublish.core.github.comment import parse_commands
+from hublish.core.github.installing import Installed, read_added_repositories, read_installation
 from hublish.core.github.issues import make_issue_trigger, make_label_trigger
 from hublish.core.github.payloads import (
     CheckRunDelivery,
@@ -55,7 +56,7 @@ class Listener:
 
 
 NOBODY = Listener()
-Event = Trigger | Ignored
+Event = Trigger | Installed | Ignored
 
 _NOT_HANDLED = "hublish does not handle this event"
 _IGNORED_ACTIONS: Mapping[str, str] = {
@@ -65,6 +66,8 @@ _IGNORED_ACTIONS: Mapping[str, str] = {
     "check_suite": "only a re-run of all check runs asks for something",
     "issues": "only an opened, reopened or labelled issue can ask for something; an edited one starts nothing",
     "issue_comment": "only a new comment can hold a command; an edited or deleted one starts nothing",
+    "installation": "only a new installation brings repositories",
+    "installation_repositories": "only added repositories are looked at",
 }
 
 
@@ -77,7 +80,7 @@ def parse_event(*, event: str, body: bytes, listener: Listener = NOBODY) -> Even
         listener: who the bot is, and whom it hears besides people.
 
     Returns:
-        A Trigger, or Ignored with the reason; never an exception for any JSON object.
+        A Trigger, Installed, or Ignored with the reason; never an exception for any JSON object.
 
     Raises:
         WebhookRefused: status 400, the body is not a JSON object.
@@ -211,7 +214,7 @@ def _read_suite_press(payload: dict[str, object], listener: Listener) -> Trigger
 
 
 # Each reader returns the trigger, or the reason why there is none.
-_READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigger | str]] = {
+_READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigger | Installed | str]] = {
     ("release", "published"): _read_release,
     ("push", ""): _read_push,
     ("create", ""): _read_created,
@@ -226,4 +229,6 @@ _READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigg
     ("check_run", "requested_action"): _read_press,
     ("check_run", "rerequested"): _read_press,
     ("check_suite", "rerequested"): _read_suite_press,
+    ("installation", "created"): read_installation,
+    ("installation_repositories", "added"): read_added_repositories,
 }

@@ -12,11 +12,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from hublish.errors import clip
+
 BODY_LIMIT = 65_536
 """GitHub's own limit of an issue's text, in characters."""
 FIELDS_LIMIT = 50
 """More than a form may have that people fill in."""
 NO_RESPONSE = "_No response_"
+NOTED_FIELDS = 5
+_SHOWN_CHARACTERS = 60
 
 _NAME_LIMIT = 200
 _LINE_LIMIT = 2_000
@@ -90,6 +94,27 @@ def choose_fields(fields: tuple[Field, ...], names: Mapping[str, str]) -> dict[s
             texts = (field.text,) if field.text else ()
             chosen[meaning] = tuple(dict.fromkeys((*chosen.get(meaning, ()), *texts)))
     return chosen
+
+
+def note_unread(fields: tuple[Field, ...], names: Mapping[str, str], *, read: str) -> tuple[str, ...]:
+    """Name the fields that mean nothing, for the answer.
+
+    Args:
+        fields: what was read.
+        names: as in `choose_fields`.
+        read: one sentence on the fields that do.
+
+    Returns:
+        One sentence, foreign text; none where every field has a meaning.
+    """
+    unread = tuple(
+        dict.fromkeys(clip(field.name, limit=_SHOWN_CHARACTERS) for field in fields if field.key not in names)
+    )
+    if not unread:
+        return ()
+    more = f" and {len(unread) - NOTED_FIELDS} more" if len(unread) > NOTED_FIELDS else ""
+    shown = ", ".join(f'"{name}"' for name in unread[:NOTED_FIELDS])
+    return (f"Not read of the form: {shown}{more}. {read}",)
 
 
 def _clean(body: str | None) -> str:

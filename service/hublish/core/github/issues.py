@@ -1,10 +1,12 @@
-"""What an issue asks for, by its title or by a label: a build of the ref that its form or its `Tag:` line names.
+"""What an issue asks for: a build of the ref that its form or its `Tag:` line names, or what a project has to do here.
 
-An issue asks when it is opened or reopened under the title, or when it gets the label that the config names; what is
+An issue asks when it is opened or reopened under a title we know, or when it gets the label that the config names; what is
 edited later asks for nothing. Which label that is, and who may, is decided later.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from hublish.core.github.build_issue import (
     BUILD_ISSUE_TITLE,
@@ -14,6 +16,7 @@ from hublish.core.github.build_issue import (
 )
 from hublish.core.github.payloads import IssueDelivery
 from hublish.core.github.ports import Thread
+from hublish.core.github.project_issue import is_project_issue, parse_project
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.errors import clip
 
@@ -24,9 +27,11 @@ LABEL_LIMIT = 50
 def make_issue_trigger(delivery: IssueDelivery, *, action: str) -> Trigger | str:
     """Make the trigger of an opened or reopened issue, or say why there is none."""
     issue = delivery.issue
+    key = f"issue:{issue.id}:{action}:{issue.updated_at}"
+    if is_project_issue(issue.title):
+        return _make_project(delivery, key=key)
     if not is_build_issue(issue.title):
         return f'the issue\'s title is not "{BUILD_ISSUE_TITLE}"'
-    key = f"issue:{issue.id}:{action}:{issue.updated_at}"
     again = "then close and reopen it."
     return _make(delivery, parse_issue_request(issue.body), kind=TriggerKind.ISSUE, key=key, again=again)
 
@@ -43,6 +48,16 @@ def make_label_trigger(delivery: IssueDelivery) -> Trigger | str:
     again = "then take the label off and put it on again."
     asked = parse_issue_request(issue.body)
     return _make(delivery, asked, kind=TriggerKind.LABEL, key=key, again=again, label=label.name)
+
+
+def _make_project(delivery: IssueDelivery, *, key: str) -> Trigger | str:
+    read = parse_project(delivery.issue.body)
+    if read is None:
+        return "the issue is titled like a project's, but holds none of the fields"
+    project, notes = read
+    asked = IssueRequest(ref=None, ref_kind=None, notes=notes)
+    # No command: whoever may read the repository may ask what to do.
+    return replace(_make(delivery, asked, kind=TriggerKind.PROJECT, key=key, again=""), command=None, project=project)
 
 
 def _make(

@@ -3,7 +3,7 @@
 Decides nothing. A payload that misses a field, or holds another type there, does not validate, and the event is
 ignored with that reason. Lengths and characters are limited here, so that no later code meets a hostile name.
 
-Source: GitHub's webhook schemas for `release`, `push`, `create`, `pull_request`, `issues` and `issue_comment`.
+Source: GitHub's webhook schemas for `release`, `push`, `create`, `pull_request`, `issues`, `issue_comment`, `installation`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ BranchName = Annotated[str, AfterValidator(_check_ref_name)]
 SHA = Annotated[str, Field(pattern=r"\A[0-9a-f]{40}\z")]
 Time = Annotated[str, Field(pattern=r"\A[0-9TZ:.+-]{10,40}\z")]
 Link = Annotated[str, Field(pattern=r"\Ahttps?://[!#-;=?-~]{1,2000}\z")]
+
+
+FullName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}\z")]
 
 
 class _Part(BaseModel):
@@ -226,3 +229,24 @@ class CommentDelivery(Delivery):
 
     issue: Issue
     comment: CommentPart
+
+
+class BriefRepository(_Part):
+    """A repository as an installation lists it."""
+
+    id: Id
+    full_name: FullName
+
+
+class InstallationDelivery(_Part):
+    """An `installation` event."""
+
+    installation: Installation
+    repositories: list[BriefRepository] = []
+
+
+class InstallationRepositoriesDelivery(_Part):
+    """An `installation_repositories` event."""
+
+    installation: Installation
+    repositories_added: list[BriefRepository]

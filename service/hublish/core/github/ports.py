@@ -111,6 +111,9 @@ class RepositoryReader(Protocol):
         Raises NotAllowed when the App may not ask; a team that does not exist has no members.
         """
 
+    def fetch_owner_id(self, repository: Repository) -> int:
+        """GitHub's id of whoever owns the repository now. Raises SourceMissing when the App cannot see it."""
+
     def find_installation(self, full_name: str) -> int | None:
         """The id of the App's installation that covers a repository; None when there is none."""
 

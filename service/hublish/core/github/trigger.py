@@ -22,6 +22,7 @@ class TriggerKind(Enum):
     TAG = "tag"
     ISSUE = "issue"
     LABEL = "label"
+    PROJECT = "project"
     COMMENT = "comment"
     PULL_REQUEST = "pull-request"
     CHECK = "check"
@@ -45,6 +46,21 @@ class TriggerKind(Enum):
     def talks(self) -> bool:
         """True for what is answered by comments, a tag and a release on their commit; the others have their check run."""
         return self not in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST, TriggerKind.CHECK, TriggerKind.API)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What a project issue says.
+
+    Attributes:
+        repository: `owner/name` it is about, in lower case; "" where it names none that is understood.
+        name: of the project, foreign text; "" where none is given.
+        people: True when it asks for access for people.
+    """
+
+    repository: str
+    name: str
+    people: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +92,7 @@ class Trigger:
         hub: the one hub of the config that is meant; "" for all.
         target: id of the run that is meant, where something of its check run was pressed; None elsewhere.
         label: name of the label that an issue got; "" elsewhere.
+        project: what a project issue says; None elsewhere.
         notes: sentences for the answer on what was not read of the request; foreign text.
         approved_sha: the commit that somebody lets be built although it may be a fork's, at least 7 hex digits of it; "" for
             none.
@@ -103,6 +120,7 @@ class Trigger:
     hub: str = ""
     target: str | None = None
     label: str = ""
+    project: Project | None = None
     notes: tuple[str, ...] = ()
     approved_sha: str = ""
     addressed: bool = True

@@ -109,7 +109,7 @@ def _check_actor(trigger: Trigger, permission: Permission | None) -> Skip | Deny
 def _name_request(trigger: Trigger) -> str:
     if trigger.kind in (TriggerKind.COMMENT, TriggerKind.CHECK) and trigger.command is not None:
         return f"/{trigger.command.value} needs"
-    return "Builds need"
+    return "An answer needs" if trigger.kind is TriggerKind.PROJECT else "Builds need"
 
 
 def _check_ref(trigger: Trigger, ref: ResolvedRef | None, heads: frozenset[str]) -> Skip | Deny | None:

@@ -27,6 +27,8 @@ _READ_BYTES = 1 << 16
 _LINE_BYTES = 1 << 14
 _POLL_SECONDS = 0.2
 _START_SECONDS = 10.0
+_MAY_ADMINISTER = 1 << 21
+"""CAP_SYS_ADMIN, which no pod of a build has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +118,13 @@ def run_here(
 ) -> Ended:
     """Run a program to its end where the kernel confines this process already, as it does a pod; see `run_confined`.
 
-    Nothing is set apart: a pod may make no process or network namespace, and its limits are its container's.
+    Nothing is set apart but the network, where it may reach none: a pod may make a network namespace in a user namespace
+    of its own, as buildah makes one, and no process namespace. Its limits are its container's.
     """
     group = find_own_group()
     kills = group.count_kills()
-    process = _start(command, confinement, stdin=subprocess.DEVNULL)
+    apart = _make_no_network() if confinement.network is NetworkMode.NONE else ()
+    process = _start((*apart, *command), confinement, stdin=subprocess.DEVNULL)
     try:
         for line in _read_lines(process, verify_running, limit_bytes=_find_output_limit(confinement)):
             log(line)
@@ -128,6 +132,16 @@ def run_here(
         return Ended(status=status, memory_kills=group.count_kills() - kills)
     finally:
         _end(process)
+
+
+def _make_no_network() -> tuple[str, ...]:
+    """Words before a command that take its network; all users stay who they are, as what it writes is read outside.
+
+    Who is no administrator of the machine needs a user namespace for that, and in it one for the mounts of containers.
+    """
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    user = () if int(status["CapEff"], 16) & _MAY_ADMINISTER else ("--user", "--map-root-user", "--map-auto", "--mount")
+    return ("unshare", *user, "--net", "--")
 
 
 def _spawn(command: Sequence[str], confinement: Confinement, group: ControlGroup) -> subprocess.Popen[bytes]:

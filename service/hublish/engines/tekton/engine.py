@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus
 from hublish.core.plan import Plan, Strategy
-from hublish.core.podlines import LayerRecords
 from hublish.core.ports import BuildLog, ImageReader
 from hublish.engines.runs import BuildRun, BuildThreads
 from hublish.engines.tekton.attendance import Attendance
+from hublish.engines.tekton.choices import KeepRecords, MakeWheels, StepFiles, TektonChoices
 from hublish.engines.tekton.cluster import TektonCluster
 from hublish.engines.tekton.ending import Circumstances, RunReport, make_outcome
 from hublish.engines.tekton.logs import LogReader
+from hublish.engines.tekton.parts import CallLog, PartRun
 from hublish.engines.tekton.pods import find_condition
+from hublish.engines.tekton.refusals import verify_wheels
 from hublish.engines.tekton.retention import remove_old_runs, remove_orphans
 from hublish.engines.tekton.watcher import RunWatcher
 from hublish.engines.tekton_run import (
     CANCELLED,
     MANAGED_BY,
+    PART_OF,
     START_SECONDS,
     STEPS,
-    RunChoices,
     RunEnd,
     find_end,
     is_ours,
@@ -37,39 +38,11 @@ from hublish.engines.tekton_run import (
     make_run,
     make_secret,
 )
-from hublish.errors import BuildCancelled, EngineFailed, StrategyUnavailable
+from hublish.errors import BuildCancelled, EngineFailed, HublishError, StrategyUnavailable
 
-StepFiles = Callable[[BuildRequest], Mapping[str, Mapping[str, bytes]]]
-"""What the Steps of a build are given: Step -> file name -> bytes."""
-KeepRecords = Callable[[LayerRecords, BuildRun, BuildSucceeded], None]
 SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
-_GRACE_SECONDS = 60.0
-_LATE_SECONDS = 600.0
 _LOG_SECONDS = 20.0
 _CANCEL_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TektonChoices:
-    """What the operator chose.
-
-    Attributes:
-        runs: strategy -> choices for its pods; other strategies are not executed.
-        slots: builds at the same time.
-        keep_runs: ended runs that stay in a namespace at most.
-        keep_seconds: how long they stay.
-        folder: for small files of builds at work; whoever may adopt a build sees them.
-        grace_seconds: how long an image that cannot be pulled is waited for.
-        late_seconds: how much longer than its time-out a run is waited for that the cluster does not end.
-    """
-
-    runs: Mapping[Strategy, RunChoices]
-    slots: int
-    keep_runs: int
-    keep_seconds: float
-    folder: Path
-    grace_seconds: float = _GRACE_SECONDS
-    late_seconds: float = _LATE_SECONDS
 
 
 class TektonEngine:
@@ -81,6 +54,7 @@ class TektonEngine:
         images: tells whether what a run reports stands in the registry.
         make_files: makes what Steps need to know, secrets among it, when a run is about to start.
         keep_records: given what a pod found out of layers when its image stands; never raises.
+        make_wheels: makes wheels that a build needs; None: such builds are another engine's.
         clock: seconds that only go up.
     """
 
@@ -92,6 +66,7 @@ class TektonEngine:
         images: ImageReader,
         make_files: StepFiles,
         keep_records: KeepRecords = lambda _records, _run, _outcome: None,
+        make_wheels: MakeWheels | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._choices = choices
@@ -99,6 +74,7 @@ class TektonEngine:
         self._images = images
         self._make_files = make_files
         self._keep_records = keep_records
+        self._make_wheels = make_wheels if Strategy.DOCKERFILE in choices.runs else None
         self._clock = clock
         self._threads = BuildThreads(name="tekton", build=self._build, slots=choices.slots, clock=clock)
         self._cancelled: set[str] = set()
@@ -113,13 +89,13 @@ class TektonEngine:
         return frozenset(self._choices.runs)
 
     def verify_plan(self, plan: Plan) -> None:
-        """Raise StrategyUnavailable for a strategy without an image, and for a package without a wheel."""
+        """Raise StrategyUnavailable for a strategy without an image, and for wheels that no pod here may build."""
         if plan.strategy not in self._choices.runs:
             raise StrategyUnavailable(
                 f"the tekton engine has no image for the strategy {plan.strategy.value}",
                 hint="Run `hublish doctor` to see which engines work here.",
             )
-        _verify_has_wheels(plan)
+        verify_wheels(plan, can_build=self._make_wheels is not None)
 
     def start(self, request: BuildRequest, log: BuildLog) -> None:
         """Start a build, or adopt the run of that name; returns at once.
@@ -152,6 +128,25 @@ class TektonEngine:
             watcher.stop()
         self._threads.close()
 
+    # -- parts --------------------------------------------------------------------------------------------------------
+
+    def run_part(
+        self, request: BuildRequest, *, log: Callable[[str], None], verify_running: Callable[[], None]
+    ) -> BuildSucceeded:
+        """Run a part in this thread, or adopt the run of its name; see RunPart."""
+        run = PartRun(request=request, log=CallLog(log), clock=self._clock, verify_running=verify_running)
+        try:
+            return self._build(run)
+        except BuildCancelled as error:
+            if run.reason is None:
+                raise
+            raise run.reason from error
+
+    def find_part_end(self, name: str) -> RunEnd | None:
+        """How the run of a part ended; None while it goes on, or where there is none."""
+        found = self._cluster.find_run(name, namespace=self._choices.runs[Strategy.DOCKERFILE].namespace)
+        return None if found is None else find_end(found)
+
     # -- one build ----------------------------------------------------------------------------------------------------
 
     def _build(self, run: BuildRun) -> BuildSucceeded:
@@ -160,8 +155,10 @@ class TektonEngine:
         watcher = self._watchers[namespace]
         watcher.ensure_started()
         # Tekton keeps the time of the pod; this clock is for a cluster that says nothing any more.
-        run.deadline = self._clock() + request.plan.time_seconds + START_SECONDS + self._choices.late_seconds
+        patience_seconds = request.plan.time_seconds + START_SECONDS + self._choices.late_seconds
+        run.deadline = self._clock() + patience_seconds
         self._ensure_running(run, namespace)
+        run.deadline = self._clock() + patience_seconds  # wheels had a time of their own
         report = RunReport(run)
         reader = self._start_reading(request.name, namespace, report)
         attendance = Attendance(
@@ -208,7 +205,7 @@ class TektonEngine:
         request = run.request
         found = self._cluster.find_run(request.name, namespace=namespace)
         # Before a run is made: what cannot be given leaves none behind.
-        files = self._make_files(request) if found is None or _waits(found) else {}
+        files = self._make_files(self._add_wheels(run)) if found is None or _waits(found) else {}
         if found is None:
             choices = self._choices.runs[request.plan.strategy]
             found = self._cluster.create_run(
@@ -225,6 +222,31 @@ class TektonEngine:
                 self._cluster.replace_secret(make_secret(found, step=step, files=body), namespace=namespace)
             self._cluster.set_run_status(request.name, None, namespace=namespace)
 
+    def _add_wheels(self, run: BuildRun) -> BuildRequest:
+        """The request with the wheels that its pod cannot build."""
+        request = run.request
+        if not request.plan.builds_wheels or self._make_wheels is None:
+            return request
+
+        def verify() -> None:
+            if run.should_stop():
+                reason = "the build was stopped before its wheels were built"
+                raise BuildCancelled(reason) if self._is_over(run) else EngineFailed(reason, transient=True)
+
+        try:
+            wheels = self._make_wheels(run, self.run_part, verify)
+        except HublishError as error:
+            if run.should_stop():
+                raise BuildCancelled("the build was stopped before its wheels were built") from error
+            raise
+        return replace(request, wheels=wheels)
+
+    def _is_over(self, run: BuildRun) -> bool:
+        """Whether a run that stops is to stop in the cluster, too: it goes on when only the service ends."""
+        if isinstance(run, PartRun) and run.reason is not None:
+            return not run.goes_on
+        return run.is_late() or run.request.name in self._cancelled
+
     def _stop(self, run: BuildRun, watcher: RunWatcher, namespace: str) -> NoReturn:
         """Leave a build: its run is cancelled when a person or the clock asked, and goes on when only the service ends.
 
@@ -232,7 +254,7 @@ class TektonEngine:
             BuildCancelled: always.
         """
         name = run.request.name
-        if name in self._cancelled or run.is_late():
+        if self._is_over(run):
             self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
             watcher.wait(lambda runs: name not in runs or find_end(runs[name]) is not None, seconds=_CANCEL_SECONDS)
             self._clean_up(name, namespace, watcher)
@@ -241,10 +263,11 @@ class TektonEngine:
 
     def _stop_left(self, name: str, namespace: str) -> None:
         found = self._cluster.find_run(name, namespace=namespace)
-        if found is None or not is_ours(found) or find_end(found) is not None:
-            return
-        self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
-        self._delete_secrets(name, namespace)
+        parts = self._cluster.list_runs(namespace=namespace, selector=f"{SELECTOR},{PART_OF}={name}")["items"]
+        for run in (*(() if found is None else (found,)), *parts):
+            if is_ours(run) and find_end(run) is None:
+                self._cluster.set_run_status(run["metadata"]["name"], CANCELLED, namespace=namespace)
+                self._delete_secrets(run["metadata"]["name"], namespace)
 
     def _delete_secrets(self, name: str, namespace: str) -> None:
         for step in STEPS:
@@ -271,12 +294,3 @@ class TektonEngine:
 def _waits(run: Mapping[str, Any]) -> bool:
     """Whether a run of ours waits for its Secrets."""
     return is_ours(run) and is_pending(run) and find_end(run) is None
-
-
-def _verify_has_wheels(plan: Plan) -> None:
-    """No Step of a layered pod may run code of a package, so that wheels are built by another engine."""
-    if plan.builds_wheels:
-        raise StrategyUnavailable(
-            "the tekton engine builds no wheels, and a package of the lock has none that fits",
-            hint="The operator adds the engine local, and docker or buildah beside it, for such builds.",
-        )

@@ -85,10 +85,10 @@ def test_answer_with_several_images_has_one_table_over_all() -> None:
     expected = f"""\
 **Delivered:** `v1.2` at 0123456
 
-| image | digest | size | time |
-| --- | --- | --- | --- |
-| `registry.example.org/team/ts:v1.2`, also `latest` | `{DIGEST}` | 365 MB in 12 layers; 34 MB uploaded | 3 min 5 s |
-| `registry.example.org/team/b:v1.2` | `{DIGEST}` | 365 MB in 1 layer | an earlier build was used |
+| image | size | time |
+| --- | --- | --- |
+| `registry.example.org/team/ts:v1.2`, also `latest`<br>`{DIGEST}` | 365 MB in 12 layers; 34 MB uploaded | 3 min 5 s |
+| `registry.example.org/team/b:v1.2`<br>`{DIGEST}` | 365 MB in 1 layer | an earlier build was used |
 
 - `stable` of `ts` not moved: it points at v2.0, which is newer
 

@@ -36,7 +36,8 @@ from tests.unit.core.github.parts import BASE, COMMENT, ISSUE, QUESTION, RELEASE
         ("issue_comment", "edited", "only a new comment can hold a command; an edited or deleted one starts nothing"),
         ("issue_comment", "deleted", "only a new comment can hold a command; an edited or deleted one starts nothing"),
         ("commit_comment", "created", "hublish does not handle this event"),
-        ("installation", "created", "hublish does not handle this event"),
+        ("installation", "suspend", "only a new installation brings repositories"),
+        ("installation_repositories", "removed", "only added repositories are looked at"),
         ("no_such_event", "x", "hublish does not handle this event"),
     ],
 )

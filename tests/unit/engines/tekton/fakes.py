@@ -189,7 +189,9 @@ class FakeCluster:
     def list_runs(self, *, namespace: str, selector: str) -> dict[str, Any]:
         with self.changed:
             self.calls.append(f"list {namespace} {selector}")
-            return {"items": copy.deepcopy(list(self.runs.values())), "metadata": {"resourceVersion": str(self._now())}}
+            wanted = dict(item.split("=") for item in selector.split(","))
+            found = [run for run in self.runs.values() if wanted.items() <= run["metadata"].get("labels", {}).items()]
+            return {"items": copy.deepcopy(found), "metadata": {"resourceVersion": str(self._now())}}
 
     def watch_runs(self, *, namespace: str, selector: str, version: str, seconds: int) -> Iterator[dict[str, Any]]:
         assert (namespace, bool(selector), seconds > 0) == ("hublish-builds", True, True)

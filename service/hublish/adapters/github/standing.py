@@ -1,0 +1,71 @@
+"""What a repository is to somebody who comes new: a fork, archived, and whether something was proposed to it before.
+
+Source: GitHub REST API, "Get a repository", "List pull requests".
+"""
+
+from __future__ import annotations
+
+from hublish.adapters.github.app import GitHubApp
+from hublish.adapters.github.permissions import Scope
+from hublish.adapters.github.session import Reply, Session, make_path
+from hublish.core.onboarding.ports import Standing
+from hublish.core.repository import Repository
+from hublish.errors import SourceMissing, clip
+
+
+class _Owner(Reply):
+    id: int
+    login: str
+
+
+class _RepositoryReply(Reply):
+    id: int
+    name: str
+    owner: _Owner
+    default_branch: str
+    private: bool
+    fork: bool
+    archived: bool = False
+    disabled: bool = False
+
+
+class _PullReply(Reply):
+    number: int
+
+
+class GitHubStanding:
+    """Implements the port StandingReader."""
+
+    def __init__(self, app: GitHubApp) -> None:
+        self._app = app
+
+    def fetch_standing(self, installation_id: int, full_name: str) -> Standing:
+        """The repository as it is now. Raises SourceMissing when the App cannot see it."""
+        owner, _, name = full_name.partition("/")
+
+        def read(session: Session) -> _RepositoryReply | None:
+            return session.find(_RepositoryReply, make_path("repos", owner, name))
+
+        reply = self._app.run_named(installation_id, name, Scope.METADATA, read)
+        if reply is None:
+            raise SourceMissing(f"the repository {clip(full_name)} cannot be seen at GitHub")
+        repository = Repository(
+            id=reply.id,
+            owner=reply.owner.login,
+            name=reply.name,
+            installation_id=installation_id,
+            default_branch=reply.default_branch,
+            private=reply.private,
+            owner_id=reply.owner.id,
+        )
+        return Standing(repository=repository, fork=reply.fork, archived=reply.archived or reply.disabled)
+
+    def has_proposal(self, repository: Repository, branch: str) -> bool:
+        """Whether there is or ever was a pull request from this branch of the repository: open, merged or closed."""
+        path = make_path("repos", repository.owner, repository.name, "pulls")
+        query = {"state": "all", "head": f"{repository.owner}:{branch}"}
+
+        def find(session: Session) -> bool:
+            return next(session.pages(_PullReply, path, query=query), None) is not None
+
+        return self._app.run(repository, Scope.PULL_REQUESTS_READ, find)
