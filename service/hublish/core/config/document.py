@@ -200,4 +200,6 @@ def _make_triggers(triggers: Triggers) -> Document:
         "label": triggers.label,
         "comment": triggers.comment,
         "schedule": triggers.schedule,
+        "pull_request": triggers.pull_request,
+        "pull_request_tag": triggers.pull_request_tag,
     }

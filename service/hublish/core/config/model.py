@@ -213,6 +213,15 @@ class TriggersModel(StrictModel):
         description="The base image's tag has moved: the last release is built again; a base that is pinned by digest gets a pull "
         "request instead.",
     )
+    pull_request: bool = Field(
+        default=False,
+        description="A pull request and each push to it; its image is built and not pushed. One from a fork waits for "
+        "/ok-to-build.",
+    )
+    pull_request_tag: bool = Field(
+        default=False,
+        description="What a pull request builds is pushed as pr-<number>, where the operator allows it; never a fork's.",
+    )
 
 
 class ApproversModel(StrictModel):

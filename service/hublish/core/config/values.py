@@ -144,6 +144,8 @@ class Triggers:
         label: name of the label that makes an issue a build issue, in any case; None for none.
         comment: the comment `/build`.
         schedule: the tag of a base image that has moved.
+        pull_request: a pull request, and each push to it.
+        pull_request_tag: what a pull request builds gets the tag `pr-<number>`, where the operator allows it.
     """
 
     release: bool = True
@@ -154,6 +156,8 @@ class Triggers:
     label: str | None = None
     comment: bool = True
     schedule: bool = False
+    pull_request: bool = False
+    pull_request_tag: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

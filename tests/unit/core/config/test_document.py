@@ -59,6 +59,8 @@ def test_document_names_every_key() -> None:
             "label": None,
             "comment": True,
             "schedule": False,
+            "pull_request": False,
+            "pull_request_tag": False,
         },
         "approvers": {"owners": False, "teams": ()},
         "hubs": (),
