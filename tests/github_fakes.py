@@ -220,3 +220,17 @@ class FakePushProbe:
         self.asked.append(reference.name)
         if reference.name in self.refusals:
             raise self.refusals[reference.name]
+
+
+@dataclass
+class FakeRepositoryMaker:
+    """A RepositoryMaker that notes what it was asked for; `error` is raised."""
+
+    asked: list[str] = field(default_factory=list)
+    error: HublishError | None = None
+
+    def ensure_repository(self, reference: Reference) -> bool:
+        self.asked.append(reference.name)
+        if self.error is not None:
+            raise self.error
+        return True

@@ -95,7 +95,8 @@ class TektonSettings(Section):
     )
     build_image: str | None = Field(
         default=None,
-        description="The same, target `build`; None: no source and Dockerfile builds in pods.",
+        description="The same, target `build`; None: no source and Dockerfile builds in pods, no wheels that layered ones "
+        "need built, and no bases with packages.",
     )
     service_account: str = Field(
         default="build", description="Account of the pods; it needs no right, and none of its tokens reaches them."

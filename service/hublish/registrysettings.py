@@ -6,10 +6,32 @@ Part of `hublish.settings`, which reads it; a setting's description says why its
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from hublish.enginesettings import Section
+
+
+class CreateSettings(Section):
+    """Who makes a repository of images that is not there yet."""
+
+    by: Literal["push", "ecr", "quay", "harbor"] = Field(
+        default="push",
+        description="`push`: the registry itself, at the first push, as most do. The others: hublish, through the API of "
+        "Amazon ECR (needs the extra `aws`), Quay or Harbor (there the project), before a build and before an onboarding "
+        "pull request promises a push.",
+    )
+    auth_file: Path | None = Field(
+        default=None,
+        description="One line: for `ecr` `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, for `quay` an OAuth token with `repo:create`, for "
+        "`harbor` `user:password`. None: no login; for `ecr` what AWS gives this machine.",
+    )
+    api: str | None = Field(
+        default=None,
+        pattern=r"\Ahttps?://[^\s@?#]+\z",
+        description="Root of that API; None: the registry's host, ECR's own.",
+    )
 
 
 class RegistrySettings(Section):
@@ -29,4 +51,7 @@ class RegistrySettings(Section):
     namespaces: dict[str, list[str]] = Field(
         default_factory=dict,
         description='Repository owner ("*" for all) to the prefixes they may push to and nobody else may build on; empty: nobody may push.',
+    )
+    create: CreateSettings = Field(
+        default_factory=CreateSettings, description="Who makes a repository of images that is not there yet."
     )

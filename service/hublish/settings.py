@@ -250,7 +250,11 @@ def _resolve_paths(settings: Settings, folder: Path) -> Settings:
             "engines": _resolve_engines(settings.engines, folder),
             "registries": {
                 host: registry.model_copy(
-                    update={"auth_file": at(registry.auth_file), "pull_auth_file": at(registry.pull_auth_file)}
+                    update={
+                        "auth_file": at(registry.auth_file),
+                        "pull_auth_file": at(registry.pull_auth_file),
+                        "create": registry.create.model_copy(update={"auth_file": at(registry.create.auth_file)}),
+                    }
                 )
                 for host, registry in settings.registries.items()
             },

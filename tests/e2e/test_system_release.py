@@ -91,5 +91,5 @@ def test_owner_that_no_engine_serves_is_told(quiet_town: Town) -> None:
     answer = publish(town, "v1.0").replace("\\", "")
 
     assert "`system.apt` names OS packages" in answer
-    assert "in a service `docker`, or `buildah` with this owner, in `engines.use`" in answer
+    assert "in a service `docker`, `tekton` with a `build_image`, or `buildah` with this owner" in answer
     assert list_bases(town) == []

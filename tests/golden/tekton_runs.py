@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from hublish.core.building import BuildRequest
+from hublish.core.building import BuildRequest, PodPart, PodScript
 from hublish.core.locks.lock import IndexSource
 from hublish.core.plan import Environment, Plan, Strategy, Trust
 from hublish.core.reference import Reference
@@ -60,11 +60,20 @@ LAYERED_CHOICES = RunChoices(
     memory="4Gi",
     link="https://hublish.example.org",
 )
+PART = PodPart(
+    build=REQUEST.name,
+    script=PodScript(
+        title="the wheel of wordy 1.0",
+        text="true",
+        files=Reference(registry=REGISTRY, repository="team/ts", digest="sha256:" + "d" * 64),
+        network=False,
+    ),
+)
 CONTAINER_CHOICES = replace(LAYERED_CHOICES, image=f"{REGISTRY}/hublish/build:1", namespace="hublish-builds-baseline")
 
 
 def render_runs() -> str:
-    """The whole file, one document for each strategy, and one of a Dockerfile that is given secrets."""
+    """The whole file: one document for each strategy, one of a Dockerfile that is given secrets, one of a wheel's build."""
     requests = {
         strategy: replace(REQUEST, plan=replace(LAYERED, strategy=strategy, dockerfile=None)) for strategy in Strategy
     }
@@ -76,6 +85,7 @@ def render_runs() -> str:
     documents.append(
         make_run(replace(dockerfile, name="build-with-secrets"), choices=CONTAINER_CHOICES, has_build_secrets=True)
     )
+    documents.append(make_run(replace(dockerfile, name="build-wheel", part=PART), choices=CONTAINER_CHOICES))
     return HEADER + yaml.safe_dump_all(documents, sort_keys=False)
 
 

@@ -48,6 +48,7 @@ from hublish.bootstrap.engines import can_build_wheels, load_secrets, make_backe
 from hublish.bootstrap.hubs import make_hub
 from hublish.bootstrap.pods.engine import make_pod_system_builder, make_tekton
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name
+from hublish.bootstrap.repositories import make_repository_makers
 from hublish.bootstrap.servicelock import ServiceLocker, make_locker
 from hublish.bootstrap.systembuilds import ServedBackend, SystemBuilders, make_system_builders
 from hublish.builders.layerindex.ownercache import OwnerCaches
@@ -109,6 +110,7 @@ def make_services(settings: Settings) -> Services:
         newcomers=NewcomerStore(clients.database),
         standings=GitHubStanding(clients.github),
         push_probe=clients.registry,
+        repository_maker=make_repository_makers(settings),
         replicas=replicas,
         replica=make_replica_name(settings),
         hold_duty=replicas.hold_duty,

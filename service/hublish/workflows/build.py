@@ -82,6 +82,7 @@ class BuildWorkflow(DBOSConfiguredInstance):
                 # Recorded by a process that may have died before its engine heard of it; a pod would run on.
                 self._services.engine.cancel(request.name)
                 return EngineStatus(progress=None, outcome=stopped)
+            ensure_target(self._services, request)
             self._services.engine.start(request, log)
             status = self._services.engine.status(request.name)
         return EngineStatus(progress=None, outcome=None) if status is None else status
@@ -120,6 +121,17 @@ async def start_builds(build: BuildWorkflow, names: tuple[str, ...]) -> None:
         # A build that was cancelled or given up leaves no outcome, which is an answer as well.
         with suppress(dbos_error.DBOSException):
             await handle.get_result()
+
+
+def ensure_target(services: Services, request: BuildRequest) -> None:
+    """Make the repository that a build pushes to, where its registry has it made; of a fork nothing is pushed.
+
+    Raises:
+        RegistryFailed: it is not there and cannot be made.
+        SettingsInvalid: the operator's login for that cannot be read.
+    """
+    if request.target is not None and not (request.ref is not None and request.ref.fork):
+        services.repository_maker.ensure_repository(request.target)
 
 
 def find_siblings(builds: BuildRecords, *, repository: Repository, target: Reference) -> tuple[Reference, ...]:

@@ -18,6 +18,7 @@ from hublish.core.finding import Finding
 from hublish.core.github.consent import takes_repository
 from hublish.core.github.pushing import OWN_BRANCHES
 from hublish.core.inspection import Inspection, inspect_files
+from hublish.core.namespaces import check_namespace
 from hublish.core.onboarding.draft import Draft, Holdings, draft_config, find_config
 from hublish.core.onboarding.form import FORM_PATH, OLD_FORM_PATHS, render_form
 from hublish.core.onboarding.ports import Newcomer, NewcomerState
@@ -164,7 +165,7 @@ class Onboarding:
             reasons=draft.reasons,
             left_out=draft.left_out,
             form=form,
-            registry=self._probe(inspection.config),
+            registry=self._probe(repository, inspection.config),
             findings=(*inspection.findings, *self._check_allowed(repository, inspection.config, draft)),
             hubs=draft.hubs,
             other_hubs=tuple(hub for hub in held.hubs if hub not in draft.hubs),
@@ -206,13 +207,21 @@ class Onboarding:
             hubs={name: hub.repo for name, hub in policy.hubs.items()},
         )
 
-    def _probe(self, config: Config) -> tuple[tuple[str, str], ...]:
+    def _probe(self, repository: Repository, config: Config) -> tuple[tuple[str, str], ...]:
         """Ask the registry for each image whether it takes a push; raises what may pass."""
-        return tuple((image.reference.name, self._probe_one(image.reference)) for image in config.images)
+        return tuple((image.reference.name, self._probe_one(repository, image.reference)) for image in config.images)
 
-    def _probe_one(self, reference: Reference) -> str:
+    def _probe_one(self, repository: Repository, reference: Reference) -> str:
+        services = self._services
+        # An old config may name anybody's image: nothing is asked, and nothing made, where the owner may not push.
+        refusal = check_namespace(services.policy.namespaces, owner=repository.owner, reference=reference)
+        if refusal is not None:
+            return refusal
+        if services.image_records.find_owner(reference.name) not in (None, repository.id):
+            return "it belongs to another repository"
         try:
-            self._services.push_probe.verify_push(reference)
+            services.repository_maker.ensure_repository(reference)
+            services.push_probe.verify_push(reference)
         except HublishError as error:
             if error.transient:
                 raise

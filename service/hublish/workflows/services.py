@@ -18,7 +18,7 @@ from hublish.core.github.ports import ChangeReader, Conversation, HubRepository,
 from hublish.core.locks.locker import Locker
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
-from hublish.core.onboarding.ports import NewcomerRecords, PushProbe, StandingReader
+from hublish.core.onboarding.ports import NewcomerRecords, PushProbe, RepositoryMaker, StandingReader
 from hublish.core.plan import Trust
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher, SystemBaseBuilder
 from hublish.core.queue import QueueLimits
@@ -124,6 +124,7 @@ class Services:
     newcomers: NewcomerRecords
     standings: StandingReader
     push_probe: PushProbe
+    repository_maker: RepositoryMaker
     replicas: ReplicaRecords
     replica: str
     hold_duty: HoldDuty

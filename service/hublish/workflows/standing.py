@@ -53,8 +53,6 @@ def find_standing(services: Services, trigger: Trigger) -> Standing:
     needed = find_needed(trigger)
     if permission is None or permission.covers(needed) or not Permission.WRITE.covers(needed):
         return Standing(permission=permission)
-    if trigger.actor_is_bot:
-        return Standing(permission=permission)
     config = read_default_config(services, trigger).config
     if config is None or config.approvers == Approvers():
         return Standing(permission=permission)

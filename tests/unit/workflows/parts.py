@@ -45,6 +45,7 @@ from tests.github_fakes import (
     FakeHubRepository,
     FakePushProbe,
     FakeReader,
+    FakeRepositoryMaker,
     FakeStandings,
 )
 from tests.sandbox.wheels import make_lock
@@ -134,6 +135,7 @@ class Stage:
         self.locker = FakeLocker()
         self.newcomers = NewcomerStore(self.database)
         self.standings, self.push_probe = FakeStandings(self.reader), FakePushProbe()
+        self.repository_maker = FakeRepositoryMaker()
         self.images = FakeImages()
         self.images.add_image(BASE, [make_tar(TINY_BASE)])
         self.checkouts = FakeCheckouts({"octo/ts": make_source(), "org/apps": FakeSource({"images/README": b""})})
@@ -171,6 +173,7 @@ class Stage:
             newcomers=self.newcomers,
             standings=self.standings,
             push_probe=self.push_probe,
+            repository_maker=self.repository_maker,
             replicas=self.replicas,
             replica=REPLICA,
             hold_duty=self.replicas.hold_duty,

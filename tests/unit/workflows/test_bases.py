@@ -331,7 +331,7 @@ def test_service_without_an_engine_says_what_can_be_switched_on(stage: Stage, bu
     (finding,) = (found for found in prepared.findings if found.code == "SystemPackagesUnavailable")
 
     assert prepared.state is RunState.FAILED
-    assert "in a service `docker`, or `buildah` with this owner, in `engines.use`" in finding.hint
+    assert "in a service `docker`, `tekton` with a `build_image`, or `buildah` with this owner" in finding.hint
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,37 @@ def test_limit_of_one_holds_for_bases_and_holds_none_up_for_ever(stage: Stage, l
     assert list_names(services) == []
 
 
+def test_base_and_images_share_the_slots_in_their_order(stage: Stage) -> None:
+    """One slot: the base waits for the build that has it, and the build that came after waits for the base."""
+    services = make_services(stage, limits=QueueLimits(builds=1))
+    started: list[str] = []
+    builds = [stage.builds.claim_build(key, at=AT).name for key in ("a", "b")]
+    image = dataclasses.replace(TICKET, name=builds[0], strategy="layered", replica="")
+    stage.queue.enter(image, limits=QueueLimits())
+    rooms = (dataclasses.replace(ROOM, strategies=("layered", "dockerfile")),)
+    feeder = Feeder(services, rooms=rooms, start_build=started.append, find_state=lambda _: None)
+    feeder.feed()
+    seen: list[list[tuple[str, bool]]] = []
+
+    def look() -> None:
+        """What the feeder does while the base waits; the build ends once it was seen beside the base."""
+        feeder.feed()
+        seen.append(list_names(services))
+        if (NAME, False) in seen[-1]:
+            stage.queue.enter(dataclasses.replace(image, name=builds[1]), limits=QueueLimits())
+            stage.queue.leave(builds[0], time=None)
+
+    with take_slot(services, TICKET, log=lambda _: None, verify_running=look):
+        feeder.feed()
+        during = list_names(services)
+    feeder.feed()
+
+    assert seen[0] == [(builds[0], True), (NAME, False)]
+    assert during == [(NAME, True), (builds[1], False)]
+    assert list_names(services) == [(builds[1], True)]
+    assert started == builds
+
+
 def test_other_replica_gives_it_no_slot(stage: Stage) -> None:
     """The run that waits is here, so that the slot must be one of here."""
     stage.queue.enter(TICKET, limits=QueueLimits())

@@ -18,10 +18,18 @@ from hublish.core.building import BuildOutcome, BuildStopped, BuildSucceeded, St
 from hublish.core.codec import render_value
 from hublish.core.plan import Strategy
 from hublish.core.reference import parse_reference
-from hublish.workflows.build import BuildWorkflow, claim_image_build, find_siblings, join_image_build
+from hublish.core.repository import RefKind, ResolvedRef
+from hublish.workflows.build import (
+    BuildWorkflow,
+    claim_image_build,
+    ensure_target,
+    find_siblings,
+    join_image_build,
+)
 from hublish.workflows.prepared import PreparedImage
 from hublish.workflows.queue import settle_build
 from tests.fakes import FakeImages
+from tests.github_fakes import FakeRepositoryMaker
 from tests.unit.engines.test_dispatch import ask
 from tests.unit.workflows.parts import REPOSITORY
 
@@ -195,3 +203,16 @@ def test_stopped_build_is_cancelled_after_a_restart_too(services, tmp_path):
 
     assert outcome == render_value(stopped, BuildOutcome)
     assert services.engine.method_calls == [call.status(NAME), call.cancel(NAME)]
+
+
+def test_repository_is_made_for_what_is_pushed_only() -> None:
+    """Not for a build that goes nowhere, nor for the head of a fork's pull request."""
+    maker = FakeRepositoryMaker()
+    services: Any = SimpleNamespace(repository_maker=maker)
+    request = replace(ask(Strategy.LAYERED), target=parse_reference(IMAGE.name))
+    fork = ResolvedRef(name="7", kind=RefKind.PULL_REQUEST, sha="a" * 40, fork=True)
+    for wanted in (request, replace(request, target=None), replace(request, ref=fork)):
+        ensure_target(services, wanted)
+    ensure_target(services, replace(request, ref=replace(fork, fork=False)))
+
+    assert maker.asked == [IMAGE.name, IMAGE.name]

@@ -172,6 +172,45 @@ def test_registry_that_refuses_is_said_and_shows_no_secret(stage: Stage) -> None
     assert "secret" not in body
 
 
+def test_repository_of_images_is_made_before_a_push_is_promised(stage: Stage) -> None:
+    """Where its registry has it made; a refusal is said as that of a push, and the push is then not asked for."""
+    scene = Scene(stage)
+    scene.look()
+    made = list(stage.repository_maker.asked)
+    stage.repository_maker.error = RegistryFailed("creation of the repository: 403", status=403)
+    stage.newcomers.add_newcomers((dataclasses.replace(TS, installation_id=71),), at=AT)
+    scene.look()
+    assert stage.hub_repository.pull_request is not None
+
+    assert (made, stage.push_probe.asked) == ([NAME], [NAME])
+    assert (
+        "takes no push yet; ask the operator of this service: creation of the repository: 403"
+        in (stage.hub_repository.pull_request[3])
+    )
+
+
+def test_image_of_somebody_else_is_neither_asked_for_nor_made(stage: Stage) -> None:
+    """An old config that names another owner's place, and a name that another repository has."""
+    scene = Scene(stage)
+    old = b"build:\n  build-strategy: Dockerfile\n  registry: registry.example.org\n  registry-org: foreign\n"
+    scene.hold({".aicoe-ci.yaml": old, "Dockerfile": b"FROM x"})
+    scene.look()
+    foreign = stage.hub_repository.pull_request
+    stage.image_records.claim_owner(NAME, 99, at=AT)
+    stage.newcomers.add_newcomers((dataclasses.replace(TS, installation_id=71),), at=AT)
+    scene.hold({"Dockerfile": b"FROM x"})
+    scene.look()
+    taken = stage.hub_repository.pull_request
+    assert foreign is not None
+    assert taken is not None
+
+    assert "octo may not push to registry.example.org/foreign/ts" in foreign[3]
+    assert (
+        f"- `{NAME}` takes no push yet; ask the operator of this service: it belongs to another repository" in taken[3]
+    )
+    assert (stage.repository_maker.asked, stage.push_probe.asked) == ([], [])
+
+
 def test_findings_of_the_first_build_are_said(stage: Stage) -> None:
     """A Pipfile that does not parse, and an old config that pushes where the owner may not."""
     scene = Scene(stage)

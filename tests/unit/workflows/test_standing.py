@@ -46,6 +46,14 @@ def test_member_of_a_listed_team_may_build(stage: Stage) -> None:
     assert find_standing(stage.services, COMMAND) == WRITE
 
 
+def test_person_outside_the_listed_teams_is_told_of_them(stage: Stage) -> None:
+    """A team's name is enough; its members are nobody's business."""
+    settle(stage, "{teams: [data]}")
+    expected = Standing(permission=Permission.READ, others=("a member of the team octo/data",))
+
+    assert find_standing(stage.services, COMMAND) == expected
+
+
 def test_owners_file_counts_only_where_the_config_says_so(stage: Stage) -> None:
     """A file that was there before hublish came lets nobody in, and is not even read."""
     stage.reader.permissions["octocat"] = Permission.READ

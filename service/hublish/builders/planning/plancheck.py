@@ -110,7 +110,8 @@ def check_system(config: Config, systems: SystemBases | None) -> tuple[Finding, 
         code="SystemPackagesUnavailable",
         message="`system.apt` names OS packages, which a container engine would have to install, and there is none here",
         hint="Name a `base` that holds them, or remove `system.apt`; or have an engine switched on: buildah or Docker on this "
-        "machine, in a service `docker`, or `buildah` with this owner, in `engines.use`. `hublish doctor` says what is missing.",
+        "machine, in a service `docker`, `tekton` with a `build_image`, or `buildah` with this owner, in `engines.use`. "
+        "`hublish doctor` says what is missing.",
         path=config.path,
         key="system.apt",
     )

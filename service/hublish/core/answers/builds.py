@@ -67,16 +67,15 @@ def render_builds(builds: Sequence[BuildReport]) -> list[str]:
 
 
 def _describe(build: BuildReport) -> str:
-    match build.outcome:
-        case None:
-            return "not finished"
-        case BuildSucceeded():
-            return "built, not published"
-        case BuildStopped(cancelled=True) as stopped:
-            return f"stopped at {stopped.step.value}: {stopped.code}"
-        case BuildStopped() as stopped:
-            at = "" if build.place is None else f", {code_span(f'{build.place.path}:{build.place.line}')}"
-            return f"failed at {stopped.step.value}: {stopped.code}{at}"
+    outcome = build.outcome
+    if outcome is None:
+        return "not finished"
+    if isinstance(outcome, BuildSucceeded):
+        return "built, not published"
+    if outcome.cancelled:
+        return f"stopped at {outcome.step.value}: {outcome.code}"
+    at = "" if build.place is None else f", {code_span(f'{build.place.path}:{build.place.line}')}"
+    return f"failed at {outcome.step.value}: {outcome.code}{at}"
 
 
 def render_details(build: BuildReport, *, run_url: str) -> str:

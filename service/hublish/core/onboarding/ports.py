@@ -78,6 +78,16 @@ class StandingReader(Protocol):
         """Whether there is or ever was a pull request from this branch of the repository: open, merged or closed."""
 
 
+class RepositoryMaker(Protocol):
+    """Makes repositories of images where a registry does not make them itself."""
+
+    def ensure_repository(self, reference: Reference) -> bool:
+        """Make the reference's repository, private where that can be said, unless it is there; True when it was made.
+
+        A registry that makes repositories itself is not asked. Raises RegistryFailed, SettingsInvalid.
+        """
+
+
 class PushProbe(Protocol):
     """Asks a registry whether it takes a push."""
 

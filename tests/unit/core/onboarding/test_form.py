@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from hublish.core.github.build_issue import is_build_issue
+from hublish.core.github.build_issue import is_build_issue, parse_issue_request
 from hublish.core.onboarding.form import FORM_PATH, OLD_FORM_PATHS, render_form
 
 FORM = """\
@@ -61,3 +61,18 @@ def test_issue_of_the_form_asks_for_a_build() -> None:
     assert all(
         re.fullmatch(r"\.github/ISSUE_TEMPLATE/[a-z_]+\.(yml|yaml|md)", path) for path in (FORM_PATH, *OLD_FORM_PATHS)
     )
+
+
+def test_issue_that_the_form_makes_is_understood() -> None:
+    """GitHub renders each field as a heading with its text; one that is left empty says so."""
+    labels = [field["attributes"]["label"] for field in yaml.safe_load(render_form())["body"]]
+    filled = "".join(f"### {label}\n\n{text}\n\n" for label, text in zip(labels, ("v1.2.3", "ts ts-gpu"), strict=True))
+    empty = "".join(
+        f"### {label}\n\n{text}\n\n" for label, text in zip(labels, ("v1.2.3", "_No response_"), strict=True)
+    )
+    requests = [parse_issue_request(body) for body in (filled, empty)]
+
+    assert [(asked.ref, asked.images, asked.problem, asked.notes) for asked in requests] == [
+        ("v1.2.3", ("ts", "ts-gpu"), None, ()),
+        ("v1.2.3", (), None, ()),
+    ]
