@@ -165,6 +165,8 @@ def claim_image_build(services: Services, image: PreparedImage, *, run_id: str) 
     build = services.builds.claim_build(image.build_key, at=services.now())
     if not isinstance(build.outcome, BuildSucceeded):
         return build
+    if not image.pushed and not image.force:
+        return build  # nothing of it stands anywhere, so that nothing of it can be gone
     if image.force:
         own = (build.name, image.title) in services.steps.list_links(run_id)
         return build if own else services.builds.claim_build(build.key, at=services.now(), instead_of=build.name)

@@ -115,7 +115,7 @@ class Onboarding:
 
     def _welcome(self, newcomer: Newcomer) -> tuple[NewcomerState, str]:
         services = self._services
-        standing = services.standings.fetch_standing(newcomer.installation_id, newcomer.full_name)
+        standing = services.standings.fetch_standing(newcomer)
         repository = standing.repository
         if standing.fork or standing.archived:
             return _pass("fork" if standing.fork else "archived")
