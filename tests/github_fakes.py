@@ -8,7 +8,7 @@ from datetime import datetime
 
 from hublish.core.github.deliveries import ListedDelivery
 from hublish.core.github.ports import BranchState, CheckRun, Comment, PullRequest, Thread
-from hublish.core.onboarding.ports import Standing
+from hublish.core.onboarding.ports import Newcomer, Standing
 from hublish.core.reference import Reference
 from hublish.core.repository import Permission, Repository, ResolvedRef
 from hublish.errors import HublishError, PullRequestTaken, SourceMissing
@@ -199,11 +199,13 @@ class FakeStandings:
     proposed: set[str] = field(default_factory=set)
     errors: list[Exception] = field(default_factory=list)
 
-    def fetch_standing(self, installation_id: int, full_name: str) -> Standing:
+    def fetch_standing(self, newcomer: Newcomer) -> Standing:
         if self.errors:
             raise self.errors.pop(0)
-        repository = self.reader.repositories[full_name]
-        return Standing(repository=repository, fork=full_name in self.forks, archived=full_name in self.archived)
+        name = newcomer.full_name
+        return Standing(
+            repository=self.reader.repositories[name], fork=name in self.forks, archived=name in self.archived
+        )
 
     def has_proposal(self, repository: Repository, branch: str) -> bool:
         return repository.full_name in self.proposed

@@ -43,6 +43,10 @@ class LimitSettings(Section):
         "both within seconds.",
     )
     image_bytes: int = Field(default=16 << 30, ge=1, description="Ceiling over `limits.size` of any config.")
+    pull_request_tags: bool = Field(
+        default=False,
+        description="Configs may have what a pull request builds pushed as `pr-<number>`; off, as nobody removes such tags.",
+    )
     cache_bytes: int = Field(
         default=20 << 30, ge=0, description="Layers and byte-code kept on disk; what was not used for longest goes."
     )

@@ -101,7 +101,7 @@ def test_fork_pull_request_is_denied_with_the_reason(town: Town) -> None:
     answers = [item["body"] for item in town.github.comments(SOURCE_REPO, number) if "hublish:" in item["body"]]
 
     assert len(answers) == 1
-    assert "ForkRefused" in answers[0]
+    assert "ForkWaits" in answers[0]
     assert town.registry.tags("team/ts") == ()
 
 

@@ -38,7 +38,9 @@ def _render_decision(read: Event) -> str:
     if isinstance(read, Installed):
         return f"look at {', '.join(newcomer.full_name for newcomer in read.newcomers)}"
     kind = "any ref" if read.ref_kind is None else read.ref_kind.value
-    verb = "check" if read.kind is TriggerKind.PULL_REQUEST else "build"
+    verb = "build"
+    if read.kind is TriggerKind.PULL_REQUEST:
+        verb = "check, and build if the config says so," if read.builds else "stop builds of"
     wanted = f"{verb} {kind} {read.ref}" if read.problem is None else f"answer: {read.problem}"
     if read.kind is TriggerKind.CHECK and read.command is not None:
         wanted = f"/{read.command.value} of commit {read.thread.sha[:7]}"

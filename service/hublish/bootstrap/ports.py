@@ -239,6 +239,7 @@ def _make_policy(settings: Settings) -> Policy:
         queue=make_queue_limits(settings),
         tag_wait_seconds=settings.limits.tag_wait_seconds,
         bots=frozenset(login.lower() for login in settings.github.bots),
+        pull_request_tags=settings.limits.pull_request_tags,
         proposals_per_hour=settings.github.onboarding_per_hour,
     )
 

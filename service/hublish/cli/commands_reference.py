@@ -14,7 +14,7 @@ INTRODUCTION = """# Commands in comments
 
 <!-- Written by `make docs` from the table of commands; edits here are lost. -->
 
-A command is a line of its own in a new comment on an issue or pull request. Words in brackets may be left out.
+A command is a line of its own in a new comment on an issue or pull request. Words in square brackets may be left out.
 
 | command | permission | what it does |
 | --- | --- | --- |
@@ -31,7 +31,8 @@ RULES = f"""
 - People only: bots are heard where the operator lists them under `github.bots`, and hublish never hears itself.
 - A tag goes the whole way to the hub, unless only some of its images were asked for. A branch, a commit or a pull request is
   built, but changes no hub.
-- A pull request from a fork is not built.
+- A pull request is built and nothing of it is pushed, unless config and operator let it have the tag `pr-<number>`. One from a
+  fork is built only after `/ok-to-build` with the SHA of its head, see [permissions](permissions.md#pull-requests).
 - Check runs bear buttons for some of these: Cancel while a build is at work, Retry when it failed or was cancelled, and Open
   pull request when the hub refused. "Re-run" is a retry too. A second press within a minute does nothing.
 

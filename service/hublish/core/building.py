@@ -83,8 +83,8 @@ class BuildRequest:
         plan: what to build.
         repository: where the source comes from; None on the command line.
         ref: which commit of it; None on the command line.
-        target: where to push, with the tag `build-<key>`; None for nowhere, which no engine of the service builds.
-        siblings: other repositories of the same owner, whose layers may be mounted.
+        target: where to push, with the tag `build-<key>`; None for nowhere: the build is tried, and no login that pushes is used.
+        siblings: other repositories of the same owner, whose layers may be mounted; all of them for an image that goes nowhere.
         part: None for the image of a commit.
         wheels: those of packages that have none; given to pods, which build none themselves.
     """
@@ -124,7 +124,7 @@ class LayerSummary:
         title: e.g. "numpy 2.1.0" or "32 small packages".
         digest: of the compressed blob.
         size_bytes: compressed size.
-        transfer: "uploaded", "mounted" or "present"; where no registry is asked "written" or "present".
+        transfer: "uploaded", "mounted" or "present"; where no registry is asked "written", "present" or, nowhere, "dropped".
     """
 
     title: str

@@ -34,7 +34,10 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobPush:
-    """How a blob got to where it is: `transfer` is "present", "mounted", "uploaded" or "written" (no registry); its bytes."""
+    """How a blob got to where it is: `transfer` is "present", "mounted", "uploaded", "written" (no registry) or "dropped" (nowhere).
+
+    `uploaded_bytes` are those that were sent for it.
+    """
 
     transfer: str
     uploaded_bytes: int

@@ -262,8 +262,11 @@ class BuildRecords(Protocol):
     def note_progress(self, name: str, progress: Progress) -> None:
         """Remember how far a build is, for its page."""
 
-    def list_targets(self, owner: str, *, limit: int) -> tuple[Reference, ...]:
-        """Repositories of images that builds of an owner's repositories were last pushed to, the newest first."""
+    def list_targets(self, owner: str, *, owner_id: int | None, limit: int) -> tuple[Reference, ...]:
+        """Repositories of images that builds of an owner's repositories were last pushed to, the newest first.
+
+        Those of somebody who had the owner's login before are left out, as far as ids tell.
+        """
 
 
 class ImageRecords(Protocol):

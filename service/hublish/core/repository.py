@@ -53,12 +53,14 @@ class ResolvedRef:
         kind: tag, branch, sha or pull request.
         sha: 40 lower-case hex digits of the commit (an annotated tag is peeled).
         fork: True when the commit is the head of a pull request that comes from another repository.
+        closed: True for a pull request that is closed or merged.
     """
 
     name: str
     kind: RefKind
     sha: str
     fork: bool = False
+    closed: bool = False
 
 
 class Permission(Enum):

@@ -15,7 +15,7 @@ from hublish.builders.containers.containerrun import ContainerBackend, Container
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
 from hublish.core.plan import Plan, Strategy, Trust
 from hublish.core.ports import BuildLog, ImageReader, ImageWriter, SourceFetcher
-from hublish.engines.runs import BuildRun, BuildThreads, fetch_run_source, find_target
+from hublish.engines.runs import BuildRun, BuildThreads, choose_output, fetch_run_source, find_target
 from hublish.errors import StrategyUnavailable, clip
 
 STRATEGIES = frozenset({Strategy.SOURCE, Strategy.DOCKERFILE})
@@ -134,7 +134,7 @@ class ContainerEngine:
             tools=ContainerTools(
                 backend=self._backend,
                 images=self._images,
-                output=self._output,
+                output=choose_output(run.request, self._output),
                 folder=self._rules.folder,
                 secrets=self._find_secrets(run.request),
                 log=run.tell,

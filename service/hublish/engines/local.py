@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from hublish.builders.attachment import attach_document
 from hublish.builders.layered.build import build_layered
-from hublish.builders.layerindex.ownercache import OwnerCaches
+from hublish.builders.layerindex.ownercache import OwnerCache, OwnerCaches
 from hublish.core.building import BuildRequest, BuildSucceeded, EngineStatus, Step
 from hublish.core.plan import Plan, Strategy
 from hublish.core.ports import (
@@ -27,7 +27,15 @@ from hublish.core.ports import (
 from hublish.core.reference import Reference
 from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
 from hublish.engines.commits import RepositoryCommits
-from hublish.engines.runs import BuildRun, BuildThreads, fetch_run_source, find_owner, find_target
+from hublish.engines.runs import (
+    BuildRun,
+    BuildThreads,
+    choose_output,
+    fetch_run_source,
+    find_owner,
+    find_target,
+    list_places,
+)
 from hublish.errors import StrategyUnavailable
 
 
@@ -120,7 +128,7 @@ class LocalEngine:
             plan,
             source=source,
             images=self._images,
-            output=self._output,
+            output=choose_output(run.request, self._output),
             target=target,
             index=self._index,
             workspace=self._caches.workspace,
@@ -128,15 +136,20 @@ class LocalEngine:
             log=run.tell,
             progress=run.advance,
             cancelled=run.should_stop,
-            cache=self._caches.open(
-                owner=find_owner(run.request), trust=plan.trust, repositories=(target, *run.request.siblings)
-            ),
+            cache=self._open_cache(run.request),
             runner=self._find_runner(run.request),
             commits=self._open_commits(run.request),
             clock=self._clock,
         )
-        self._attach_sbom(run, outcome, target)
+        if run.request.target is not None:
+            self._attach_sbom(run, outcome, target)
         return replace(outcome, step_seconds=((Step.FETCH.value, fetched_seconds), *outcome.step_seconds))
+
+    def _open_cache(self, request: BuildRequest) -> OwnerCache:
+        cache = self._caches.open(
+            owner=find_owner(request), trust=request.plan.trust, repositories=list_places(request)
+        )
+        return replace(cache, in_registry=request.target is not None)
 
     def _open_commits(self, request: BuildRequest) -> CommitFetcher | None:
         if request.repository is None or not self._web_url:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hublish.builders.layerindex.ownercache import name_owner
+from hublish.builders.nowhere import NOWHERE, Nowhere
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Progress, Step
 from hublish.core.plan import Trust
-from hublish.core.ports import BuildLog, Source, SourceFetcher
+from hublish.core.ports import BuildLog, ImageWriter, Source, SourceFetcher
 from hublish.core.redact import redact
 from hublish.core.reference import Reference
 from hublish.errors import (
@@ -227,13 +228,23 @@ def find_owner(request: BuildRequest) -> str:
 
 
 def find_target(request: BuildRequest) -> Reference:
-    """Where the image goes.
+    """Where the image goes; NOWHERE for a build that is only tried.
 
     Raises:
-        NotAllowed: nowhere. A fork's image is pushed under no name, and these engines have no other place for one.
+        NotAllowed: a fork's image is pushed under no name.
     """
-    if request.plan.trust is Trust.FORK:
-        raise NotAllowed("the image of a fork is pushed nowhere, so it is not built here")
     if request.target is None:
-        raise NotAllowed("a build in the service needs a place for its image")
+        return NOWHERE
+    if request.plan.trust is Trust.FORK:
+        raise NotAllowed("the image of a fork is pushed nowhere, and this request names a place for it")
     return request.target
+
+
+def choose_output(request: BuildRequest, registries: ImageWriter) -> ImageWriter:
+    """What writes the image: the client of registries, or nothing at all for a build that is only tried."""
+    return Nowhere() if request.target is None else registries
+
+
+def list_places(request: BuildRequest) -> tuple[Reference, ...]:
+    """Repositories where layers of the owner's images lie: the target's first, if there is one."""
+    return request.siblings if request.target is None else (find_target(request), *request.siblings)

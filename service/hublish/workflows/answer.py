@@ -66,15 +66,16 @@ class Answering:
     ) -> None:
         """Create or update the check run of every image (of the repository, while no image is known).
 
-        `images` are the images as they were planned, as far as they are. Without a commit there is nothing a check could stand on; a question about one is no check of it, and a pull
-        request nobody wants built has no check of a build.
+        `images` are the images as they were planned, as far as they are. Without a commit there is nothing a check could
+        stand on; a question about one is no check of it. A refused request leaves the checks of a pull request as they
+        are: its comment is answered.
         """
         sha = answer.sha
         if sha is None or answer.state is RunState.ANSWERED:
             return
-        trigger = self._read_trigger(run_id)
-        if trigger.kind is TriggerKind.PULL_REQUEST:
+        if answer.pull_request and not titles:
             return
+        trigger = self._read_trigger(run_id)
         answer = replace(answer, builds=read_builds(self._services, run_id, images))
         for title in titles or (trigger.repository.name,):
             check = make_check_run(answer, image=title, sha=sha)

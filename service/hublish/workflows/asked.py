@@ -8,6 +8,7 @@ from __future__ import annotations
 from hublish.core.answers.report import Failure
 from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
 from hublish.core.github.commands import CommandName
+from hublish.core.github.heads import check_fork
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Deny, Skip, check_label
 from hublish.core.repository import Permission, RefKind, ResolvedRef
@@ -37,7 +38,7 @@ def resolve_trigger(services: Services, trigger: Trigger) -> ResolvedRef | None:
     """
     if trigger.ref is None:
         return None
-    if trigger.sha is not None and trigger.ref_kind is not RefKind.TAG:
+    if trigger.sha is not None and trigger.ref_kind not in (RefKind.TAG, RefKind.PULL_REQUEST):
         # A push names its commit; the branch may have moved on since, and then has a run of its own.
         return ResolvedRef(name=trigger.ref, kind=RefKind.BRANCH, sha=trigger.sha)
     kind = None if trigger.ref_kind is None else trigger.ref_kind.value
@@ -51,8 +52,11 @@ def resolve_trigger(services: Services, trigger: Trigger) -> ResolvedRef | None:
 
 def read_publish_config(services: Services, trigger: Trigger, ref: ResolvedRef | None) -> ParsedConfig:
     """Read the config whose publish settings count; EMPTY_CONFIG where the request ends before they are asked."""
-    unread = ref is None and trigger.kind is not TriggerKind.TAG
-    return EMPTY_CONFIG if unread or (ref is not None and ref.fork) else read_default_config(services, trigger)
+    if ref is None:
+        unread = trigger.kind is not TriggerKind.TAG
+    else:
+        unread = trigger.kind is not TriggerKind.PULL_REQUEST and check_fork(trigger, ref) is not None
+    return EMPTY_CONFIG if unread else read_default_config(services, trigger)
 
 
 def read_default_config(services: Services, trigger: Trigger) -> ParsedConfig:

@@ -46,6 +46,11 @@ def fit_plan(services: Services, plan: Plan, *, owner: str) -> Plan:
 
 
 def make_request(plan: Plan, *, repository: Repository, ref: ResolvedRef, image: Reference) -> BuildRequest:
-    """Make the request of a plan's build; the build itself is named later."""
+    """Make the request of a plan's build; the build itself is named later.
+
+    A plan that names no repository to push to is only tried; what lies in the image's own repository is of use to it.
+    """
+    if not plan.target_repository:
+        return BuildRequest(name="", plan=plan, repository=repository, ref=ref, target=None, siblings=(image,))
     target = image.with_tag(f"build-{make_build_key(plan)}")
     return BuildRequest(name="", plan=plan, repository=repository, ref=ref, target=target)

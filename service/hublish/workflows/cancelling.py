@@ -9,13 +9,13 @@ from hublish.core.answers.replies import RunLine, render_cancel
 from hublish.core.building import BuildStopped, Step
 from hublish.core.cancels import Cancel
 from hublish.core.codec import parse_value
-from hublish.core.github.trigger import Trigger
+from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.records import Run
 from hublish.core.status import ENDED, RunState
-from hublish.errors import RunCancelled
 from hublish.telemetry import get_logger
 from hublish.workflows.prepared import Prepared, make_reply
 from hublish.workflows.services import Services
+from hublish.workflows.superseding import explain_cancel, is_about
 
 AT_WORK = frozenset(RunState) - ENDED
 LOOKS_AT = 200
@@ -72,7 +72,8 @@ class Cancelling:
         cancel = self._services.cancels.find_cancel(run_id)
         if cancel is not None:
             self._let_go(run_id)
-            raise RunCancelled(f"{cancel.actor} cancelled this.", hint="Comment `/retry` to take it up again.")
+            by = self._services.runs.read_run(cancel.by)
+            raise explain_cancel(cancel, None if by is None else parse_value(Trigger, by.trigger))
 
     def _let_go(self, run_id: str) -> None:
         """Stop the builds of a run that no other run waits for."""
@@ -102,6 +103,8 @@ def _is_meant(trigger: Trigger, run: Run) -> bool:
     other = parse_value(Trigger, run.trigger)
     if not other.builds:
         return False
+    if trigger.kind is TriggerKind.PULL_REQUEST:
+        return is_about(other, trigger)
     if trigger.ref is not None:
         return run.ref == trigger.ref
     return (other.thread.kind, other.thread.number) == (trigger.thread.kind, trigger.thread.number)

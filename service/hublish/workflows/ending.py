@@ -10,6 +10,7 @@ from hublish.core.answers.report import Answer, Failure, HubReport, ImageReport
 from hublish.core.building import BuildStopped
 from hublish.core.github.buttons import HUB_REFUSED
 from hublish.core.redact import redact
+from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import HublishError, RunCancelled, clip
 from hublish.workflows.durable import Fault, make_fault
@@ -83,6 +84,7 @@ def make_answer(services: Services, run_id: str, prepared: Prepared, wanted: str
         findings=prepared.findings,
         notes=prepared.notes,
         reply=prepared.reply,
+        pull_request=prepared.ref is not None and prepared.ref.kind is RefKind.PULL_REQUEST,
     )
 
 
@@ -90,7 +92,10 @@ def _make_message(answer: Answer) -> str:
     """How a run ended, for its page and for lists: what to do, or what stands where."""
     if answer.failure is not None:
         return f"{answer.failure.code}: {answer.failure.message} {answer.failure.hint}".strip()
-    images = [f"{image.reference} is {image.digest}" for image in answer.images]
+    images = [
+        f"{image.reference if image.pushed else f'{image.title} (not pushed)'} is {image.digest}"
+        for image in answer.images
+    ]
     return "; ".join([*images, *(f"hub {hub.hub}: {hub.url or hub.detail}" for hub in answer.hubs)])
 
 
@@ -136,6 +141,8 @@ def with_images(answer: Answer, images: tuple[Delivered, ...]) -> Answer:
             layers=image.layers,
             uploaded_bytes=image.uploaded_bytes,
             seconds=image.seconds,
+            pushed=image.prepared.pushed,
+            delivered_as=tuple(f"{image.prepared.name}:{tag}" for tag in image.prepared.delivered_tags),
         )
         for image in images
     )

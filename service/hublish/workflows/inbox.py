@@ -30,6 +30,9 @@ DOUBLE_CLICK = timedelta(seconds=60)
 TRIES = 60
 """Looks at a delivery that fails in a way nobody foresaw; about a minute, then it no longer stands before others."""
 
+LEFT = frozenset({RunState.CANCELLED, RunState.SKIPPED})
+"""States in which the run of a pull request's head ends when it is the head no more."""
+
 TALK = frozenset({"issue_comment", "issues"})
 """Events in which a bot may quote another one."""
 
@@ -171,6 +174,9 @@ def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, arrived_at: da
         again: True for a redelivery, which repeats a failure and nothing else.
         arrived_at: when its delivery came, aware UTC.
     """
+    if trigger.kind is TriggerKind.PULL_REQUEST and not again:
+        # A head that comes back, by a forced push or when the pull request is opened again, is built after all.
+        return latest.state in LEFT
     if again or trigger.kind is not TriggerKind.CHECK:
         return again and latest.state.may_retry
     # A second press within a minute is a double click; a later one means it. By its arrival and not by the clock: after a

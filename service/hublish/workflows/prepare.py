@@ -21,6 +21,7 @@ from hublish.core.config.file import Config, ImageConfig, check_config_names
 from hublish.core.config.values import merge_configs
 from hublish.core.finding import Finding
 from hublish.core.github.commands import CommandName
+from hublish.core.github.heads import waits
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Build, Skip, check_request, decide
 from hublish.core.namespaces import check_namespace
@@ -30,7 +31,6 @@ from hublish.core.redact import redact
 from hublish.core.reference import Reference
 from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
-from hublish.core.tagging import make_image_tags
 from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
 from hublish.workflows.asked import (
     choose_deployed,
@@ -45,6 +45,7 @@ from hublish.workflows.bases import find_systems, open_supply
 from hublish.workflows.build import find_siblings
 from hublish.workflows.buildrequests import fit_plan, make_request
 from hublish.workflows.locking import name_command
+from hublish.workflows.planfaults import PlanRefused, join_findings
 from hublish.workflows.planlines import describe_move, describe_plan, describe_resources
 from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.propose import find_hub
@@ -52,6 +53,8 @@ from hublish.workflows.publish import verify_owner, verify_same_owner
 from hublish.workflows.replying import Replies
 from hublish.workflows.services import Services
 from hublish.workflows.standing import find_standing
+from hublish.workflows.superseding import list_heads, stop_superseded
+from hublish.workflows.ways import Way, choose_tags, choose_way
 
 Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
 
@@ -89,12 +92,7 @@ class Preparation:
         services.runs.move_run(run_id, RunState.PLANNING, at=services.now())
         trigger = parse_value(Trigger, run.trigger)
         if trigger.only_checks:
-            # Decided before anything is asked of GitHub: whoever opens it, a pull request alone builds nothing.
-            opened = trigger.kind is TriggerKind.PULL_REQUEST
-            reason = (
-                "a pull request is built when somebody asks for it" if opened else "only the config is checked again"
-            )
-            return make_refusal(Skip(reason=reason), ref=None)
+            return make_refusal(Skip(reason="only the config is checked again"), ref=None)
         try:
             prepared = self._prepare(run_id, trigger, decided)
         except FindingsError as error:
@@ -136,13 +134,22 @@ class Preparation:
         ref = resolve_trigger(self._services, trigger)
         publish = read_publish_config(self._services, trigger, ref)
         decision = decide(
-            trigger, config=publish.config, config_findings=publish.findings, permission=permission, ref=ref
+            trigger,
+            config=publish.config,
+            config_findings=publish.findings,
+            permission=permission,
+            ref=ref,
+            heads=list_heads(self._services, trigger) if trigger.approved_sha else frozenset(),
         )
+        if ref is not None and ref.sha == trigger.sha and trigger.kind is TriggerKind.PULL_REQUEST:
+            stop_superseded(self._services, self._run_id, trigger, sha=ref.sha)
+        chosen = () if publish.config is None else choose_images(trigger, publish.config)
+        titles = tuple(image.title for image in chosen)
         if not isinstance(decision, Build):
-            return make_refusal(decision, ref=ref)
+            # Where a fork waits, each of its images does; any other refusal is one of the whole request.
+            return replace(make_refusal(decision, ref=ref), titles=titles if waits(trigger, decision) else ())
         if ref is None or publish.config is None:
             raise NotAllowed("a build was decided without a commit or a config")
-        titles = tuple(image.title for image in choose_images(trigger, publish.config))
         decided(ref, titles)
         try:
             prepared = self._plan(trigger, ref, publish.config)
@@ -178,11 +185,11 @@ class Preparation:
         for image in choose_images(trigger, config):
             try:
                 prepared, more = self._plan_image(trigger, ref, config, image, source)
-            except _PlanRefused as error:
+            except PlanRefused as error:
                 among = image.title if len(config.images) > 1 else None
-                raise _PlanRefused(_join(findings, error.findings), among=among) from error
+                raise PlanRefused(join_findings(findings, error.findings), among=among) from error
             images.append(prepared)
-            findings = _join(findings, more)
+            findings = join_findings(findings, more)
         if wanted and not hubs:
             what = "only all images together go" if trigger.images else "only a tag goes"
             notes.append(f"No hub is changed: {what} the whole way.")
@@ -199,7 +206,7 @@ class Preparation:
     def _open_layers(self, trigger: Trigger, target: Reference, *, trust: Trust) -> LayerIndex:
         """Open what the owner's builds found out, as the build will: a disk that knows nothing asks the registry."""
         repository = trigger.repository
-        siblings = find_siblings(self._services.builds, owner=repository.owner, target=target)
+        siblings = find_siblings(self._services.builds, repository=repository, target=target)
         places = (target, *siblings)
         return self._services.caches.open(owner=name_owner(repository), trust=trust, repositories=places).layers
 
@@ -208,32 +215,34 @@ class Preparation:
     ) -> tuple[PreparedImage, tuple[Finding, ...]]:
         services = self._services
         self._verify_target(trigger, image.reference)
-        trust = Trust.PULL_REQUEST if ref.kind is RefKind.PULL_REQUEST else Trust.OWNER
+        way = choose_way(ref, config, services.policy)
         missing: list[str] = []
         planned = make_plan(
-            self._make_inputs(trigger, config, image, source, trust=trust),
+            self._make_inputs(trigger, config, image, source, way=way),
             images=services.images,
-            layers=self._open_layers(trigger, image.reference, trust=trust),
-            supply=open_supply(services, trigger.repository.owner, trust=trust),
+            layers=self._open_layers(trigger, image.reference, trust=way.trust),
+            supply=open_supply(services, trigger.repository.owner, trust=way.trust),
             systems=find_systems(
                 services,
                 trigger,
                 image.reference,
-                trust=Trust.FORK if ref.fork else trust,
+                trust=way.trust,
                 run_id=self._run_id,
                 missing=missing.extend if self._looks_only else None,
             ),
         )
         if planned.plan is None:
-            raise _PlanRefused(planned.findings)
+            raise PlanRefused(planned.findings)
         plan = fit_plan(services, planned.plan, owner=trigger.repository.owner)
-        fixed, floating = make_image_tags(image, ref)
+        fixed, floating = choose_tags(image, ref, way)
         prepared = PreparedImage(
             title=image.title,
             name=image.reference.name,
             fixed_tags=fixed,
             floating_tags=floating,
             build_key=self._request_build(plan, trigger, ref, image.reference),
+            pushed=way.pushed,
+            delivered_tags=image.tags if ref.kind is RefKind.PULL_REQUEST else (),
             python_version=".".join((plan.python_full_version or "").split(".")[:2]),
             resources=describe_resources(config),
             line=describe_plan(image, plan, missing),
@@ -251,7 +260,7 @@ class Preparation:
         return key
 
     def _make_inputs(
-        self, trigger: Trigger, config: Config, image: ImageConfig, source: Source, *, trust: Trust
+        self, trigger: Trigger, config: Config, image: ImageConfig, source: Source, *, way: Way
     ) -> PlanInputs:
         policy = self._services.policy
         return PlanInputs(
@@ -259,9 +268,9 @@ class Preparation:
             config=config,
             image=image,
             bases=policy.bases,
-            trust=trust,
+            trust=way.trust,
             source_repo_id=trigger.repository.id,
-            target_repository=image.reference.name,
+            target_repository=image.reference.name if way.pushed else "",
             hub_majors={name: hub.jupyterhub for name, hub in policy.hubs.items() if hub.jupyterhub is not None},
             find_default_index=lambda: policy.default_index,
             most_bytes=policy.image_bytes,
@@ -273,24 +282,6 @@ class Preparation:
         if refusal is not None:
             raise NotAllowed(refusal, hint="use an image name that is allowed, or ask the operator of this service")
         verify_owner(services, target, trigger, claim=False)
-
-
-class _PlanRefused(FindingsError):
-    """Carries a plan's findings to the answer."""
-
-    def __init__(self, findings: tuple[Finding, ...], *, among: str | None = None) -> None:
-        message = "The image cannot be built as the repository stands."
-        if among is not None:
-            message = f"The image {among} cannot be built as the repository stands, so none is."
-        super().__init__(message, findings=findings)
-
-    @property
-    def code(self) -> str:
-        return "PlanInvalid"
-
-
-def _join(findings: tuple[Finding, ...], more: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    return (*findings, *(finding for finding in more if finding not in findings))
 
 
 def _fail(error: HublishError, *, findings: tuple[Finding, ...] = ()) -> Prepared:

@@ -24,6 +24,8 @@ class PreparedImage:
         resources: what a notebook needs, for people; "" when the config says nothing.
         line: one sentence for people on what is built, Markdown already.
         force: True to build it anew although it was built before.
+        pushed: False for a build that is only tried, as of a pull request.
+        delivered_tags: for a pull request, the tags that a release would give the image, as the config writes them.
         lock: path of the lock its packages come from; "" when there is none.
     """
 
@@ -36,6 +38,8 @@ class PreparedImage:
     resources: str
     line: str
     force: bool = False
+    pushed: bool = True
+    delivered_tags: tuple[str, ...] = ()
     lock: str = ""
 
 

@@ -6,12 +6,14 @@ repository must belong to this source repository, and a floating tag never goes 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from packaging.version import InvalidVersion, Version
 
 from hublish.core.building import BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
-from hublish.core.records import ImageRecord, Run
+from hublish.core.records import Build, ImageRecord, Run
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.errors import BuildFailed, NotAllowed, RegistryFailed, SourceInvalid, SourceMissing
@@ -68,7 +70,7 @@ def verify_ref_unmoved(services: Services, trigger: Trigger, ref: ResolvedRef) -
 
 
 def publish_image(services: Services, run: Run, ref: ResolvedRef, image: PreparedImage, *, build: str) -> Delivered:
-    """Set the tags of one image; safe to repeat.
+    """Set the tags of one image, if it was pushed at all; safe to repeat.
 
     Args:
         services: the ports.
@@ -86,31 +88,24 @@ def publish_image(services: Services, run: Run, ref: ResolvedRef, image: Prepare
     if record is None or not isinstance(record.outcome, BuildSucceeded):
         raise BuildFailed(f"{build} has no image", hint="start the build again")
     outcome = record.outcome
+    delivered = _make_delivered(run, image, record, outcome)
+    if not image.pushed:
+        return delivered
     repository = parse_reference(image.name)
     verify_owner(services, repository, trigger, claim=True)
     # Between the look at a floating tag and its move no other release may do the same: the older one would win.
     with services.image_records.hold_repository(image.name):
-        tags, kept = _set_tags(
-            services, repository, image, outcome.digest, release=ref.name, prerelease=trigger.prerelease
+        tags, kept = (
+            _set_tags(services, repository, image, outcome.digest, release=ref.name, prerelease=trigger.prerelease)
+            if ref.kind is not RefKind.PULL_REQUEST
+            else _set_pull_request_tags(services, trigger, image, outcome.digest)
         )
     services.image_records.record_image(
         image.name,
         ImageRecord(digest=outcome.digest, size_bytes=outcome.size_bytes, packages=outcome.packages, commit=ref.sha),
         at=services.now(),
     )
-    own = record.ended_at is not None and record.started_at >= run.created_at
-    seconds = (record.ended_at - record.started_at).total_seconds() if own and record.ended_at is not None else None
-    return Delivered(
-        prepared=image,
-        digest=outcome.digest,
-        size_bytes=outcome.size_bytes,
-        layers=len(outcome.layers),
-        uploaded_bytes=outcome.uploaded_bytes if own else None,
-        seconds=seconds,
-        tags=tags,
-        kept_tags=kept,
-        packages=outcome.packages,
-    )
+    return replace(delivered, tags=tags, kept_tags=kept)
 
 
 def verify_owner(services: Services, repository: Reference, trigger: Trigger, *, claim: bool) -> None:
@@ -129,6 +124,36 @@ def verify_owner(services: Services, repository: Reference, trigger: Trigger, *,
             f"{repository.name} belongs to another source repository (id {owner}), which pushed to it first",
             hint="use another image name, or ask the operator to move the image",
         )
+
+
+def _make_delivered(run: Run, image: PreparedImage, record: Build, outcome: BuildSucceeded) -> Delivered:
+    """What a build came to, before any tag is set; what an earlier build took is not counted to this run."""
+    own = record.ended_at is not None and record.started_at >= run.created_at
+    seconds = (record.ended_at - record.started_at).total_seconds() if own and record.ended_at is not None else None
+    return Delivered(
+        prepared=image,
+        digest=outcome.digest,
+        size_bytes=outcome.size_bytes,
+        layers=len(outcome.layers),
+        uploaded_bytes=outcome.uploaded_bytes if own else None,
+        seconds=seconds,
+        tags=(),
+        kept_tags=(),
+        packages=outcome.packages,
+    )
+
+
+def _set_pull_request_tags(
+    services: Services, trigger: Trigger, image: PreparedImage, digest: str
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Set `pr-<number>`, unless a release has that tag: whoever opens a pull request must not replace a release's image."""
+    (tag,) = image.fixed_tags
+    try:
+        services.reader.resolve_ref(trigger.repository, tag, kind=RefKind.TAG.value)
+    except SourceMissing:
+        if tag not in image.delivered_tags:
+            return _set_tags(services, parse_reference(image.name), image, digest, release="", prerelease=True)
+    return (), ((tag, "a release of the repository has this tag"),)
 
 
 def _set_tags(

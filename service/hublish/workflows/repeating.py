@@ -98,8 +98,11 @@ def _repeat(trigger: Trigger, run: Run | None) -> Trigger:
             hint="Comment `/build` with `--force` to build anew what was built.",
         )
     earlier = parse_value(Trigger, run.trigger)
+    # Whoever spoke for a fork's commit was heard only where the run got as far as that commit.
+    approved = run.sha if earlier.approved_sha and run.sha is not None else ""
     return replace(
         trigger,
+        approved_sha=approved,
         ref=earlier.ref,
         ref_kind=earlier.ref_kind,
         sha=earlier.sha,

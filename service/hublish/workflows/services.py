@@ -80,6 +80,7 @@ class Policy:
         image_bytes: ceiling over a config's size limit.
         default_index: simple API for locks that name no index; "" for none.
         queue: how many builds run and wait.
+        pull_request_tags: configs may have what a pull request builds pushed as `pr-<number>`.
         proposals_per_hour: onboarding pull requests in an hour; 0: none at all, and nobody is looked at.
         tag_wait_seconds: how long a pushed tag waits for a release of its name.
         bots: logins of bots whose comments and issues count like those of a person with write permission; lower-case.
@@ -96,6 +97,7 @@ class Policy:
     queue: QueueLimits = field(default_factory=QueueLimits)
     tag_wait_seconds: float = 60.0
     bots: frozenset[str] = frozenset()
+    pull_request_tags: bool = False
     proposals_per_hour: int = 0
 
 

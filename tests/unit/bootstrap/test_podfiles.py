@@ -121,6 +121,20 @@ def test_push_is_given_the_target_and_nothing_of_the_source(settings: Settings) 
     assert access.source_url == "https://github.com/octocat/ts"
 
 
+@pytest.mark.parametrize("index_keys", [(), (b"k" * 32,)])
+def test_push_of_a_build_that_is_tried_is_given_no_login(settings: Settings, index_keys: tuple[bytes, ...]) -> None:
+    """Nothing of a fork is pushed, so that no login that could is in its pod; it still reads its base by one."""
+    image = Reference(registry=REGISTRY, repository="team/ts")
+    request = replace(
+        REQUEST, plan=replace(REQUEST.plan, trust=Trust.FORK, target_repository=""), target=None, siblings=(image,)
+    )
+    files = make(settings, request, index_keys=index_keys)
+
+    assert sorted(files["push"]) == ["access", "ca.crt", "request"]
+    assert read_access(files["push"]).registries == ()
+    assert sorted(json.loads(files["fetch"]["registry-0"])["auths"]) == [f"https://{REGISTRY}/v2/"]
+
+
 def test_build_is_given_nothing(settings: Settings) -> None:
     """Two Steps have a Secret, also for a Dockerfile that mounts none of those that the operator gives."""
 
@@ -159,11 +173,16 @@ def test_bases_of_dockerfiles_are_asked_for_too(settings: Settings) -> None:
     assert access.registries == (RegistryAccess(host=PUBLIC, plain_http=True),)
 
 
-@pytest.mark.parametrize("missing", ["repository", "target"])
-def test_build_without_a_place_is_refused(settings: Settings, missing: str) -> None:
-    """A pod fetches from GitHub and pushes to a registry; it has no other place."""
-    with pytest.raises((BuildFailed, NotAllowed), match=r"needs a (repository|place for its image)"):
-        make(settings, replace(REQUEST, **{missing: None}))
+def test_build_without_a_repository_is_refused(settings: Settings) -> None:
+    """A pod fetches from GitHub; it has no other place."""
+    with pytest.raises(BuildFailed, match="needs a repository"):
+        make(settings, replace(REQUEST, repository=None))
+
+
+def test_fork_with_a_place_for_its_image_is_refused(settings: Settings) -> None:
+    """No login is put where a fork's build could use it, whatever its request says."""
+    with pytest.raises(NotAllowed, match="the image of a fork is pushed nowhere"):
+        make(settings, replace(REQUEST, plan=replace(REQUEST.plan, trust=Trust.FORK)))
 
 
 def test_registry_that_is_not_listed_is_refused(settings: Settings) -> None:

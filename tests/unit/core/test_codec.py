@@ -12,7 +12,7 @@ from hublish.core.repository import RefKind, ResolvedRef
 from hublish.errors import StoredValueInvalid
 
 REF = ResolvedRef(name="v1·2", kind=RefKind.TAG, sha="a" * 40)
-TEXT = '{"format":1,"value":{"name":"v1·2","kind":"tag","sha":"' + "a" * 40 + '","fork":false}}'
+TEXT = '{"format":1,"value":{"name":"v1·2","kind":"tag","sha":"' + "a" * 40 + '","fork":false,"closed":false}}'
 SUCCEEDED = BuildSucceeded(
     digest="sha256:" + "b" * 64,
     size_bytes=10,

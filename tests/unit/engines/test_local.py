@@ -79,22 +79,30 @@ def test_known_name_is_adopted_not_started_twice(bench, engine):
     assert log.lines == lines
 
 
-@pytest.mark.parametrize(
-    ("trust", "target", "message"),
-    [
-        (Trust.OWNER, None, "a build in the service needs a place for its image"),
-        (Trust.FORK, TARGET, "the image of a fork is pushed nowhere, so it is not built here"),
-    ],
-    ids=["no place", "fork"],
-)
-def test_image_that_may_be_pushed_nowhere_is_not_built(bench, engine, trust, target, message):
+def test_image_of_a_fork_with_a_place_for_it_is_not_built(bench, engine):
     """No source is fetched for it, and nothing reaches a registry, whatever name was asked for."""
-    log = FakeLog()
-    engine.start(ask(bench, plan=bench.plan(trust=trust), target=target), log)
+    log, message = FakeLog(), "the image of a fork is pushed nowhere, and this request names a place for it"
+    engine.start(ask(bench, plan=bench.plan(trust=Trust.FORK)), log)
     outcome = wait(engine)
 
     assert (outcome.code, outcome.message) == ("NotAllowed", message)
     assert (log.lines, bench.images.pushed) == ([f"error: {message}"], [])
+
+
+@pytest.mark.parametrize("trust", [Trust.PULL_REQUEST, Trust.FORK])
+def test_build_that_is_tried_has_the_digest_of_the_real_one_and_writes_nowhere(bench, engine, trust):
+    """No blob, manifest or bill of materials reaches a registry, and nothing is left for later builds."""
+    engine.start(ask(bench, name="tried", plan=bench.plan(trust=trust), target=None), FakeLog())
+    tried = wait(engine, "tried")
+    pushed = list(bench.images.pushed)
+    log = FakeLog()
+    engine.start(ask(bench), log)
+    real = wait(engine)
+
+    assert (tried.digest, tried.size_bytes, tried.uploaded_bytes) == (real.digest, real.size_bytes, 0)
+    assert {layer.transfer for layer in tried.layers} == {"dropped"}
+    assert pushed == []
+    assert "1 layers of packages: 1 made, 0 kept from earlier builds" in log.lines
 
 
 def test_layers_are_kept_by_the_id_of_their_owner(bench, engine):

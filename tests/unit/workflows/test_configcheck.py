@@ -225,10 +225,10 @@ def test_unknown_run_is_not_checked(stage: Stage) -> None:
         ConfigCheck(stage.services).run("gone")
 
 
-def test_pull_request_is_not_built(stage: Stage) -> None:
+def test_pull_request_that_the_config_does_not_want_is_not_built(stage: Stage) -> None:
     """It ends without a word, and nobody's permission is asked for it."""
     stage.receive(PULL_REQUEST)
     prepared = Preparation(stage.services).run(RUN_ID, decided=lambda _ref, _titles: None)
 
     assert prepared.state is RunState.SKIPPED
-    assert stage.reader.calls == []
+    assert stage.reader.calls == ["resolve_ref", "fetch_file"]

@@ -119,7 +119,7 @@ def test_pull_request_from_a_fork_is_denied_before_its_code_is_read(stage: Stage
 
     assert prepared.state is RunState.DENIED
     assert prepared.failure is not None
-    assert prepared.failure.code == "ForkRefused"
+    assert prepared.failure.code == "ForkWaits"
     assert stage.reader.calls == ["fetch_permission", "resolve_ref"]
 
 

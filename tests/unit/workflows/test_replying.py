@@ -142,7 +142,7 @@ def test_plan_of_what_was_built_says_so(stage: Stage) -> None:
     ("changes", "line"),
     [
         ({"ref": "v9"}, "SourceMissing: there is no ref v9 in octo/ts"),
-        ({"ref": "7", "ref_kind": RefKind.PULL_REQUEST}, "ForkRefused: Pull request 7 comes from a fork;"),
+        ({"ref": "7", "ref_kind": RefKind.PULL_REQUEST}, "ForkWaits: Pull request 7 comes from a fork;"),
         ({"images": ("gpu",)}, "ImageUnknown: .hublish.yaml on the default branch names no image gpu; it names ts."),
     ],
 )

@@ -74,6 +74,7 @@ class _Head(Reply):
 
 
 class _PullReply(Reply):
+    state: str
     head: _Head
     base: _Head
 
@@ -173,7 +174,8 @@ class GitHubReader:
             raise _make_missing(f"pull request {number} in {repository.full_name}")
         # A deleted head repository was a fork: a branch of this repository would still be here.
         fork = pull.head.repo is None or pull.head.repo.id != repository.id
-        return ResolvedRef(name=number, kind=RefKind.PULL_REQUEST, sha=_require_sha(pull.head.sha), fork=fork)
+        sha, closed = _require_sha(pull.head.sha), pull.state != "open"
+        return ResolvedRef(name=number, kind=RefKind.PULL_REQUEST, sha=sha, fork=fork, closed=closed)
 
     def fetch_file(self, repository: Repository, path: str, sha: str) -> bytes | None:
         """A file at a commit or branch, at most 1 MiB; None when it is not there or is no file."""

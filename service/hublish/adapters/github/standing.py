@@ -8,7 +8,7 @@ from __future__ import annotations
 from hublish.adapters.github.app import GitHubApp
 from hublish.adapters.github.permissions import Scope
 from hublish.adapters.github.session import Reply, Session, make_path
-from hublish.core.onboarding.ports import Standing
+from hublish.core.onboarding.ports import Newcomer, Standing
 from hublish.core.repository import Repository
 from hublish.errors import SourceMissing, clip
 
@@ -39,21 +39,29 @@ class GitHubStanding:
     def __init__(self, app: GitHubApp) -> None:
         self._app = app
 
-    def fetch_standing(self, installation_id: int, full_name: str) -> Standing:
-        """The repository as it is now. Raises SourceMissing when the App cannot see it."""
-        owner, _, name = full_name.partition("/")
+    def fetch_standing(self, newcomer: Newcomer) -> Standing:
+        """The repository as it is now, under its name of today. Raises SourceMissing when the App cannot see it."""
+        owner, _, name = newcomer.full_name.partition("/")
+        known = Repository(
+            id=newcomer.repo_id,
+            owner=owner,
+            name=name,
+            installation_id=newcomer.installation_id,
+            default_branch="",  # not known yet, and not asked for
+        )
 
         def read(session: Session) -> _RepositoryReply | None:
             return session.find(_RepositoryReply, make_path("repos", owner, name))
 
-        reply = self._app.run_named(installation_id, name, Scope.METADATA, read)
-        if reply is None:
-            raise SourceMissing(f"the repository {clip(full_name)} cannot be seen at GitHub")
+        # By a token for its number: its name may be another's by now.
+        reply = self._app.run(known, Scope.METADATA, read)
+        if reply is None or reply.id != newcomer.repo_id:
+            raise SourceMissing(f"the repository {clip(newcomer.full_name)} cannot be seen at GitHub")
         repository = Repository(
             id=reply.id,
             owner=reply.owner.login,
             name=reply.name,
-            installation_id=installation_id,
+            installation_id=newcomer.installation_id,
             default_branch=reply.default_branch,
             private=reply.private,
             owner_id=reply.owner.id,

@@ -32,7 +32,7 @@ from hublish.core.podaccess import (
 )
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository
-from hublish.engines.runs import find_target
+from hublish.engines.runs import find_target, list_places
 from hublish.errors import BuildFailed, SettingsInvalid
 from hublish.workflows.bases import is_system_base
 
@@ -76,7 +76,7 @@ class StepFileMaker:
             return self._make_part(request, request.part)
         if request.repository is None:
             raise BuildFailed("a build in a pod needs a repository")
-        target = find_target(request)
+        find_target(request)  # a fork's image has none, and nothing is minted for a request that says otherwise
         container = request.plan.container
         asked = () if container is None else container.secrets
         secrets = choose_build_secrets(asked, self.find_secrets(request)) if asked else {}
@@ -84,11 +84,13 @@ class StepFileMaker:
         bases = list_bases(request.plan)
         fetch = {REQUEST_FILE: text, TOKEN_FILE: self.mint_token(request.repository).encode()}
         push = {REQUEST_FILE: text}
-        places = (target, *request.siblings)
+        places = list_places(request)
         layered = request.plan.strategy is Strategy.LAYERED
-        seen = places if layered and self.index_keys else ((target,) if request.wheels else ())
+        # A build that is only tried pushes nothing: its Step is given no login.
+        pushed = () if request.target is None else (*bases, *places)
+        seen = places if layered and self.index_keys else (places[:1] if request.wheels else ())
         fetch |= self._make_access(request, _Reach(images=bases, seen=seen, fetches=True))
-        push |= self._make_access(request, _Reach(images=(*bases, *places)))
+        push |= self._make_access(request, _Reach(images=pushed))
         files = {"fetch": fetch, "push": push}
         return files | {"build": {BUILD_SECRETS_FILE: render_build_secrets(secrets)}} if secrets else files
 

@@ -16,7 +16,7 @@ from hublish.builders.layerindex.ownercache import OwnerCache
 from hublish.builders.wheels.choice import map_in_threads
 from hublish.core.plan import Strategy, Trust
 from hublish.core.podlines import LayerRecords, render_message
-from hublish.engines.runs import BuildRun, find_owner, find_target
+from hublish.engines.runs import BuildRun, find_owner, find_target, list_places
 from hublish.errors import HublishError, clip
 from hublish.oci.manifest import make_digest
 
@@ -29,8 +29,7 @@ def open_fetch_cache(run: BuildRun, places: StepPlaces, door: Door, registry: Re
     from hublish.builders.layerindex.trusted import TrustedIndexes  # noqa: PLC0415  # start-up time
 
     remote = TrustedIndexes(registry, keys=[bytes.fromhex(key) for key in door.access.index_keys])
-    repositories = (find_target(run.request), *run.request.siblings)
-    return places.open_cache(run.request, remote=remote, repositories=repositories)
+    return places.open_cache(run.request, remote=remote, repositories=list_places(run.request))
 
 
 def push_records(run: BuildRun, places: StepPlaces, door: Door, registry: RegistryClient) -> None:

@@ -1,7 +1,7 @@
 """The Step `push`: the image of the shared folder goes to the registry, with the registry's login and nothing else.
 
 What a build left is not trusted: every blob must have the digest that the manifest says, the manifest the one that the
-build reported, and the target is the request's.
+build reported, and the target is the request's. An image that goes nowhere is looked at in the same way and then left.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from hublish.builders.push import open_until_closed
 from hublish.builders.wheels.choice import map_in_threads
 from hublish.core.building import BuildRequest, BuildSucceeded, LayerSummary, Progress, Step
 from hublish.core.plan import list_bases
-from hublish.core.ports import BlobPush
+from hublish.core.ports import BlobPush, ImageWriter
 from hublish.core.reference import Reference
 from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
-from hublish.engines.runs import BuildRun, find_target
+from hublish.engines.runs import BuildRun, choose_output, find_target, list_places
 from hublish.errors import BuildFailed, ImageInvalid
 from hublish.oci.artifact import EMPTY
 from hublish.oci.manifest import MANIFEST_TYPES, Descriptor, ImageManifest, parse_manifest
@@ -47,6 +47,7 @@ def push_built(run: BuildRun, places: StepPlaces) -> BuildSucceeded:
         layout=OCILayout(places.image),
         elsewhere=_choose_places(load_elsewhere(places.image), run.request),
         registry=registry,
+        output=choose_output(run.request, registry),
         target=target,
     )
     built = load_outcome(places.image)
@@ -54,25 +55,30 @@ def push_built(run: BuildRun, places: StepPlaces) -> BuildSucceeded:
     if run.request.part is not None:
         _write_results(places, run.request, target.with_digest(pushed.digest), source_url="")
         return pushed
+    if run.request.target is not None:
+        _attach_sbom(run, pushed, registry)
+    push_records(run, places, door, registry)
+    _write_results(places, run.request, target.with_digest(pushed.digest), source_url=door.access.source_url)
+    return pushed
+
+
+def _attach_sbom(run: BuildRun, pushed: BuildSucceeded, registry: RegistryClient) -> None:
     repository = run.request.repository
     attach_document(
         render_sbom(run.request.plan, pushed, repository=None if repository is None else repository.full_name),
         media_type=SBOM_MEDIA_TYPE,
-        image=target.with_digest(pushed.digest),
+        image=find_target(run.request).with_digest(pushed.digest),
         images=registry,
         output=registry,
         log=run.tell,
     )
-    push_records(run, places, door, registry)
-    _write_results(places, run.request, target.with_digest(pushed.digest), source_url=door.access.source_url)
-    return pushed
 
 
 def _choose_places(
     named: Mapping[str, tuple[Reference, ...]], request: BuildRequest
 ) -> dict[str, tuple[Reference, ...]]:
     """Only what the plan starts from, and what the owner has: a build cannot name another's repository to have it copied."""
-    known = {place.name for place in (*list_bases(request.plan), *request.siblings, find_target(request))}
+    known = {place.name for place in (*list_bases(request.plan), *list_places(request))}
     return {digest: tuple(place for place in places if place.name in known) for digest, places in named.items()}
 
 
@@ -83,13 +89,14 @@ class _Shipment:
     layout: OCILayout
     elsewhere: dict[str, tuple[Reference, ...]]
     registry: RegistryClient
+    output: ImageWriter
     target: Reference
 
     def send(self, blob: Descriptor, progress: Callable[[int], None]) -> BlobPush:
         """Send one blob, or mount it from where it lies."""
         places = self.elsewhere.get(blob.digest, ())
         opener = self._open_elsewhere(blob, places[0]) if places else self._open_here(blob)
-        return self.registry.ensure_blob(
+        return self.output.ensure_blob(
             self.target,
             digest=blob.digest,
             size_bytes=blob.size_bytes,
@@ -127,7 +134,7 @@ def _push(built: BuildSucceeded, shipment: _Shipment, run: BuildRun) -> BuildSuc
         return result
 
     results = map_in_threads(send, (*manifest.layers, manifest.config))
-    digest = shipment.registry.ensure_manifest(shipment.target, body=found.body, media_type=found.media_type)
+    digest = shipment.output.ensure_manifest(shipment.target, body=found.body, media_type=found.media_type)
     if digest != built.digest:
         raise ImageInvalid(f"{shipment.target}: expected the digest {built.digest} back, got {digest}")
     titles = {layer.digest: layer.title for layer in built.layers}
@@ -147,7 +154,7 @@ def _push(built: BuildSucceeded, shipment: _Shipment, run: BuildRun) -> BuildSuc
 
 def _write_results(places: StepPlaces, request: BuildRequest, pushed: Reference, *, source_url: str) -> None:
     texts = {
-        "IMAGE_URL": str(find_target(request)),
+        "IMAGE_URL": "" if request.target is None else str(request.target),
         "IMAGE_DIGEST": pushed.digest or "",
         "CHAINS-GIT_URL": source_url,
         "CHAINS-GIT_COMMIT": request.plan.commit or "",

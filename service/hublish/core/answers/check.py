@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from hublish.core.answers.builds import BuildReport, make_place_annotation, render_details
 from hublish.core.answers.findings import make_annotations
-from hublish.core.answers.report import HEADLINES, Answer, render_summary
+from hublish.core.answers.report import Answer, render_summary
 from hublish.core.building import BuildStopped, BuildSucceeded
 from hublish.core.github.buttons import choose_buttons
+from hublish.core.github.heads import FORK_WAITS
 from hublish.core.github.ports import Annotation, CheckRun
 from hublish.core.status import RunState
 from hublish.errors import clip
@@ -48,7 +49,7 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
         external_id=f"{answer.run_id}/{image}",
         sha=sha,
         status="completed" if ended else ("queued" if answer.state is RunState.RECEIVED else "in_progress"),
-        conclusion=_CONCLUSIONS[answer.state] if ended else None,
+        conclusion=_find_conclusion(answer) if ended else None,
         title=_make_title(answer, build),
         summary=_make_summary(answer) if ended else f"[Steps and log]({answer.run_url})",
         text=render_details(build, run_url=answer.run_url),
@@ -58,11 +59,17 @@ def make_check_run(answer: Answer, *, image: str, sha: str) -> CheckRun:
     )
 
 
+def _find_conclusion(answer: Answer) -> str:
+    waits = answer.failure is not None and answer.failure.code == FORK_WAITS
+    return "action_required" if waits else _CONCLUSIONS[answer.state]
+
+
 def _make_title(answer: Answer, build: BuildReport) -> str:
     wanted = clip(answer.wanted) or "the default branch"
+    wanted = f"pull request {wanted}" if answer.pull_request else wanted
     if not answer.state.ended:
         return f"{answer.state.value}: {wanted}"
-    headline = HEADLINES[answer.state]
+    headline = answer.headline
     own = tuple(report for report in answer.images if report.title == build.title)
     if answer.failure is not None:
         if isinstance(build.outcome, BuildSucceeded) and not own:

@@ -34,6 +34,8 @@ class ImageReport:
         layers: number of layers.
         uploaded_bytes: what had to be sent; None when an earlier build was reused.
         seconds: time of the build; None when an earlier build was reused.
+        pushed: False when the build was only tried.
+        delivered_as: for a pull request, what a release would deliver it as; empty for anything else.
     """
 
     title: str
@@ -45,6 +47,8 @@ class ImageReport:
     layers: int
     uploaded_bytes: int | None
     seconds: float | None
+    pushed: bool = True
+    delivered_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,7 @@ class Answer:
         findings: remarks on config, lock and source, errors first.
         notes: further sentences, e.g. on the choice of the strategy.
         reply: what a command that delivers nothing is answered with, Markdown already, in place of all but remarks.
+        pull_request: True when `wanted` is the number of one, whose head was built and not delivered.
     """
 
     run_id: str
@@ -114,6 +119,12 @@ class Answer:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     reply: tuple[str, ...] = ()
+    pull_request: bool = False
+
+    @property
+    def headline(self) -> str:
+        """How it ended, in one or two words."""
+        return "Built" if self.pull_request and self.state is RunState.DELIVERED else HEADLINES[self.state]
 
 
 HEADLINES = {
@@ -138,7 +149,13 @@ def render_progress(answer: Answer, *, plan_lines: tuple[str, ...], queue_lines:
         plan_lines: what is about to be built, one line per image, foreign parts already escaped.
         queue_lines: where its builds wait, one line per image, plain text; empty when none does.
     """
-    verb = "Delivering" if answer.state is RunState.DELIVERING else "Waiting to build" if queue_lines else "Building"
+    verb = (
+        "Delivering"
+        if answer.state is RunState.DELIVERING and not answer.pull_request
+        else "Waiting to build"
+        if queue_lines
+        else "Building"
+    )
     lines = [f"**{verb}** {_wanted(answer)}", "", *(f"- {line}" for line in plan_lines)]
     lines += ["", *(escape_inline(line, limit=512) for line in queue_lines)] if queue_lines else []
     lines += _remarks(answer)
@@ -158,7 +175,7 @@ def render_summary(answer: Answer) -> str:
 def _answer_lines(answer: Answer) -> list[str]:
     if answer.reply:
         return [*answer.reply, *_remarks(answer)]
-    lines = [f"**{HEADLINES[answer.state]}:** {_wanted(answer)}"]
+    lines = [f"**{answer.headline}:** {_wanted(answer)}"]
     if len(answer.images) == 1:
         lines += ["", *_image_table(answer.images[0], answer.hubs)]
     elif answer.images:
@@ -173,6 +190,8 @@ def _answer_lines(answer: Answer) -> list[str]:
 
 
 def _wanted(answer: Answer) -> str:
+    if answer.pull_request and answer.sha is not None:
+        return f"pull request {escape_inline(answer.wanted)} at {answer.sha[:SHORT_SHA]}"
     if answer.sha is None:
         # Nothing that could be a ref was named, so that there is no more to say of the request than that it came.
         return code_span(answer.wanted) or "the request"
@@ -180,11 +199,13 @@ def _wanted(answer: Answer) -> str:
 
 
 def _image_table(image: ImageReport, hubs: tuple[HubReport, ...]) -> list[str]:
+    delivered_as = ", ".join(cell(text, limit=512) for text in image.delivered_as)
     rows = [
-        ("image", cell(image.reference, limit=512)),
+        ("image", cell(image.reference, limit=512) if image.pushed else "nothing was pushed: the build was only tried"),
         ("digest", cell(image.digest)),
         *([("also tagged", ", ".join(cell(tag) for tag in image.tags))] if image.tags else []),
         *((f"{cell(tag)} not moved", escape_inline(reason)) for tag, reason in image.kept_tags),
+        *([("a release delivers it as", delivered_as)] if delivered_as else []),
         ("size", _render_size(image)),
         ("time", _render_time(image)),
         ("smoke test", NOT_SMOKE_TESTED),
@@ -207,13 +228,19 @@ def _images_table(images: tuple[ImageReport, ...]) -> list[str]:
 
 def _name_image(image: ImageReport) -> str:
     more = ", ".join(cell(tag) for tag in image.tags)
+    if not image.pushed:
+        return f"{cell(image.title)}, not pushed"
     # A digest in a column of its own pushes the others out of sight.
     return f"{cell(image.reference, limit=512)}{f', also {more}' if more else ''}<br>{cell(image.digest)}"
 
 
 def _render_size(image: ImageReport) -> str:
     size = f"{render_bytes(image.size_bytes)} in {image.layers} layer{'' if image.layers == 1 else 's'}"
-    return size if image.uploaded_bytes is None else f"{size}; {render_bytes(image.uploaded_bytes)} uploaded"
+    return (
+        size
+        if image.uploaded_bytes is None or not image.pushed
+        else f"{size}; {render_bytes(image.uploaded_bytes)} uploaded"
+    )
 
 
 def _render_time(image: ImageReport) -> str:

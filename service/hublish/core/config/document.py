@@ -199,4 +199,6 @@ def _make_triggers(triggers: Triggers) -> Document:
         "issue": triggers.issue,
         "label": triggers.label,
         "comment": triggers.comment,
+        "pull_request": triggers.pull_request,
+        "pull_request_tag": triggers.pull_request_tag,
     }

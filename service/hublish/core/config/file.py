@@ -211,6 +211,8 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
             issue=triggers.issue,
             label=triggers.label,
             comment=triggers.comment,
+            pull_request=triggers.pull_request,
+            pull_request_tag=triggers.pull_request_tag,
         ),
         approvers=Approvers(owners=model.approvers.owners, teams=tuple(dict.fromkeys(model.approvers.teams))),
         hubs=tuple(dict.fromkeys(model.hubs)),

@@ -208,6 +208,15 @@ class TriggersModel(StrictModel):
         examples=["build"],
     )
     comment: bool = Field(default=True, description="The comment /build.")
+    pull_request: bool = Field(
+        default=False,
+        description="A pull request and each push to it; its image is built and not pushed. One from a fork waits for "
+        "/ok-to-build.",
+    )
+    pull_request_tag: bool = Field(
+        default=False,
+        description="What a pull request builds is pushed as pr-<number>, where the operator allows it; never a fork's.",
+    )
 
 
 class ApproversModel(StrictModel):

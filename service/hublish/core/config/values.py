@@ -143,6 +143,8 @@ class Triggers:
         issue: the issue titled "Deliver Container Image".
         label: name of the label that makes an issue a build issue, in any case; None for none.
         comment: the comment `/build`.
+        pull_request: a pull request, and each push to it.
+        pull_request_tag: what a pull request builds gets the tag `pr-<number>`, where the operator allows it.
     """
 
     release: bool = True
@@ -152,6 +154,8 @@ class Triggers:
     issue: bool = True
     label: str | None = None
     comment: bool = True
+    pull_request: bool = False
+    pull_request_tag: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,8 @@ def _add_wanted_ref(trigger: Trigger, command: Command, issue: Issue) -> Trigger
 
 def _add_named(trigger: Trigger, command: Command) -> Trigger:
     """Fill in what a command is about that does not begin with a ref."""
+    if command.name is CommandName.OK_TO_BUILD:
+        return _add_approved(trigger, command.words[0])
     if command.name is CommandName.RETEST and trigger.pull_request_number is not None:
         return replace(trigger, ref=str(trigger.pull_request_number), ref_kind=RefKind.PULL_REQUEST)
     if command.name is CommandName.DEPLOY:
@@ -86,3 +88,14 @@ def _add_named(trigger: Trigger, command: Command) -> Trigger:
         branch = command.words[0] if command.words else trigger.repository.default_branch
         return replace(trigger, ref=branch, ref_kind=RefKind.BRANCH)
     return replace(trigger, ref=command.words[0]) if command.words else trigger
+
+
+def _add_approved(trigger: Trigger, sha: str) -> Trigger:
+    if trigger.pull_request_number is None:
+        return replace(
+            trigger,
+            problem="`/ok-to-build` is about a pull request, and this is none.",
+            hint="Comment it on the pull request whose head is to be built.",
+        )
+    number = str(trigger.pull_request_number)
+    return replace(trigger, ref=number, ref_kind=RefKind.PULL_REQUEST, approved_sha=sha.lower())

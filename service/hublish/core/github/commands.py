@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from hublish.core.gitref import is_ref_name
+from hublish.core.gitref import is_ref_name, is_sha_prefix
 from hublish.core.repository import Permission
 from hublish.core.suggestion import find_near
 from hublish.errors import clip
@@ -37,6 +37,7 @@ class CommandName(Enum):
     RETRY = "retry"
     RETEST = "retest"
     CANCEL = "cancel"
+    OK_TO_BUILD = "ok-to-build"
     DEPLOY = "deploy"
     PLAN = "plan"
     LOCK = "lock"
@@ -50,11 +51,14 @@ class Word(Enum):
     REF = "ref"
     IMAGE = "image"
     HUB = "hub"
+    SHA = "sha"
 
     def accepts(self, text: str) -> bool:
         """Tell whether a text can be such a word; whether the thing exists is asked later."""
         if self is Word.REF:
             return is_ref_name(text)
+        if self is Word.SHA:
+            return is_sha_prefix(text)
         if self is Word.HUB:
             return len(text) <= _NAME_LIMIT and _HUB.fullmatch(text) is not None
         return len(text) <= _NAME_LIMIT and _IMAGE.fullmatch(text) is not None
@@ -62,6 +66,8 @@ class Word(Enum):
     @property
     def title(self) -> str:
         """What it is, for people: "the name of a ref"."""
+        if self is Word.SHA:
+            return "the SHA of a commit, of which at least 7 hex digits are wanted"
         return f"the name of {'an' if self is Word.IMAGE else 'a'} {self.value}"
 
 
@@ -72,6 +78,7 @@ class CommandRule:
     Attributes:
         name: the word after the slash.
         words: what may follow, in this order; all of it may be left out.
+        required: True when `words` may not be left out.
         many: True when the last of `words` may stand several times.
         force: True when `--force` may follow.
         needs: the least permission on the repository.
@@ -80,6 +87,7 @@ class CommandRule:
 
     name: CommandName
     words: tuple[Word, ...] = ()
+    required: bool = False
     many: bool = False
     force: bool = False
     needs: Permission = Permission.WRITE
@@ -89,7 +97,11 @@ class CommandRule:
     def usage(self) -> str:
         """The grammar as shown to people, e.g. `/build [ref] [image...] [--force]`."""
         last = len(self.words) - 1
-        words = (f"[{word.value}{'...' if self.many and at == last else ''}]" for at, word in enumerate(self.words))
+        left, right = "<>" if self.required else "[]"
+        words = (
+            f"{left}{word.value}{'...' if self.many and at == last else ''}{right}"
+            for at, word in enumerate(self.words)
+        )
         return " ".join([f"/{self.name.value}", *words, *([f"[{FORCE}]"] if self.force else [])])
 
 
@@ -115,6 +127,15 @@ COMMAND_RULES: tuple[CommandRule, ...] = (
     CommandRule(
         name=CommandName.RETEST,
         help="On a pull request: build its head, unless that very image was built. Elsewhere the same as `/retry`.",
+    ),
+    CommandRule(
+        name=CommandName.OK_TO_BUILD,
+        words=(Word.SHA,),
+        required=True,
+        help=(
+            "On a pull request from a fork: build its head, which must be that commit; at least 7 digits of its SHA are "
+            "wanted. Nothing is pushed. A later push needs a new word. Look at the commit first: its code runs in the build."
+        ),
     ),
     CommandRule(
         name=CommandName.CANCEL,
@@ -238,6 +259,8 @@ def _is_surely_ours(word: str) -> bool:
 
 
 def _find_problem(rule: CommandRule, words: tuple[str, ...]) -> str | None:
+    if rule.required and len(words) < len(rule.words):
+        return f"Expected `{rule.usage}`, but no {rule.words[len(words)].value} follows the command."
     if len(words) > len(rule.words) and not rule.many:
         return f"Expected `{rule.usage}`, but {len(words)} words follow the command."
     for kind, word in zip(_repeat_last(rule.words), words, strict=False):

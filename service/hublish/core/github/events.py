@@ -30,7 +30,8 @@ from hublish.core.github.payloads import (
 )
 from hublish.core.github.ports import Thread
 from hublish.core.github.pressing import make_press, make_suite_press
-from hublish.core.github.pushing import OWN_BRANCHES, make_created_tag, make_push
+from hublish.core.github.pulling import make_closed_trigger, make_pull_trigger
+from hublish.core.github.pushing import make_created_tag, make_push
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.gitref import is_ref_name
 from hublish.core.repository import RefKind
@@ -60,7 +61,7 @@ Event = Trigger | Installed | Ignored
 _NOT_HANDLED = "hublish does not handle this event"
 _IGNORED_ACTIONS: Mapping[str, str] = {
     "release": "only a published release starts a build",
-    "pull_request": "only an opened or reopened pull request, or new commits in one, are looked at",
+    "pull_request": "only an opened, reopened or closed pull request, or new commits in one, are looked at",
     "check_run": "only a pressed button or a re-run of a check run asks for something",
     "check_suite": "only a re-run of all check runs asks for something",
     "issues": "only an opened, reopened or labelled issue can ask for something; an edited one starts nothing",
@@ -155,25 +156,11 @@ def _read_created(payload: dict[str, object], _: Listener) -> Trigger | str:
 
 
 def _read_pull_request(payload: dict[str, object], _: Listener) -> Trigger | str:
-    delivery = PullRequestDelivery.model_validate(payload)
-    pull = delivery.pull_request
-    own = pull.head.repo is not None and pull.head.repo.id == delivery.repository.id
-    if own and pull.head.ref.startswith(OWN_BRANCHES):
-        return "the branch is hublish's own"
-    return Trigger(
-        kind=TriggerKind.PULL_REQUEST,
-        repository=delivery.make_repository(),
-        actor=delivery.sender.login,
-        actor_is_bot=delivery.sender.type == "Bot",
-        semantic_key=f"pull-request:{pull.number}:{pull.head.sha}",
-        ref=str(pull.number),
-        ref_kind=RefKind.PULL_REQUEST,
-        sha=pull.head.sha,
-        base=pull.base.sha,
-        thread=Thread(kind="issue", number=pull.number),
-        url=pull.html_url,
-        pull_request_number=pull.number,
-    )
+    return make_pull_trigger(PullRequestDelivery.model_validate(payload))
+
+
+def _read_closed_pull_request(payload: dict[str, object], _: Listener) -> Trigger | str:
+    return make_closed_trigger(PullRequestDelivery.model_validate(payload))
 
 
 def _refuse_bot(delivery: Delivery, listener: Listener) -> str | None:
@@ -234,6 +221,7 @@ _READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigg
     ("pull_request", "opened"): _read_pull_request,
     ("pull_request", "synchronize"): _read_pull_request,
     ("pull_request", "reopened"): _read_pull_request,
+    ("pull_request", "closed"): _read_closed_pull_request,
     ("issues", "opened"): _read_opened_issue,
     ("issues", "reopened"): _read_reopened_issue,
     ("issues", "labeled"): _read_labeled_issue,

@@ -117,6 +117,7 @@ class PullRequestPart(_Part):
 
     number: Id
     html_url: Link
+    updated_at: Time | None = None
     head: PullRequestSide
     base: PullRequestSide
 

@@ -68,7 +68,7 @@ class CheckRun:
         external_id: ours; a check run with this id on the commit is updated, never made twice.
         sha: the commit.
         status: "queued", "in_progress" or "completed".
-        conclusion: "success", "failure", "neutral", "cancelled", "skipped"; None unless completed.
+        conclusion: "success", "failure", "neutral", "cancelled", "skipped", "action_required"; None unless completed.
         title: one line.
         summary: Markdown, at most 65,535 characters.
         text: more of it, below the annotations; likewise, "" for none.

@@ -9,7 +9,9 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import Thread
 from hublish.core.repository import RefKind, Repository
 
-BUILDS = frozenset({CommandName.BUILD, CommandName.RETRY, CommandName.RETEST, CommandName.DEPLOY})
+BUILDS = frozenset(
+    {CommandName.BUILD, CommandName.RETRY, CommandName.RETEST, CommandName.DEPLOY, CommandName.OK_TO_BUILD}
+)
 
 
 class TriggerKind(Enum):
@@ -28,8 +30,17 @@ class TriggerKind(Enum):
 
     @property
     def proves_permission(self) -> bool:
-        """True where nobody has to be asked: GitHub or, for a token of the API, the operator gave the permission before."""
-        return self in (TriggerKind.RELEASE, TriggerKind.PUSH, TriggerKind.TAG, TriggerKind.API)
+        """True where nobody has to be asked: GitHub or, for a token of the API, the operator gave the permission before.
+
+        A pull request's head lies on a branch of the repository, or it is a fork's, which waits for a person's word.
+        """
+        return self in (
+            TriggerKind.RELEASE,
+            TriggerKind.PUSH,
+            TriggerKind.TAG,
+            TriggerKind.API,
+            TriggerKind.PULL_REQUEST,
+        )
 
     @property
     def talks(self) -> bool:
@@ -67,7 +78,7 @@ class Trigger:
         ref_kind: what `ref` must turn out to be; None when a tag, branch or SHA is right.
         prerelease: True for a release marked so.
         thread: where reactions go; comments on a release or a tag go to its commit, and a push or a tag gets no reaction.
-        pull_request_number: the pull request a comment was made on; None elsewhere.
+        pull_request_number: the pull request a comment was made on, or that brought commits or was closed; None elsewhere.
         url: page of the release, issue or comment, for links in answers; "" for a push.
         problem: why the request cannot be understood, in one sentence; told to people who may build.
         hint: what to write instead; "" without a problem.
@@ -83,6 +94,8 @@ class Trigger:
         label: name of the label that an issue got; "" elsewhere.
         project: what a project issue says; None elsewhere.
         notes: sentences for the answer on what was not read of the request; foreign text.
+        approved_sha: the commit that somebody lets be built although it may be a fork's, at least 7 hex digits of it; "" for
+            none.
         addressed: False for a command without the bot's name before it, which may be meant for another bot.
     """
 
@@ -109,21 +122,22 @@ class Trigger:
     label: str = ""
     project: Project | None = None
     notes: tuple[str, ...] = ()
+    approved_sha: str = ""
     addressed: bool = True
 
     @property
     def checked_sha(self) -> str | None:
         """The commit whose config and lock are checked: one that was brought, or whose checks are run again; else None."""
         if self.kind in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST):
-            return self.sha
+            return self.sha if self.builds else None
         return self.thread.sha if self.kind is TriggerKind.CHECK and self.target is None else None
 
     @property
     def only_checks(self) -> bool:
         """True when nobody wants a build, whoever asks: nothing but the config and the lock is looked at."""
-        return self.kind is TriggerKind.PULL_REQUEST or (self.kind is TriggerKind.CHECK and self.command is None)
+        return self.kind is TriggerKind.CHECK and self.command is None
 
     @property
     def builds(self) -> bool:
-        """True when an image is wanted, or may be by what the config says of pushes."""
-        return self.command in BUILDS and self.kind is not TriggerKind.PULL_REQUEST
+        """True when an image is wanted, or may be by what the config says of pushes and pull requests."""
+        return self.command in BUILDS

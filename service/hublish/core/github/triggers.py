@@ -6,47 +6,25 @@ because nobody asked by hand; Deny ends it with one answer that says what to do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hublish.core.config.file import CONFIG_PATHS, Config
 from hublish.core.finding import Finding, Severity
-from hublish.core.github.commands import find_rule
+from hublish.core.github.commands import CommandName, find_rule
+from hublish.core.github.decisions import Build, Decision, Deny, Skip
+from hublish.core.github.heads import check_approval, check_fork, check_head
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import Permission, ResolvedRef
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
-    """The build goes on; `reason` says who asked for what, for the run's record."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skip:
-    """The run ends silently; `reason` stands in its record."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deny:
-    """The run ends with one answer.
-
-    Attributes:
-        code: stable CamelCase name of the rule.
-        reason: why not, one sentence; foreign text in it is limited to what refs and logins may hold.
-        hint: what to do.
-        findings: the faults of the config file; empty for other rules.
-    """
-
-    code: str
-    reason: str
-    hint: str
-    findings: tuple[Finding, ...] = ()
-
-
-Decision = Build | Skip | Deny
+__all__ = [
+    "Build",
+    "Decision",
+    "Deny",
+    "Skip",
+    "check_request",
+    "check_switches",
+    "decide",
+    "find_needed",
+    "matches_branch",
+]
 
 
 def decide(
@@ -56,6 +34,7 @@ def decide(
     config_findings: tuple[Finding, ...],
     permission: Permission | None,
     ref: ResolvedRef | None,
+    heads: frozenset[str] = frozenset(),
 ) -> Decision:
     """Decide what becomes of a trigger.
 
@@ -66,20 +45,21 @@ def decide(
         config_findings: all findings of that file; with `config` None and no error among them, no file was found.
         permission: see `check_request`.
         ref: what `trigger.ref` was resolved to; None exactly when the trigger has a problem, or the tag of a TAG is gone.
+        heads: commits that were heads of the pull request, as far as they are known; empty for anything else.
 
     Returns:
         Build, Skip or Deny. A person without permission is told only that; nothing else is said about the repository.
     """
     refusal = check_request(trigger, permission)
     if refusal is None and trigger.kind is not TriggerKind.TAG:
-        refusal = _check_ref(ref)
+        refusal = _check_ref(trigger, ref, heads)
     if refusal is not None:
         return refusal
     if config is None:
         return _explain_config(trigger, config_findings)
     refusal = check_switches(trigger, config) or _check_images(trigger, config)
-    if refusal is None and trigger.kind is TriggerKind.TAG:
-        refusal = _check_tag(trigger, ref)
+    if refusal is None:
+        refusal = _check_tag(trigger, ref) if trigger.kind is TriggerKind.TAG else _check_wait(trigger, ref)
     if refusal is not None:
         return refusal
     return Build(reason=f"{trigger.kind.value} by {trigger.actor}")
@@ -110,6 +90,8 @@ def find_needed(trigger: Trigger) -> Permission:
 def _check_actor(trigger: Trigger, permission: Permission | None) -> Skip | Deny | None:
     if trigger.kind.proves_permission:
         return None
+    if trigger.actor_is_bot and trigger.command is CommandName.OK_TO_BUILD:
+        return Skip(reason="only a person may let a fork's code be built")
     if trigger.actor_is_bot and permission is None:
         return Skip(reason=f"bots do not start builds by an {trigger.kind.value}")
     needed = find_needed(trigger)
@@ -130,18 +112,20 @@ def _name_request(trigger: Trigger) -> str:
     return "An answer needs" if trigger.kind is TriggerKind.PROJECT else "Builds need"
 
 
-def _check_ref(ref: ResolvedRef | None) -> Deny | None:
+def _check_ref(trigger: Trigger, ref: ResolvedRef | None, heads: frozenset[str]) -> Skip | Deny | None:
     if ref is None:
         return Deny(
             code="RequestUnclear", reason="The ref to build is not known.", hint="Name a tag, branch or commit."
         )
-    if ref.fork:
-        return Deny(
-            code="ForkRefused",
-            reason=f"Pull request {ref.name} comes from a fork; its code is not built, because it is not this repository's.",
-            hint="Push the branch to this repository and comment again, or merge the pull request and publish a release.",
-        )
-    return None
+    refusal = check_head(trigger, ref) or check_approval(trigger, ref, heads=heads)
+    if refusal is not None or trigger.kind is TriggerKind.PULL_REQUEST:
+        return refusal
+    return check_fork(trigger, ref)
+
+
+def _check_wait(trigger: Trigger, ref: ResolvedRef | None) -> Deny | None:
+    """Check a fork's head last: a pull request waits only where the config wants it built, as nobody asked by hand."""
+    return None if ref is None else check_fork(trigger, ref)
 
 
 def _check_tag(trigger: Trigger, ref: ResolvedRef | None) -> Skip | Deny | None:
@@ -156,6 +140,8 @@ def _check_tag(trigger: Trigger, ref: ResolvedRef | None) -> Skip | Deny | None:
 
 
 def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | Deny:
+    if trigger.kind is TriggerKind.PULL_REQUEST:
+        return Skip(reason="the default branch has no config file that asks for builds of pull requests")
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if errors:
         return Deny(
@@ -176,7 +162,7 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
 
 
 def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
-    """Check what the config file switches off: silence for a release, a tag or a push, an answer for a person who asked."""
+    """Check what the config file switches off: silence for what nobody asked for by hand, an answer for a person."""
     switches = config.triggers
     if trigger.kind in (TriggerKind.CHECK, TriggerKind.API):
         return None
@@ -195,11 +181,16 @@ def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
 
 
 def _check_brought(trigger: Trigger, config: Config) -> Skip | None:
-    """Check the switches of what somebody brought without asking: a release, a tag, a push."""
+    """Check the switches of what somebody brought without asking: a release, a tag, a push, a pull request."""
     if trigger.kind is TriggerKind.RELEASE:
         return _check_release(trigger, config)
-    if trigger.kind is TriggerKind.TAG:
-        return None if config.triggers.tag else Skip(reason=f"`triggers.tag` is off in {config.path}")
+    quiet = {
+        TriggerKind.PULL_REQUEST: ("pull_request", config.triggers.pull_request),
+        TriggerKind.TAG: ("tag", config.triggers.tag),
+    }
+    if trigger.kind in quiet:
+        name, on = quiet[trigger.kind]
+        return None if on else Skip(reason=f"`triggers.{name}` is off in {config.path}")
     listed = any(matches_branch(pattern, trigger.ref or "") for pattern in config.triggers.push)
     return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
 

@@ -71,8 +71,8 @@ class NewcomerRecords(Protocol):
 class StandingReader(Protocol):
     """Reads of a repository that only onboarding needs."""
 
-    def fetch_standing(self, installation_id: int, full_name: str) -> Standing:
-        """The repository as it is now. Raises SourceMissing when the App cannot see it."""
+    def fetch_standing(self, newcomer: Newcomer) -> Standing:
+        """The repository as it is now, under its name of today. Raises SourceMissing when the App cannot see it."""
 
     def has_proposal(self, repository: Repository, branch: str) -> bool:
         """Whether there is or ever was a pull request from this branch of the repository: open, merged or closed."""

@@ -89,6 +89,8 @@ def make_outcome(
     digest = end.results.get("IMAGE_DIGEST", "").strip()
     if not is_digest(digest):
         raise EngineFailed(f"the run reports no digest: {clip(digest)!r}")
+    if run.request.target is None:
+        return _take_tried(report, digest)
     target = find_target(run.request).with_digest(digest)
     found = images.fetch_manifest(target)
     if found is None or found.media_type not in MANIFEST_TYPES:
@@ -109,6 +111,15 @@ def make_outcome(
         uploaded_bytes=0,
         packages=tuple((package.name, package.version) for package in run.request.plan.packages),
     )
+
+
+def _take_tried(report: RunReport, digest: str) -> BuildSucceeded:
+    """The outcome of a build that is pushed nowhere: no registry knows of it, so that the Step's word is all there is."""
+    if report.succeeded is None or report.succeeded.digest != digest:
+        raise EngineFailed(
+            "what the run found out was lost with its log", hint="Ask again to build anew.", transient=True
+        )
+    return report.succeeded
 
 
 def _make_failure(run: BuildRun, end: RunEnd, report: RunReport, circumstances: Circumstances) -> HublishError:

@@ -16,6 +16,11 @@ def verify_wheels(plan: Plan, *, can_build: bool) -> None:
     Raises:
         StrategyUnavailable: there are none.
     """
+    if plan.builds_wheels and not plan.target_repository:
+        raise StrategyUnavailable(
+            "the tekton engine hands wheels over in the image's own repository, and this build is only tried",
+            hint="Lock packages that have wheels, or the operator adds the engine local beside docker or buildah.",
+        )
     if plan.builds_wheels and not can_build:
         raise StrategyUnavailable(
             "the tekton engine builds no wheels here, and a package of the lock has none that fits",

@@ -53,6 +53,8 @@ def test_good_config_succeeds_and_shows_what_counts() -> None:
 | `triggers.tag` | `false` | default |
 | `triggers.issue` | `true` | default |
 | `triggers.comment` | `true` | default |
+| `triggers.pull_request` | `false` | default |
+| `triggers.pull_request_tag` | `false` | default |
 | `approvers.owners` | `false` | default |
 | `approvers.teams` | `none` | default |
 | `hubs` | `none` | default |

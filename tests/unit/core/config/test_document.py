@@ -58,6 +58,8 @@ def test_document_names_every_key() -> None:
             "issue": True,
             "label": None,
             "comment": True,
+            "pull_request": False,
+            "pull_request_tag": False,
         },
         "approvers": {"owners": False, "teams": ()},
         "hubs": (),

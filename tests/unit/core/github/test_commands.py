@@ -21,6 +21,7 @@ def test_every_row_of_the_table_says_how_it_is_written_and_who_may() -> None:
         BUILD_USAGE: Permission.WRITE,
         "/retry": Permission.WRITE,
         "/retest": Permission.WRITE,
+        "/ok-to-build <sha>": Permission.WRITE,
         "/cancel [ref]": Permission.WRITE,
         "/deploy [hub]": Permission.WRITE,
         "/plan [ref] [image...]": Permission.WRITE,
@@ -62,6 +63,15 @@ def test_words_of_the_grammar_are_taken(text: str, name: CommandName, words: tup
         ("build \x1b[31mred", f'Expected `{BUILD_USAGE}`, but "[31mred" cannot be the name of a ref.'),
         ("build \u202etxt.exe", f'Expected `{BUILD_USAGE}`, but "txt.exe" cannot be the name of a ref.'),
         ("plan --force", 'Expected `/plan [ref] [image...]`, but "--force" cannot be the name of a ref.'),
+        ("ok-to-build", "Expected `/ok-to-build <sha>`, but no sha follows the command."),
+        (
+            "ok-to-build 012345",
+            (
+                'Expected `/ok-to-build <sha>`, but "012345" cannot be the SHA of a commit, '
+                "of which at least 7 hex digits are wanted."
+            ),
+        ),
+        ("ok-to-build 0123456 89abcde", "Expected `/ok-to-build <sha>`, but 2 words follow the command."),
         ("deploy ../x", 'Expected `/deploy [hub]`, but "../x" cannot be the name of a hub.'),
         ("status of everything", "Expected `/status`, but 2 words follow the command."),
         ("help me", "Expected `/help`, but 1 words follow the command."),

@@ -23,8 +23,8 @@ from tests.unit.core.github.parts import BASE, COMMENT, ISSUE, QUESTION, RELEASE
         ("release", "released", "only a published release starts a build"),
         (
             "pull_request",
-            "closed",
-            "only an opened or reopened pull request, or new commits in one, are looked at",
+            "edited",
+            "only an opened, reopened or closed pull request, or new commits in one, are looked at",
         ),
         (
             "issues",

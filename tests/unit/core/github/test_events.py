@@ -197,6 +197,28 @@ def test_a_build_issue_without_a_tag_carries_the_problem() -> None:
                 "pull_request_number": 3,
             },
         ),
+        (
+            PULL_REQUEST,
+            "/ok-to-build 0123ABCD",
+            {
+                "command": CommandName.OK_TO_BUILD,
+                "ref": "3",
+                "ref_kind": RefKind.PULL_REQUEST,
+                "pull_request_number": 3,
+                "approved_sha": "0123abcd",
+            },
+        ),
+        (
+            QUESTION,
+            "/ok-to-build 0123abcd",
+            {
+                "command": CommandName.OK_TO_BUILD,
+                "ref": None,
+                "ref_kind": None,
+                "problem": "`/ok-to-build` is about a pull request, and this is none.",
+                "hint": "Comment it on the pull request whose head is to be built.",
+            },
+        ),
         (QUESTION, "/lock", {"command": CommandName.LOCK, "ref": "main", "ref_kind": RefKind.BRANCH}),
         (
             PULL_REQUEST,

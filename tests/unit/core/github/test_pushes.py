@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hublish.core.github.commands import CommandName
 from hublish.core.github.events import Event, Ignored, parse_event
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
@@ -97,12 +98,24 @@ def test_a_pull_request_brings_its_head(action: str, pull: dict[str, Any]) -> No
     assert parse("pull_request", action, pull_request=pull) == expected
 
 
-def test_a_pull_request_of_hublish_itself_is_ignored() -> None:
+@pytest.mark.parametrize(("updated_at", "told"), [("2026-11-21T12:00:00Z", "2026-11-21T12:00:00Z"), (None, SHA)])
+def test_closed_pull_request_stops_what_is_built_for_it(updated_at: str | None, told: str) -> None:
+    """Each time it is closed; no commit of it is looked at any more."""
+    pull = {**make_pull(repo=None), "updated_at": updated_at}
+    closed = parse("pull_request", "closed", pull_request=pull)
+
+    assert isinstance(closed, Trigger)
+    assert closed.semantic_key == f"pull-request-closed:3:{told}"
+    assert (closed.command, closed.ref, closed.sha, closed.checked_sha) == (CommandName.CANCEL, "3", None, None)
+
+
+@pytest.mark.parametrize("action", ["opened", "closed"])
+def test_a_pull_request_of_hublish_itself_is_ignored(action: str) -> None:
     """What it proposes to a hub needs no check."""
     pull = make_pull(repo={"id": 7}, ref="hublish/octo-ts")
-    expected = Ignored(reason="the branch is hublish's own", event="pull_request", action="opened")
+    expected = Ignored(reason="the branch is hublish's own", event="pull_request", action=action)
 
-    assert parse("pull_request", "opened", pull_request=pull) == expected
+    assert parse("pull_request", action, pull_request=pull) == expected
 
 
 @pytest.mark.parametrize(

@@ -158,18 +158,6 @@ def test_a_request_without_a_resolved_ref_is_never_built() -> None:
     assert decide_with(COMMENT, ref=None) == expected
 
 
-@pytest.mark.parametrize("permission", [Permission.WRITE, Permission.ADMIN])
-def test_a_forks_pull_request_is_denied_whoever_asks(permission: Permission) -> None:
-    """Code of a fork is not built, whatever the person's permission."""
-    expected = Deny(
-        code="ForkRefused",
-        reason="Pull request 3 comes from a fork; its code is not built, because it is not this repository's.",
-        hint="Push the branch to this repository and comment again, or merge the pull request and publish a release.",
-    )
-
-    assert decide_with(COMMENT, permission=permission, ref=FORK) == expected
-
-
 @pytest.mark.parametrize("trigger", [RELEASE, ISSUE, COMMENT])
 def test_a_repository_without_a_config_is_told_what_to_add(trigger: Trigger) -> None:
     """No file, one answer with the shortest file that works; notes alone change nothing."""
