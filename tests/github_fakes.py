@@ -180,6 +180,26 @@ class FakeHubRepository:
 
 
 @dataclass
+class FakeDigests:
+    """Where tags are now, by `registry/repository:tag`; `error` is raised instead."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    error: HublishError | None = None
+    tags: tuple[str, ...] = ()
+
+    def list_tags(self, reference: Reference) -> tuple[str, ...]:
+        self.asked.append(f"tags of {reference.name}")
+        return self.tags
+
+    def get_digest(self, reference: Reference) -> str | None:
+        self.asked.append(str(reference))
+        if self.error is not None:
+            raise self.error
+        return self.digests.get(str(reference))
+
+
+@dataclass
 class FakeCheckouts:
     """A SourceFetcher: trees by `owner/name`."""
 

@@ -25,3 +25,14 @@ class ApiSettings(Section):
         ge=1,
         description="Requests of one token, counted by each replica; more than a script that waits needs.",
     )
+
+
+class ScheduleSettings(Section):
+    """What happens without anybody asking, in repositories whose config says `triggers.schedule`."""
+
+    bases_seconds: int | None = Field(
+        default=86_400,
+        ge=1,
+        description="Between two looks whether the tag of a base has moved, a tenth more or less; a day, as bases are rebuilt "
+        "about weekly. None: never.",
+    )

@@ -20,7 +20,7 @@ from hublish.enginesettings import EngineSettings, Section
 from hublish.errors import SettingsInvalid, clip
 from hublish.limitsettings import LimitSettings
 from hublish.registrysettings import RegistrySettings
-from hublish.servicesettings import ApiSettings
+from hublish.servicesettings import ApiSettings, ScheduleSettings
 
 ENVIRONMENT_VARIABLE = "HUBLISH_SETTINGS"
 SETTINGS_LIMIT_BYTES = 1 << 20
@@ -144,6 +144,7 @@ class Settings(Section):
     engines: EngineSettings = Field(default_factory=EngineSettings, description="Choices per engine.")
     cache: CacheSettings = Field(default_factory=CacheSettings, description="What builds keep in registries.")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="What a build and the service may use.")
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="What is done unasked.")
     api: ApiSettings = Field(default_factory=ApiSettings, description="The HTTP API.")
     ca_file: Path | None = Field(
         default=None, description="CA bundle for every client, in place of the system's; None: the system's."

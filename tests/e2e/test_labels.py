@@ -40,3 +40,19 @@ def test_label_of_the_config_builds_what_the_form_names(shared_town: Town) -> No
     assert delivered.startswith("**Delivered:** `main` at ")
     assert 'Not read of the form: "Why?". Its fields are Ref (or Tag) and Images.' in delivered
     assert town.github.issue(SOURCE_REPO, wanted)["state"] == "closed"
+
+
+def test_project_issue_is_answered_with_what_to_do(shared_town: Town) -> None:
+    """At once, to whoever may read; nothing is built, the issue stays open, and an edit of it asks for nothing."""
+    town = shared_town
+    body = "### Team name\n\nwidgets\n\n### GitHub repository\n\nhttps://github.com/acme/widgets\n\n### Quota\n\n@all\n"
+    number = town.github.open_issue(SOURCE_REPO, "NEW PROJECT: widgets", body=body, login="reader")
+    wait_until(lambda: bool(read_answers(town, number)))
+    edit = {"body": body.replace("widgets", "gadgets")}
+    town.github.api("PATCH", f"/repos/{SOURCE_REPO}/issues/{number}", edit, login="reader")
+    town.github.await_deliveries()
+    (answer,) = read_answers(town, number)
+
+    assert answer.startswith("**Onboarding** of `acme/widgets`\n\n1. Install the App on `acme/widgets`")
+    assert 'Not read of the form: "Quota".' in answer
+    assert town.github.issue(SOURCE_REPO, number)["state"] == "open"

@@ -28,6 +28,7 @@ from hublish.adapters.github import (
 from hublish.adapters.registry import RegistryClient
 from hublish.adapters.source_archive import ArchiveSourceFetcher, SourceLimits
 from hublish.adapters.store import (
+    BaseWatchStore,
     BuildStore,
     CancelStore,
     DeliveryStore,
@@ -106,6 +107,9 @@ def make_services(settings: Settings) -> Services:
         image_records=ImageStore(clients.database),
         cancels=CancelStore(clients.database),
         tokens=TokenStore(clients.database),
+        base_watches=BaseWatchStore(clients.database),
+        fetch_digest=clients.registry.fetch_digest,
+        list_tags=clients.registry.list_tags,
         queue=QueueStore(clients.database),
         newcomers=NewcomerStore(clients.database),
         standings=GitHubStanding(clients.github),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +40,7 @@ from hublish.workflows.places import Places
 from hublish.workflows.queue import FEED_SECONDS, Feeder
 from hublish.workflows.replicas import WATCH_SECONDS, Watch
 from hublish.workflows.rounds import Rounds
+from hublish.workflows.schedule import Schedule
 from hublish.workflows.services import Services
 from hublish.workflows.sweep import Sweep
 from hublish.workflows.waiting import Waiting
@@ -65,6 +67,7 @@ class _Works:
     inbox: Inbox
     orders: Orders
     missed: MissedDeliveries
+    schedule: Schedule | None
     onboarding: Onboarding
     watch: Watch
     watching: Rounds
@@ -77,12 +80,16 @@ class _Works:
         launch_workflows()
         self.inbox.start()
         self.missed.start()
+        if self.schedule is not None:
+            self.schedule.start()
         self.onboarding.start()
         self.feeding.start()
         self.watching.start()
 
     def stop(self) -> None:
         """End, and give the place back."""
+        if self.schedule is not None:
+            self.schedule.stop()
         self.missed.stop()
         self.onboarding.stop()
         self.inbox.stop()
@@ -163,6 +170,7 @@ def _make_works(settings: Settings, services: Services, places: Places) -> _Work
         services=services,
         inbox=inbox,
         orders=Orders(services, start_run=start_run),
+        schedule=_make_schedule(settings, services, start_run=start_run),
         missed=MissedDeliveries(services, limit_bytes=settings.limits.webhook_bytes, wake=inbox.wake),
         onboarding=onboarding,
         watch=watch,
@@ -170,6 +178,13 @@ def _make_works(settings: Settings, services: Services, places: Places) -> _Work
         feeding=feeding,
         writer=ThreadPoolExecutor(max_workers=1, thread_name_prefix="deliveries"),
     )
+
+
+def _make_schedule(settings: Settings, services: Services, *, start_run: Callable[[str], None]) -> Schedule | None:
+    seconds = settings.schedule.bases_seconds
+    if seconds is None:
+        return None
+    return Schedule(services, seconds=seconds, start_run=start_run, draw=random.SystemRandom().random)
 
 
 def _make_webhooks(settings: Settings, works: _Works, secrets: tuple[bytes, ...]) -> APIRouter:

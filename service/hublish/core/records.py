@@ -215,6 +215,9 @@ class RunRecords(Protocol):
     def list_named_runs(self, full_name: str, *, limit: int) -> tuple[Run, ...]:
         """The newest runs first of the repository that had this name when they began; GitHub's names have no case."""
 
+    def list_delivered_names(self) -> tuple[str, ...]:
+        """Names under which repositories delivered something, sorted."""
+
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
 
@@ -262,8 +265,11 @@ class BuildRecords(Protocol):
     def note_progress(self, name: str, progress: Progress) -> None:
         """Remember how far a build is, for its page."""
 
-    def list_targets(self, owner: str, *, limit: int) -> tuple[Reference, ...]:
-        """Repositories of images that builds of an owner's repositories were last pushed to, the newest first."""
+    def list_targets(self, owner: str, *, owner_id: int | None, limit: int) -> tuple[Reference, ...]:
+        """Repositories of images that builds of an owner's repositories were last pushed to, the newest first.
+
+        Those of somebody who had the owner's login before are left out, as far as ids tell.
+        """
 
 
 class ImageRecords(Protocol):

@@ -28,6 +28,7 @@ _TOLD: Mapping[TriggerKind, frozenset[RunState]] = {
     TriggerKind.PUSH: frozenset({RunState.FAILED}),
     TriggerKind.CHECK: frozenset({RunState.FAILED, RunState.DENIED}),
     TriggerKind.API: frozenset(),
+    TriggerKind.SCHEDULE: frozenset({RunState.FAILED}),
 }
 """Ends that are said on the commit where there is no thread; whoever asked by the API reads the answer there."""
 

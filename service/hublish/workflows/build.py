@@ -18,6 +18,7 @@ from hublish.core.codec import parse_value, render_value
 from hublish.core.ports import BuildLog
 from hublish.core.records import Build, BuildRecords
 from hublish.core.reference import Reference, parse_reference
+from hublish.core.repository import Repository
 from hublish.errors import BuildFailed
 from hublish.workflows.durable import Fault, run_async_effect, run_effect, workflow
 from hublish.workflows.prepared import PreparedImage
@@ -104,7 +105,7 @@ class BuildWorkflow(DBOSConfiguredInstance):
         if request.repository is None or request.target is None:
             return replace(request, name=name)
         # Asked now rather than when it was planned: a sibling may have been built since.
-        siblings = find_siblings(self._services.builds, owner=request.repository.owner, target=request.target)
+        siblings = find_siblings(self._services.builds, repository=request.repository, target=request.target)
         return replace(request, name=name, siblings=siblings)
 
     def _record(self, name: str, outcome: str) -> None:
@@ -133,20 +134,20 @@ def ensure_target(services: Services, request: BuildRequest) -> None:
         services.repository_maker.ensure_repository(request.target)
 
 
-def find_siblings(builds: BuildRecords, *, owner: str, target: Reference) -> tuple[Reference, ...]:
+def find_siblings(builds: BuildRecords, *, repository: Repository, target: Reference) -> tuple[Reference, ...]:
     """Find repositories of images whose layers and layer indexes serve a target too.
 
     Args:
         builds: what was built.
-        owner: of the source repository.
+        repository: the source repository.
         target: where its image goes.
 
     Returns:
-        Other repositories of that owner on the target's registry, those built last first; only a few.
+        Other repositories of its owner on the target's registry, those built last first; only a few.
     """
     return tuple(
         place
-        for place in builds.list_targets(owner, limit=SIBLINGS)
+        for place in builds.list_targets(repository.owner, owner_id=repository.owner_id, limit=SIBLINGS)
         if place.registry == target.registry and place.repository != target.repository
     )
 

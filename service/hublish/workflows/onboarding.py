@@ -40,6 +40,7 @@ TRIES = 12
 """Looks that may fail, a minute apart at first and an hour at last: half a day of outage is waited out."""
 FIRST_PAUSE_SECONDS = 60.0
 
+
 _PASSED = {
     "fork": "it is a fork",
     "archived": "it is archived",
@@ -97,7 +98,7 @@ class Onboarding:
     def _take(self, newcomer: Newcomer) -> bool:
         services = self._services
         try:
-            state, reason = self._welcome(newcomer)
+            state, reason = self.welcome(newcomer)
         except HublishError as error:
             if error.transient and newcomer.tries + 1 < TRIES:
                 until = services.now() + timedelta(seconds=_find_pause(newcomer, error))
@@ -113,7 +114,12 @@ class Onboarding:
         _log.info("onboarding", repository=newcomer.full_name, state=state.value, reason=reason)
         return True
 
-    def _welcome(self, newcomer: Newcomer) -> tuple[NewcomerState, str]:
+    def welcome(self, newcomer: Newcomer) -> tuple[NewcomerState, str]:
+        """Look at one repository and propose a config where something can be built; returns its end, and why.
+
+        Raises:
+            HublishError: it could not be looked at.
+        """
         services = self._services
         standing = services.standings.fetch_standing(newcomer)
         repository = standing.repository

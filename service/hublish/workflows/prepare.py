@@ -206,7 +206,7 @@ class Preparation:
     def _open_layers(self, trigger: Trigger, target: Reference, *, trust: Trust) -> LayerIndex:
         """Open what the owner's builds found out, as the build will: a disk that knows nothing asks the registry."""
         repository = trigger.repository
-        siblings = find_siblings(self._services.builds, owner=repository.owner, target=target)
+        siblings = find_siblings(self._services.builds, repository=repository, target=target)
         places = (target, *siblings)
         return self._services.caches.open(owner=name_owner(repository), trust=trust, repositories=places).layers
 

@@ -28,6 +28,7 @@ from hublish.workflows.answer import Answering
 from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.ending import make_answer
 from hublish.workflows.inbox import is_new_attempt, make_listener, make_run, make_run_key
+from hublish.workflows.onboarding_rehearsal import rehearse_newcomers
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
 from hublish.workflows.repeating import complete_trigger
@@ -64,7 +65,7 @@ _HARMLESS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saying:
-    """One thing that would be said: "reaction", "check run" or "comment", where, and its text."""
+    """One thing that would be said: "reaction", "check run", "comment" or "pull request", where, and its text."""
 
     kind: str
     place: str
@@ -105,14 +106,23 @@ def rehearse(services: Services, *, event: str, body: bytes, again: bool) -> Reh
     if isinstance(asked, Ignored):
         return Rehearsal(decision="ignored", reason=asked.reason, trigger=None)
     if isinstance(asked, Installed):
-        names = ", ".join(newcomer.full_name for newcomer in asked.newcomers)
-        return Rehearsal(decision="onboarding", reason=f"would be looked at, each once: {names}", trigger=None)
+        return _play_onboarding(services, asked)
     asked = complete_trigger(services.runs, asked)
     latest = services.runs.find_latest_run(make_run_key(asked))
     if latest is not None and not is_new_attempt(latest, asked, again=again, arrived_at=services.now()):
         reason = f"the run {latest.id} answers this already; it is {latest.state.value}"
         return Rehearsal(decision="joined", reason=reason, trigger=asked)
     return _play(services, asked, make_run(services, asked, latest))
+
+
+def _play_onboarding(services: Services, asked: Installed) -> Rehearsal:
+    sayings: list[Saying] = []
+
+    def say(repository: Repository, body: str) -> None:
+        sayings.append(Saying(kind="pull request", place=repository.full_name, text=body))
+
+    reason = rehearse_newcomers(services, asked.newcomers, say=say)
+    return Rehearsal(decision="onboarding", reason=reason, trigger=None, sayings=tuple(sayings))
 
 
 def _play(services: Services, trigger: Trigger, run: Run) -> Rehearsal:

@@ -12,13 +12,14 @@ from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import CONFIG_PATHS, ParsedConfig
 from hublish.core.finding import Severity
 from hublish.core.github.commands import COMMAND_RULES, CommandName
-from hublish.core.github.trigger import Project, Trigger
+from hublish.core.github.trigger import Project, Trigger, TriggerKind
 from hublish.core.github.triggers import check_switches, matches_branch
 from hublish.core.queue import render_place
 from hublish.core.records import Run
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.workflows.asked import EMPTY_CONFIG, make_refusal
+from hublish.workflows.basebump import BaseBump
 from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.places import read_places
 from hublish.workflows.prepared import LockOrder, Prepared, PreparedImage, make_reply
@@ -43,9 +44,12 @@ class Replies:
         self._services = services
         self._read_config = read_config
         self._cancelling = Cancelling(services)
+        self._base_bump = BaseBump(services)
 
     def make(self, run_id: str, trigger: Trigger) -> Prepared | None:
         """Make the answer to a command that builds nothing; None for the commands that do."""
+        if trigger.kind is TriggerKind.SCHEDULE and trigger.command is None:
+            return self._base_bump.make(run_id, trigger)
         if trigger.project is not None:
             return self._project(trigger, trigger.project)
         makers = {

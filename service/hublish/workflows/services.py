@@ -11,6 +11,7 @@ from typing import Protocol
 from hublish.builders.layerindex.ownercache import OwnerCaches
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.access.tokens import TokenRecords
+from hublish.core.basewatch import BaseWatchRecords
 from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
@@ -32,6 +33,14 @@ HoldDuty = Callable[[str], AbstractContextManager[bool]]
 
 FindSystemBuilder = Callable[[str, Trust], SystemBaseBuilder | None]
 """Owner of a repository and whose code is built -> what may install packages for them; None where nothing may."""
+
+
+FetchDigest = Callable[[Reference], str | None]
+"""What a tag leads to now, asked for without the manifest; None where there is no such tag."""
+
+
+ListTags = Callable[[Reference], tuple[str, ...]]
+"""The tags of a repository of images."""
 
 
 class Hold(Protocol):
@@ -122,6 +131,7 @@ class Services:
     image_records: ImageRecords
     cancels: CancelRecords
     tokens: TokenRecords
+    base_watches: BaseWatchRecords
     queue: QueueRecords
     newcomers: NewcomerRecords
     standings: StandingReader
@@ -134,6 +144,8 @@ class Services:
     caches: OwnerCaches
     supply: WheelSupply | None = None
     locker: Locker
+    fetch_digest: FetchDigest = lambda _reference: None
+    list_tags: ListTags = lambda _reference: ()
     find_system_builder: FindSystemBuilder = lambda _owner, _trust: None
     policy: Policy
     now: Callable[[], datetime]

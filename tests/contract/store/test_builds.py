@@ -15,6 +15,7 @@ from hublish.core.cancels import Cancel
 from hublish.core.codec import render_value
 from hublish.core.records import Build, BuildRecords
 from hublish.core.reference import Reference
+from hublish.core.repository import Repository
 from hublish.core.status import RunState
 from tests.contract.store.test_runs import RUN
 from tests.unit.cli.fakes import make_plan
@@ -125,14 +126,22 @@ def test_builds_a_run_waits_for_keep_their_order(engine: sa.Engine) -> None:
 
 
 def note_build(
-    engine: sa.Engine, number: int, *, repository: str, image: str, outcome: BuildOutcome = SUCCEEDED
+    engine: sa.Engine,
+    number: int,
+    *,
+    repository: str,
+    image: str,
+    outcome: BuildOutcome = SUCCEEDED,
+    owner_id: int | None = None,
 ) -> None:
     """A run of a repository whose build pushed to an image repository."""
     builds, key, run_id = BuildStore(engine), f"{number:024d}", f"run{number}"
     run = dataclasses.replace(RUN, id=run_id, key=run_id, repository=repository)
     RunStore(engine).ensure_run(run)
     target = Reference(registry="registry.example.org", repository=f"team/{image}", tag=f"build-{key}")
-    request = BuildRequest(name="", plan=make_plan(), repository=None, ref=None, target=target)
+    owner, _, name = repository.partition("/")
+    source = Repository(id=number, owner=owner, name=name, installation_id=1, default_branch="main", owner_id=owner_id)
+    request = BuildRequest(name="", plan=make_plan(), repository=source, ref=None, target=target)
     builds.ensure_request(key, render_value(request))
     build = builds.claim_build(key, at=AT)
     StepStore(engine).ensure_link(run_id, build.name, image)
@@ -188,8 +197,21 @@ def test_targets_of_an_owner_come_newest_first(engine: sa.Engine, builds: BuildR
     note_build(engine, 5, repository="octopus/ts", image="other")
     note_build(engine, 6, repository="oc_o/ts", image="pattern")
 
-    names = [target.name for target in builds.list_targets("OCTO", limit=5)]
+    names = [target.name for target in builds.list_targets("OCTO", owner_id=None, limit=5)]
 
     assert names == ["registry.example.org/team/ts", "registry.example.org/team/course"]
-    assert [target.name for target in builds.list_targets("octo", limit=1)] == ["registry.example.org/team/ts"]
-    assert builds.list_targets("nobody", limit=5) == ()
+    assert [target.name for target in builds.list_targets("octo", owner_id=None, limit=1)] == [
+        "registry.example.org/team/ts"
+    ]
+    assert builds.list_targets("nobody", owner_id=None, limit=5) == ()
+
+
+def test_targets_of_an_earlier_holder_of_a_login_are_not_the_owners(engine: sa.Engine, builds: BuildRecords) -> None:
+    """Who takes over a login finds nothing of what its earlier owner pushed; builds from before there were ids count."""
+    note_build(engine, 1, repository="octo/old", image="old")
+    note_build(engine, 2, repository="octo/ts", image="ts", owner_id=3)
+    note_build(engine, 3, repository="octo/theirs", image="theirs", owner_id=4)
+
+    names = [target.name for target in builds.list_targets("octo", owner_id=3, limit=2)]
+
+    assert names == ["registry.example.org/team/ts", "registry.example.org/team/old"]

@@ -11,6 +11,7 @@ from typing import cast
 
 from hublish.adapters.archive import DiskArchive
 from hublish.adapters.store import (
+    BaseWatchStore,
     BuildStore,
     CancelStore,
     DeliveryStore,
@@ -42,6 +43,7 @@ from tests.github_fakes import (
     FakeCheckouts,
     FakeConversation,
     FakeDeliveryLog,
+    FakeDigests,
     FakeHubRepository,
     FakePushProbe,
     FakeReader,
@@ -133,6 +135,7 @@ class Stage:
         self.delivery_log = FakeDeliveryLog()
         self.hub_repository = FakeHubRepository()
         self.locker = FakeLocker()
+        self.digests = FakeDigests()
         self.newcomers = NewcomerStore(self.database)
         self.standings, self.push_probe = FakeStandings(self.reader), FakePushProbe()
         self.repository_maker = FakeRepositoryMaker()
@@ -169,6 +172,9 @@ class Stage:
             image_records=self.image_records,
             cancels=CancelStore(self.database),
             tokens=TokenStore(self.database),
+            base_watches=BaseWatchStore(self.database),
+            fetch_digest=self.digests.get_digest,
+            list_tags=self.digests.list_tags,
             queue=self.queue,
             newcomers=self.newcomers,
             standings=self.standings,

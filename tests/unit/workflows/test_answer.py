@@ -218,3 +218,20 @@ def test_order_by_the_api_is_answered_there_and_in_its_check(stage: Stage, state
 
     assert (stage.conversation.reactions, stage.conversation.comments) == ([], {})
     assert [check.status for check in stage.conversation.checks.values()] == ["completed"]
+
+
+@pytest.mark.parametrize(("state", "told"), [(RunState.DELIVERED, []), (RunState.FAILED, [(COMMIT, ANSWER)])])
+def test_scheduled_rebuild_is_said_on_the_commit_only_where_it_failed(
+    stage: Stage, state: RunState, told: list[tuple[Thread, str]]
+) -> None:
+    """Nobody asked, so that nobody is disturbed by what went well; its check run says the rest."""
+    moved = dataclasses.replace(RELEASE, kind=TriggerKind.SCHEDULE, thread=Thread(kind="release", number=0))
+    answering = open_answering(stage, moved)
+    answering.acknowledge(RUN_ID)
+    answering.announce(RUN_ID, make_answer(), PREPARED)
+    answering.check(RUN_ID, make_answer(state), ("ts",))
+    answering.answer(RUN_ID, make_answer(state))
+    answering.tidy(RUN_ID, make_answer(state))
+
+    assert (stage.conversation.reactions, list(stage.conversation.comments)) == ([], told)
+    assert [check.status for check in stage.conversation.checks.values()] == ["completed"]

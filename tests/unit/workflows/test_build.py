@@ -31,6 +31,7 @@ from hublish.workflows.queue import settle_build
 from tests.fakes import FakeImages
 from tests.github_fakes import FakeRepositoryMaker
 from tests.unit.engines.test_dispatch import ask
+from tests.unit.workflows.parts import REPOSITORY
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 IMAGE = PreparedImage(
@@ -146,10 +147,10 @@ def test_siblings_are_on_the_registry_of_the_target_and_another_repository():
     asked = Mock(return_value=tuple(parse_reference(f"{name}:v1") for name in names))
     target = parse_reference("registry.example.org/team/ts:v2")
 
-    siblings = find_siblings(SimpleNamespace(list_targets=asked), owner="octo", target=target)
+    siblings = find_siblings(SimpleNamespace(list_targets=asked), repository=REPOSITORY, target=target)
 
     assert siblings == (parse_reference("registry.example.org/team/b:v1"),)
-    assert asked.call_args_list == [call("octo", limit=4)]
+    assert asked.call_args_list == [call("octo", owner_id=None, limit=4)]
 
 
 def test_build_that_is_stopped_while_a_run_joins_it_is_begun_anew(services):

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from hublish.adapters.store.schema import metadata
-from hublish.core.repository import Permission
+from hublish.core.repository import Permission, Repository
 from hublish.core.status import RunState
 from hublish.errors import GitHubFailed, NotAllowed
 from hublish.workflows.rehearsal import _HARMLESS, Rehearsal, _make_harmless, _Overlay, _Voice, rehearse
@@ -214,9 +214,33 @@ def test_push_that_changes_the_config_is_checked(stage: Stage) -> None:
     assert {saying.kind for saying in rehearsal.sayings} <= {"check run"}
 
 
-def test_installation_names_the_repositories_that_would_be_looked_at(stage: Stage) -> None:
-    """Nothing is stored, and nobody is asked."""
-    body = {"action": "created", "installation": {"id": 70}, "repositories": [{"id": 7, "full_name": "octo/ts"}]}
-    expected = Rehearsal(decision="onboarding", reason="would be looked at, each once: octo/ts", trigger=None)
+def test_installation_shows_the_pull_requests_that_would_be_opened(stage: Stage) -> None:
+    """Nothing is written, and no registry is asked; what is left alone is named with its reason."""
+    other = Repository(id=9, owner="octo", name="fork", installation_id=70, default_branch="main")
+    stage.reader.repositories["octo/fork"] = other
+    stage.reader.files = {("octo/ts", "Dockerfile"): b"FROM x"}
+    stage.standings.forks.add("octo/fork")
+    listed = [{"id": 7, "full_name": "octo/ts"}, {"id": 9, "full_name": "octo/fork"}]
+    body = {"action": "created", "installation": {"id": 70}, "repositories": listed}
+    rehearsal = play(stage, json.dumps(body).encode(), event="installation")
+    expected = "octo/ts: would get a pull request; octo/fork: left alone, it is a fork"
 
-    assert play(stage, json.dumps(body).encode(), event="installation") == expected
+    assert (rehearsal.decision, rehearsal.reason, rehearsal.trigger) == ("onboarding", expected, None)
+    assert [(saying.kind, saying.place) for saying in rehearsal.sayings] == [("pull request", "octo/ts")]
+    assert "ask the operator of this service: it is not asked in a rehearsal" in rehearsal.sayings[0].text
+    assert (stage.hub_repository.pull_request, stage.push_probe.asked, stage.repository_maker.asked) == (None, [], [])
+
+
+def test_installation_on_hundreds_is_rehearsed_for_the_first(stage: Stage) -> None:
+    """What cannot be looked at is named; what may pass is raised."""
+    listed = [{"id": number, "full_name": "octo/ts"} for number in range(1, 301)]
+    body = json.dumps({"action": "created", "installation": {"id": 70}, "repositories": listed}).encode()
+    stage.standings.errors = [NotAllowed("not installed")]
+    stage.standings.archived.add("octo/ts")
+    reason = play(stage, body, event="installation").reason
+    stage.standings.errors = [GitHubFailed("away", transient=True)]
+    with pytest.raises(GitHubFailed):
+        play(stage, body, event="installation")
+
+    assert reason.startswith("octo/ts: NotAllowed: not installed; octo/ts: left alone, it is archived; ")
+    assert reason.endswith("; and 280 more")

@@ -22,6 +22,7 @@ from hublish.adapters.registry.mount import MOUNTED, mount_blob
 from hublish.adapters.registry.policy import HostPolicy
 from hublish.adapters.registry.pushprobe import verify_push
 from hublish.adapters.registry.rule import Patience, RegistryRule, TransferSizes
+from hublish.adapters.registry.tags import list_tags
 from hublish.adapters.registry.transport import Request, Transport
 from hublish.adapters.registry.upload import BlobBody, BlobUpload
 from hublish.core.ports import BlobPush, Manifest
@@ -135,6 +136,11 @@ class RegistryClient:
         if reference.digest is not None and digest != reference.digest:
             raise make_mismatch(request.purpose, reference.digest, digest)
         return digest
+
+    def list_tags(self, reference: Reference) -> tuple[str, ...]:
+        """List the tags of the reference's repository; empty when there is none. Raises as `fetch_manifest`."""
+        self._policy.verify_registry(reference.registry)
+        return list_tags(self._transport, Endpoint(reference=reference, policy=self._policy))
 
     # -- ImageWriter ---------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The database of hublish: SQLite in one file, or PostgreSQL, through SQLAlchemy Core. One class per port of `records`."""
 
+from hublish.adapters.store.basewatches import BaseWatchStore
 from hublish.adapters.store.builds import BuildStore
 from hublish.adapters.store.cancels import CancelStore
 from hublish.adapters.store.deliveries import DeliveryStore
@@ -14,6 +15,7 @@ from hublish.adapters.store.steps import StepStore
 from hublish.adapters.store.tokens import TokenStore
 
 __all__ = [
+    "BaseWatchStore",
     "BuildStore",
     "CancelStore",
     "DeliveryStore",

@@ -26,6 +26,9 @@ from hublish.core.status import ENDED
 
 _RUNNING, _SUCCEEDED, _STOPPED = "running", "succeeded", "stopped"
 
+_LOGINS = 4
+"""How many times as many targets are looked at, where some may be of an earlier holder of the login."""
+
 
 class BuildStore:
     """`hublish.core.records.BuildRecords` on a database."""
@@ -80,11 +83,12 @@ class BuildStore:
             row = connection.execute(sa.select(builds).where(builds.c.name == name)).first()
         return None if row is None else _make_build(row)
 
-    def list_targets(self, owner: str, *, limit: int) -> tuple[Reference, ...]:
+    def list_targets(self, owner: str, *, owner_id: int | None, limit: int) -> tuple[Reference, ...]:
         """Repositories of images that succeeded builds of an owner's repositories were pushed to, the newest first.
 
         Args:
-            owner: on GitHub, in any case.
+            owner: login on GitHub, in any case.
+            owner_id: of the owner, whose login somebody else may have had before; None where it is not known.
             limit: how many at most.
         """
         newest = sa.func.max(run_builds.c.seq)
@@ -99,13 +103,17 @@ class BuildStore:
             )
             .group_by(runs.c.repository, run_builds.c.image)
             .order_by(newest.desc())
-            .limit(limit)
+            .limit(limit * _LOGINS)
         )
         with self._engine.connect() as connection:
             keys = [row.key for row in connection.execute(query)]
         requests = [parse_value(BuildRequest, text) for key in keys if (text := self.read_request(key)) is not None]
-        found = {request.target.name: request.target for request in requests if request.target is not None}
-        return tuple(replace(target, tag=None, digest=None) for target in found.values())
+        found = {
+            request.target.name: request.target
+            for request in requests
+            if request.target is not None and not _is_of_another(request, owner_id)
+        }
+        return tuple(replace(target, tag=None, digest=None) for target in found.values())[:limit]
 
     def finish_build(self, name: str, outcome: BuildOutcome, *, at: datetime) -> None:
         """Record how a build ended; the first outcome stays."""
@@ -135,6 +143,12 @@ class BuildStore:
         update = builds.update().where(builds.c.name == name).values(progress=render_value(progress))
         with self._engine.begin() as connection:
             connection.execute(update)
+
+
+def _is_of_another(request: BuildRequest, owner_id: int | None) -> bool:
+    """Whether a build was of somebody else than an owner, as far as ids tell."""
+    known = None if request.repository is None else request.repository.owner_id
+    return known is not None and owner_id is not None and known != owner_id
 
 
 def _make_end(name: str, outcome: BuildOutcome, *, at: datetime) -> sa.Update:

@@ -191,6 +191,14 @@ api_tokens = sa.Table(
     sa.Column("revoked_at", sa.String(32)),
 )
 
+base_watches = sa.Table(
+    "base_watches",
+    metadata,
+    sa.Column("name", sa.String(512), primary_key=True),
+    sa.Column("digest", sa.String(80)),
+    sa.Column("next_look_at", sa.String(32), nullable=False),
+)
+
 BUSY_TIMEOUT_SECONDS = 30
 SCHEMA_LOCK = 0x6875626C697368
 """Number of the advisory lock under which tables are made: replicas that start together would both try."""

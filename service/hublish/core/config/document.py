@@ -199,6 +199,7 @@ def _make_triggers(triggers: Triggers) -> Document:
         "issue": triggers.issue,
         "label": triggers.label,
         "comment": triggers.comment,
+        "schedule": triggers.schedule,
         "pull_request": triggers.pull_request,
         "pull_request_tag": triggers.pull_request_tag,
     }

@@ -211,6 +211,7 @@ def _make_config(model: ConfigModel, *, path: str) -> Config:
             issue=triggers.issue,
             label=triggers.label,
             comment=triggers.comment,
+            schedule=triggers.schedule,
             pull_request=triggers.pull_request,
             pull_request_tag=triggers.pull_request_tag,
         ),

@@ -208,6 +208,11 @@ class TriggersModel(StrictModel):
         examples=["build"],
     )
     comment: bool = Field(default=True, description="The comment /build.")
+    schedule: bool = Field(
+        default=False,
+        description="The base image's tag has moved: the last release is built again; a base that is pinned by digest gets a pull "
+        "request instead.",
+    )
     pull_request: bool = Field(
         default=False,
         description="A pull request and each push to it; its image is built and not pushed. One from a fork waits for "

@@ -143,6 +143,7 @@ class Triggers:
         issue: the issue titled "Deliver Container Image".
         label: name of the label that makes an issue a build issue, in any case; None for none.
         comment: the comment `/build`.
+        schedule: the tag of a base image that has moved.
         pull_request: a pull request, and each push to it.
         pull_request_tag: what a pull request builds gets the tag `pr-<number>`, where the operator allows it.
     """
@@ -154,6 +155,7 @@ class Triggers:
     issue: bool = True
     label: str | None = None
     comment: bool = True
+    schedule: bool = False
     pull_request: bool = False
     pull_request_tag: bool = False
 

@@ -27,10 +27,11 @@ class TriggerKind(Enum):
     PULL_REQUEST = "pull-request"
     CHECK = "check"
     API = "api"
+    SCHEDULE = "schedule"
 
     @property
     def proves_permission(self) -> bool:
-        """True where nobody has to be asked: GitHub or, for a token of the API, the operator gave the permission before.
+        """True where nobody has to be asked: GitHub, the operator by a token of the API, or the config gave the permission.
 
         A pull request's head lies on a branch of the repository, or it is a fork's, which waits for a person's word.
         """
@@ -39,13 +40,15 @@ class TriggerKind(Enum):
             TriggerKind.PUSH,
             TriggerKind.TAG,
             TriggerKind.API,
+            TriggerKind.SCHEDULE,
             TriggerKind.PULL_REQUEST,
         )
 
     @property
     def talks(self) -> bool:
         """True for what is answered by comments, a tag and a release on their commit; the others have their check run."""
-        return self not in (TriggerKind.PUSH, TriggerKind.PULL_REQUEST, TriggerKind.CHECK, TriggerKind.API)
+        silent = (TriggerKind.PUSH, TriggerKind.PULL_REQUEST, TriggerKind.CHECK, TriggerKind.API, TriggerKind.SCHEDULE)
+        return self not in silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

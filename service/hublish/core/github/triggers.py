@@ -152,8 +152,8 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
         )
     if trigger.kind is TriggerKind.PUSH:
         return Skip(reason="the default branch has no config file, so no branch is listed in `triggers.push`")
-    if trigger.kind is TriggerKind.TAG:
-        return Skip(reason="the default branch has no config file, so `triggers.tag` is not on")
+    if trigger.kind in (TriggerKind.TAG, TriggerKind.SCHEDULE):
+        return Skip(reason=f"the default branch has no config file, so `triggers.{trigger.kind.value}` is not on")
     return Deny(
         code="ConfigMissing",
         reason=f"The default branch has neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]}, so there is nothing to build.",
@@ -181,11 +181,12 @@ def check_switches(trigger: Trigger, config: Config) -> Skip | Deny | None:
 
 
 def _check_brought(trigger: Trigger, config: Config) -> Skip | None:
-    """Check the switches of what somebody brought without asking: a release, a tag, a push, a pull request."""
+    """Check the switches of what came without asking: a release, a tag, a moved base, a push, a pull request."""
     if trigger.kind is TriggerKind.RELEASE:
         return _check_release(trigger, config)
     quiet = {
         TriggerKind.PULL_REQUEST: ("pull_request", config.triggers.pull_request),
+        TriggerKind.SCHEDULE: ("schedule", config.triggers.schedule),
         TriggerKind.TAG: ("tag", config.triggers.tag),
     }
     if trigger.kind in quiet:

@@ -142,7 +142,8 @@ def _make_failure(run: BuildRun, end: RunEnd, report: RunReport, circumstances: 
 
 def _make_timeout(run: BuildRun, obstacle: Obstacle | None) -> HublishError:
     limit = run.request.plan.time_seconds
-    if obstacle is not None:
+    # Tekton removes the pod of a run whose time is over before it says that the run ended.
+    if obstacle is not None and not obstacle.removal:
         return EngineFailed(
             f"the pod did not run within the build's {limit} seconds: {obstacle.message}",
             hint=obstacle.hint,

@@ -25,12 +25,14 @@ class Obstacle:
         hint: what to do.
         fatal: waiting will not help much longer.
         transient: the same build may succeed later.
+        removal: it ran, and is being removed.
     """
 
     message: str
     hint: str
     fatal: bool
     transient: bool = False
+    removal: bool = False
 
 
 def find_obstacle(pods: Sequence[Mapping[str, Any]], task_runs: Sequence[Mapping[str, Any]]) -> Obstacle | None:
@@ -67,6 +69,7 @@ def _find_in_pod(pod: Mapping[str, Any]) -> Iterator[Obstacle]:
             hint="Ask again: the build starts anew.",
             fatal=True,
             transient=True,
+            removal=True,
         )
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         yield from _find_in_container(container)

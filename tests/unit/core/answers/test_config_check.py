@@ -53,6 +53,7 @@ def test_good_config_succeeds_and_shows_what_counts() -> None:
 | `triggers.tag` | `false` | default |
 | `triggers.issue` | `true` | default |
 | `triggers.comment` | `true` | default |
+| `triggers.schedule` | `false` | default |
 | `triggers.pull_request` | `false` | default |
 | `triggers.pull_request_tag` | `false` | default |
 | `approvers.owners` | `false` | default |

@@ -58,6 +58,7 @@ def test_document_names_every_key() -> None:
             "issue": True,
             "label": None,
             "comment": True,
+            "schedule": False,
             "pull_request": False,
             "pull_request_tag": False,
         },

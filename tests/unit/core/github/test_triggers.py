@@ -296,6 +296,21 @@ def test_an_order_by_the_api_needs_no_permission_on_github() -> None:
     assert decide_with(order, config=config, permission=None) == Build(reason="api by nightly")
 
 
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (make_config("{schedule: true}"), Build(reason="schedule by alice")),
+        (CONFIG, Skip(reason="`triggers.schedule` is off in .hublish.yaml")),
+        (None, Skip(reason="the default branch has no config file, so `triggers.schedule` is not on")),
+    ],
+)
+def test_a_moved_base_is_built_only_where_the_config_says_so(config: Config | None, expected: Decision) -> None:
+    """Nobody asked by hand: without the switch nothing is said."""
+    moved = replace(RELEASE, kind=TriggerKind.SCHEDULE, actor_is_bot=True)
+
+    assert decide_with(moved, config=config, permission=None) == expected
+
+
 def test_a_press_is_allowed_where_comments_are_switched_off() -> None:
     """The switch is about comments; who presses is asked about all the same."""
     press = replace(COMMENT, kind=TriggerKind.CHECK, command=CommandName.RETRY)

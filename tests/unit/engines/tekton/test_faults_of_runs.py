@@ -9,7 +9,12 @@ import pytest
 from hublish.core.building import BuildStopped, Step
 from hublish.core.plan import Trust
 from hublish.core.podlines import render_message
+from hublish.engines.runs import BuildRun
 from hublish.engines.tekton import attendance
+from hublish.engines.tekton.ending import Circumstances, RunReport, make_outcome
+from hublish.engines.tekton.pods import find_obstacle
+from hublish.engines.tekton_run import RunEnd
+from hublish.errors import BuildFailed
 from tests.fakes import FakeLog
 from tests.golden.tekton_runs import REQUEST
 from tests.unit.engines.tekton.fakes import make_pod, make_time
@@ -113,6 +118,18 @@ def test_time_out_and_cancellation_by_others_are_told_apart(engine, cluster, rea
 
     assert isinstance(outcome, BuildStopped)
     assert (outcome.message, outcome.cancelled) == (words, cancelled)
+
+
+def test_pod_that_a_time_out_removes_does_not_hide_it(images) -> None:
+    """Tekton removes the pod first and says that the run ended then; in between it looks as if somebody had done it."""
+    pod = {"metadata": {"name": POD, "deletionTimestamp": "2026-11-21T10:00:00Z"}, "status": {"phase": "Running"}}
+    run = BuildRun(request=REQUEST, log=FakeLog(), clock=lambda: 0.0)
+    end = RunEnd(succeeded=False, reason="PipelineRunTimeout", message="", results={})
+    circumstances = Circumstances(obstacle=find_obstacle([pod], []))
+
+    assert circumstances.obstacle is not None
+    with pytest.raises(BuildFailed, match="the build ran into its limit of 1800 seconds"):
+        make_outcome(run, end, RunReport(run), images=images, circumstances=circumstances)
 
 
 def test_quota_is_waited_for_and_named(engine, cluster) -> None:
