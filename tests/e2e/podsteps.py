@@ -15,6 +15,7 @@ from hublish.bootstrap.pods.files import StepFileMaker
 from hublish.bootstrap.steps import run_step
 from hublish.core.building import BuildRequest
 from hublish.core.codec import parse_value
+from hublish.core.plan import Trust
 from hublish.core.podlines import Message, parse_message
 from hublish.network import Network
 from hublish.settings import load_settings
@@ -28,7 +29,13 @@ class Pod:
     """What a pod would give its Steps, in folders of this machine."""
 
     def __init__(
-        self, town: Town, folder: Path, *, repository: str = "team/ts", index_keys: tuple[bytes, ...] = ()
+        self,
+        town: Town,
+        folder: Path,
+        *,
+        repository: str = "team/ts",
+        index_keys: tuple[bytes, ...] = (),
+        tried: bool = False,
     ) -> None:
         settings = load_settings({"HUBLISH_SETTINGS": str(town.folder / "settings.yaml")})
         app = GitHubApp(
@@ -42,6 +49,9 @@ class Pod:
         self.request = replace(
             request, name="build-steps", target=replace(request.target, repository=repository, tag="steps")
         )
+        if tried:
+            plan = replace(self.request.plan, trust=Trust.FORK, target_repository="")
+            self.request = replace(self.request, plan=plan, target=None, siblings=(request.target,))
         self.folder = folder
         maker = StepFileMaker(
             settings=settings, mint_token=app.token_for_clone, find_secrets=lambda _: {}, index_keys=index_keys

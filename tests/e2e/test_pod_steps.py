@@ -62,6 +62,23 @@ def test_steps_make_the_image_that_the_service_makes(town, pod, capsys) -> None:
     assert (messages[-1].digest, messages[-1].uploaded_bytes) == (digest, 0)
 
 
+def test_steps_of_a_build_that_is_tried_push_nothing(built_town, capsys) -> None:
+    """A fork's image is made to the bit, under no login of a registry, and its results name no place."""
+    town, pod = built_town, Pod(built_town, built_town.folder / "pod", tried=True)
+    tags = town.registry.tags("team/ts")
+    codes = [pod.run(step) for step in ("fetch", "build", "push")]
+    outcome = read_messages(capsys.readouterr().out)[-1]
+    digest = make_digest(town.registry.manifest_bytes("team/ts", "v1.0"))
+
+    assert codes == [0, 0, 0]
+    assert isinstance(outcome, BuildSucceeded)
+    assert (outcome.digest, outcome.uploaded_bytes) == (digest, 0)
+    assert {layer.transfer for layer in outcome.layers} == {"dropped"}
+    assert (pod.read_results()["IMAGE_URL"], pod.read_results()["IMAGE_DIGEST"]) == ("", digest)
+    assert [name for name in pod.files["push"] if name.startswith("registry-")] == []
+    assert town.registry.tags("team/ts") == tags
+
+
 def test_build_cannot_name_another_repository_to_copy_from(built_town, capsys) -> None:
     """A layer is taken from the base's and the owner's repositories alone, whatever a build says where it lies."""
     town, pod = built_town, Pod(built_town, built_town.folder / "pod", repository="team/other")

@@ -226,7 +226,7 @@ class Town:
         most of them: `pushes` asks for those runs instead of the others.
         """
         names = ("id", "state", "message", "ref", "attempt")
-        brought = "key like '%:push:%' or key like '%:pull-request:%' or key like '%:tag:%'"
+        brought = "key like '%:push:%' or key like '%:pull-request%' or key like '%:tag:%'"
         which = brought if pushes else f"not ({brought})"
         query = f"select {', '.join(names)} from runs where {which} order by seq desc"
         return [dict(zip(names, row, strict=True)) for row in read_rows(self.database, query)]

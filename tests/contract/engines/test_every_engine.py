@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from hublish.core.building import BuildRequest, BuildStopped, BuildSucceeded, Step
+from hublish.core.plan import Trust
 from hublish.core.ports import Engine
 from hublish.errors import StrategyUnavailable
 from tests.contract.engines.parts import StepClock, find_outcome, stop, succeed, wait, wait_for
@@ -31,6 +32,17 @@ def test_success_ends_with_the_digest_that_the_registry_has(subject, engine) -> 
 
     assert outcome.digest == subject.read_digest("success")
     assert tuple(step for step, _ in outcome.step_seconds) == tuple(step.value for step in subject.steps)
+
+
+def test_build_that_is_tried_has_the_same_digest_and_pushes_nothing(subject, engine) -> None:
+    """What a pull request would be is known to the bit, and nothing of it stands anywhere."""
+    request = subject.ask("tried")
+    plan = replace(request.plan, trust=Trust.PULL_REQUEST, target_repository="")
+    tried = succeed(engine, replace(request, plan=plan, target=None))
+    pushed = succeed(engine, subject.ask("real"))
+
+    assert (tried.digest, tried.uploaded_bytes) == (pushed.digest, 0)
+    assert subject.read_digest("tried") is None
 
 
 def test_name_that_is_known_is_adopted(subject, engine) -> None:

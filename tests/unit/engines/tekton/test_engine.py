@@ -71,6 +71,15 @@ def test_records_of_the_step_that_pushes_are_handed_on(engine, cluster, images, 
     assert kept_records == [(said[1], NAME, digest)]
 
 
+def test_wheels_of_a_build_that_is_tried_are_left_to_another_engine(engine, cluster) -> None:
+    """Pods hand them over in the image's own repository, which such a build does not write to."""
+    plan = replace(REQUEST.plan, builds_wheels=True, target_repository="")
+
+    with pytest.raises(StrategyUnavailable, match="hands wheels over in the image's own repository"):
+        engine.start(replace(REQUEST, plan=plan, target=None), FakeLog())
+    assert cluster.calls == []
+
+
 def test_plan_that_builds_wheels_is_left_to_another_engine(engine, cluster) -> None:
     """Nothing of a package is run in a layered pod."""
     plan = replace(REQUEST.plan, builds_wheels=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hublish.core.building import BuildStopped, Step
+from hublish.core.plan import Trust
 from hublish.core.podlines import render_message
 from hublish.engines.runs import BuildRun
 from hublish.engines.tekton import attendance
@@ -234,6 +237,18 @@ def test_reported_image_is_looked_up(engine, cluster, digest, words) -> None:
 
     assert isinstance(outcome, BuildStopped)
     assert outcome.message == words
+
+
+def test_build_that_is_tried_is_believed_only_with_its_steps_own_word(engine, cluster) -> None:
+    """No registry knows of its image; where the log was lost, the build may be asked for again."""
+    plan = replace(REQUEST.plan, trust=Trust.PULL_REQUEST, target_repository="")
+    engine.start(replace(REQUEST, plan=plan, target=None), FakeLog())
+    wait_for(lambda: f"status {NAME} None" in cluster.calls, what="the release of the run")
+    cluster.end_run(NAME, succeeded=True, IMAGE_DIGEST=MISSING_DIGEST)
+    outcome = wait_for_outcome(engine)
+
+    assert isinstance(outcome, BuildStopped)
+    assert (outcome.message, outcome.transient) == ("what the run found out was lost with its log", True)
 
 
 def test_cluster_that_never_ends_a_run_is_given_up(engine, cluster, monkeypatch) -> None:
