@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hublish.bootstrap.ports import make_services
-from hublish.bootstrap.service import make_service
+from hublish.bootstrap.service import _make_schedule, make_service
 from hublish.core.plan import Strategy
 from hublish.errors import DatabaseFailed, SettingsInvalid
 from hublish.settings import Settings, parse_settings
@@ -72,3 +72,16 @@ def test_database_that_cannot_be_opened_stops_the_service(settings: Settings, tm
     (tmp_path / "data" / "hublish.sqlite").mkdir()
     with pytest.raises(DatabaseFailed, match="cannot be prepared"):
         make_services(settings)
+
+
+@pytest.mark.parametrize(("seconds", "made"), [(60, True), (None, False)])
+def test_schedule_can_be_switched_off(settings: Settings, seconds: int | None, *, made: bool) -> None:
+    """The operator's word, whatever the configs of repositories say."""
+    services = make_services(settings)
+    chosen = settings.schedule.model_copy(update={"bases_seconds": seconds})
+    schedule = _make_schedule(
+        settings.model_copy(update={"schedule": chosen}), services, start_run=lambda _run_id: None
+    )
+    services.engine.close()
+
+    assert (schedule is not None) is made

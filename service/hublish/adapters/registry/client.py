@@ -22,7 +22,6 @@ from hublish.adapters.registry.mount import MOUNTED, mount_blob
 from hublish.adapters.registry.policy import HostPolicy
 from hublish.adapters.registry.pushprobe import verify_push
 from hublish.adapters.registry.rule import Patience, RegistryRule, TransferSizes
-from hublish.adapters.registry.tags import list_tags
 from hublish.adapters.registry.transport import Request, Transport
 from hublish.adapters.registry.upload import BlobBody, BlobUpload
 from hublish.core.ports import BlobPush, Manifest
@@ -139,6 +138,9 @@ class RegistryClient:
 
     def list_tags(self, reference: Reference) -> tuple[str, ...]:
         """List the tags of the reference's repository; empty when there is none. Raises as `fetch_manifest`."""
+        # Only a service asks for it; a build on the command line must not wait for it.
+        from hublish.adapters.registry.tags import list_tags  # noqa: PLC0415  # start-up time
+
         self._policy.verify_registry(reference.registry)
         return list_tags(self._transport, Endpoint(reference=reference, policy=self._policy))
 
