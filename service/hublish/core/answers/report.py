@@ -228,10 +228,12 @@ def _images_table(images: tuple[ImageReport, ...]) -> list[str]:
 
 def _name_image(image: ImageReport) -> str:
     more = ", ".join(cell(tag) for tag in image.tags)
+    name = f"{cell(image.reference, limit=512)}{f', also {more}' if more else ''}"
     if not image.pushed:
-        return f"{cell(image.title)}, not pushed"
+        places = ", ".join(cell(text, limit=512) for text in image.delivered_as)
+        name = f"{cell(image.title)}, not pushed; a release delivers it as {places}"
     # A digest in a column of its own pushes the others out of sight.
-    return f"{cell(image.reference, limit=512)}{f', also {more}' if more else ''}<br>{cell(image.digest)}"
+    return f"{name}<br>{cell(image.digest)}"
 
 
 def _render_size(image: ImageReport) -> str:
