@@ -47,7 +47,7 @@ format: ## let ruff mend and format what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: install ## all tests and the coverage gates (under 10 minutes on 2 cores)
+test: install ## all tests and the coverage gates (about 11 minutes on 2 cores)
 	$(BIN)/python -m compileall -q service/hublish  # tests start it hundreds of times, often where nobody writes byte-code
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-branch --cov-report=
 	$(BIN)/coverage report --fail-under=90

@@ -60,6 +60,11 @@ def test_replicas_share_the_work_and_one_takes_over_from_the_other(town: Town) -
     assert {event.replica for event in events if event.at > takeover.killed_at + 1} == {"b"}
 
 
+def find_built(listed: list[dict], tags: list[str]) -> list[dict]:
+    """The runs of releases: the push of a release's tag has one of its own, which leaves the build to it."""
+    return [run for run in listed if run["ref"] in tags and run["state"] != "skipped"]
+
+
 def test_stopped_replica_leaves_its_work_to_the_other(town: Town) -> None:
     """A rolling update: what a replica was told to stop in goes on at once elsewhere, and it may come back.
 
@@ -84,7 +89,7 @@ def test_stopped_replica_leaves_its_work_to_the_other(town: Town) -> None:
     assert [run["state"] for run in town.read_runs()] == ["delivered"] * 4
     assert [len(read_answers(town, tag)) for tag in (*tags, "v1.3")] == [1] * 4
     assert "took over from a dead replica" in log
-    assert {(run["state"], tuple(run["queue"])) for run in listed if run["ref"] in tags} == {("delivered", ())}
+    assert [(run["state"], run["queue"]) for run in find_built(listed, tags)] == [("delivered", [])] * 3
     assert re.fullmatch(r"PostgreSQL [0-9.]+ opens; a \(alive\), b \(alive\)", database["detail"])
 
 
