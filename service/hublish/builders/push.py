@@ -121,6 +121,11 @@ class PushAhead:
                 lost.add(digest)
         return frozenset(lost)
 
+    def forget(self) -> None:
+        """Know of no layer any more, so that each is begun anew."""
+        self._begun.clear()
+        self._kept.clear()
+
     def find(self, digest: str) -> Future[BlobPush] | None:
         """What became of a layer, or None when it was not begun."""
         return self._begun.get(digest)

@@ -1,21 +1,19 @@
 """Layers that stand at the target because an image there has them: one request instead of one for each.
 
 A registry keeps what its images name, and an earlier build knows which image it pushed. Where a registry lost a part of
-that image all the same, it refuses the new one, and each layer is looked for after all.
+that image all the same, it refuses the new one; then the build looks for each layer after all, see `forget`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import BinaryIO
 
 from hublish.builders.layerindex.index import LayerIndex
-from hublish.builders.wheels.choice import map_in_threads
 from hublish.core.ports import BlobPush, ImageReader, ImageWriter
 from hublish.core.reference import Reference
-from hublish.errors import HublishError, RegistryFailed
+from hublish.errors import HublishError
 from hublish.oci.manifest import parse_manifest
 
 
@@ -36,7 +34,7 @@ class StandingLayers:
         self._target = target
         self._lock = threading.Lock()
         self._standing: frozenset[str] | None = None
-        self._passed: list[Callable[[], BlobPush]] = []
+        self._passed = False
 
     def ensure_blob(
         self,
@@ -49,30 +47,26 @@ class StandingLayers:
         progress: Callable[[int], None] | None = None,
     ) -> BlobPush:
         """See ImageWriter."""
-        ensure = partial(
-            self._output.ensure_blob, reference, digest=digest, size_bytes=size_bytes, open_body=open_body,
-            mount_from=mount_from, progress=progress,
-        )  # fmt: skip
         with self._lock:
             if self._standing is None:
                 self._standing = self._list_standing()
             if digest in self._standing:
-                self._passed.append(ensure)
+                self._passed = True
                 return BlobPush(transfer="present", uploaded_bytes=0)
-        return ensure()
+        return self._output.ensure_blob(
+            reference, digest=digest, size_bytes=size_bytes, open_body=open_body, mount_from=mount_from,
+            progress=progress,
+        )  # fmt: skip
 
     def ensure_manifest(self, reference: Reference, *, body: bytes, media_type: str) -> str:
         """See ImageWriter."""
-        try:
-            return self._output.ensure_manifest(reference, body=body, media_type=media_type)
-        except RegistryFailed:
-            if not self._passed:
-                raise
-        # First of all, so that the next build of a layer that nobody has any more makes it anew.
-        self._layers.forget_image(self._target)
-        passed, self._passed = self._passed, []
-        map_in_threads(lambda ensure: ensure(), passed)
         return self._output.ensure_manifest(reference, body=body, media_type=media_type)
+
+    def forget(self) -> bool:
+        """Pass over nothing from now on; tells whether anything was, and so may not stand there."""
+        passed, self._passed, self._standing = self._passed, False, frozenset()
+        self._layers.forget_image(self._target)
+        return passed
 
     def _list_standing(self) -> frozenset[str]:
         digest = self._layers.find_image(self._target)

@@ -9,19 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.baseimage.image import BaseImage
 from hublish.builders.baseimage.record import load_base
 from hublish.builders.disk import name_disk_errors
-from hublish.builders.layered.assembly import BuiltLayer, Image, make_image
-from hublish.builders.layered.entrypoint import write_environment_layer, write_home_layer
-from hublish.builders.layered.environment import TargetEnvironment, make_environment
+from hublish.builders.layered.assembly import Image, make_image
+from hublish.builders.layered.environment import make_environment
 from hublish.builders.layered.layering import LayerGroup, list_wheels
-from hublish.builders.layered.layertree import LayerTree, open_layer_file
+from hublish.builders.layered.ownlayers import write_own_layers
 from hublish.builders.layered.packagelayers import PackageLayers
-from hublish.builders.layered.sourcelayer import write_source_layer
 from hublish.builders.layerindex.ownercache import OWN, OwnerCache, OwnerCaches
 from hublish.builders.push import PushAhead, Pushed, push_image
 from hublish.builders.standing import StandingLayers
@@ -33,7 +32,7 @@ from hublish.builders.wheels.wheelbuild import BUILT, WheelBuilds
 from hublish.builders.wheels.wheelhouse import Wheelhouse
 from hublish.builders.wheels.workshop import Workshop
 from hublish.core.building import BuildSucceeded, Progress, Step
-from hublish.core.plan import Environment, Plan
+from hublish.core.plan import Plan
 from hublish.core.ports import (
     CommitFetcher,
     ContainerRunner,
@@ -44,7 +43,7 @@ from hublish.core.ports import (
     Source,
 )
 from hublish.core.reference import Reference
-from hublish.errors import BuildCancelled, BuildFailed, clip
+from hublish.errors import BuildCancelled, BuildFailed, RegistryFailed, clip
 
 
 def build_layered(
@@ -126,9 +125,7 @@ class _Build:
         self.started = self.clock()
         base, facts = self._open_base()
         repository = replace(target, tag=None, digest=None)
-        writer = output
-        if self.cache.in_registry:
-            writer = StandingLayers(output, images=self.images, layers=self.cache.layers, target=repository)
+        writer = StandingLayers(output, images=self.images, layers=self.cache.layers, target=repository)
         self._enter(Step.PACKAGES)
         builds = self._open_builds(facts)
         index = self.index if builds is None else builds
@@ -146,15 +143,30 @@ class _Build:
             )  # fmt: skip
             groups = packages.gather(base_layers=len(base.manifest.layers))
             self._enter(Step.LAYERS)
-            image = self._make_image(base, facts, packages, groups, workshop)
-            self._enter(Step.PUSH)
-            pushed = push_image(
-                image, ahead=ahead, images=self.images, output=writer, target=target, progress=self.progress,
-                verify_running=self._verify_running,
-            )  # fmt: skip
+            make = partial(self._make_image, base, facts, packages, groups, workshop)
+            image, pushed = self._push(make, writer=writer, ahead=ahead, target=target)
         self._remember(image, pushed, repository, output)
         self._enter(Step.PUSH)
         return self._report(pushed, groups, size_bytes=image.size_bytes)
+
+    def _push(
+        self, make: Callable[[], Image], *, writer: StandingLayers, ahead: PushAhead, target: Reference
+    ) -> tuple[Image, Pushed]:
+        push = partial(
+            push_image, ahead=ahead, images=self.images, output=writer, target=target, progress=self.progress,
+            verify_running=self._verify_running,
+        )  # fmt: skip
+        image = make()
+        self._enter(Step.PUSH)
+        try:
+            return image, push(image)
+        except RegistryFailed:
+            if not writer.forget():
+                raise
+        self.log("the registry lost a part of the image it has: each layer is looked for")
+        ahead.forget()
+        image = make()
+        return image, push(image)
 
     def _make_image(
         self,
@@ -165,7 +177,9 @@ class _Build:
         workshop: Workshop,
     ) -> Image:
         made = packages.make(groups)
-        first, last = self._write_own_layers(workshop.environment, facts, workshop.blobs)
+        first, last = write_own_layers(
+            self.plan, self.source, environment=workshop.environment, facts=facts, blobs=workshop.blobs, log=self.log
+        )
         image = make_image(self.plan, base=base, facts=facts, layers=(*first, *made, last))
         # Only an image that is small enough may bring all of its layers to the target.
         anew = packages.settle(groups)
@@ -252,46 +266,3 @@ class _Build:
         self.log(f"Python {facts.python_full_version} at {clip(facts.executable)}, {libc}, {facts.architecture}")
         self.progress(Progress(step=Step.BASE, done=1, total=1))
         return base, facts
-
-    def _write_own_layers(
-        self, environment: TargetEnvironment, facts: BaseFacts, blobs: Path
-    ) -> tuple[list[BuiltLayer], BuiltLayer]:
-        """Write what stands below the packages, and the source that stands above them."""
-        layers: list[BuiltLayer] = []
-        if self.plan.environment is Environment.VENV:
-            write = lambda tree: write_environment_layer(tree, environment, facts)  # noqa: E731 -- a line, used once
-            layers.append(_write_layer(blobs, environment, title="virtual environment", write=write))
-        layers.append(_write_layer(blobs, environment, title="home", write=lambda tree: write_home_layer(tree, facts)))
-        names = {package.name for package in self.plan.packages}
-        replaced = [known for known in facts.installed if known.name in names]
-        if self.plan.environment is Environment.BASE and replaced:
-            for known in replaced:
-                self.log(f"replacing {clip(known.name)} {clip(known.version)} of the base")
-                if not known.is_whole:
-                    self.log(
-                        f"warning: the base does not say which files {clip(known.name)} {clip(known.version)} brought; those "
-                        "that the locked version does not replace stay"
-                    )
-            hidden = sorted({path for known in replaced for path in known.paths})
-
-            def hide(tree: LayerTree) -> None:
-                for path in hidden:
-                    tree.add_whiteout(path)
-
-            layers.append(_write_layer(blobs, environment, title="replaced in the base", write=hide))
-        source = _write_layer(
-            blobs,
-            environment,
-            title="source",
-            write=lambda tree: write_source_layer(tree, self.source, path=self.plan.source_path),
-        )
-        return layers, source
-
-
-def _write_layer(
-    blobs: Path, environment: TargetEnvironment, *, title: str, write: Callable[[LayerTree], None]
-) -> BuiltLayer:
-    with open_layer_file(blobs, environment) as layer:
-        write(layer.tree)
-    blob = layer.finished
-    return BuiltLayer(title=title, history=title, blob=blob, path=blobs / blob.digest.removeprefix("sha256:"))
