@@ -38,7 +38,7 @@ OPENED = dataclasses.replace(
 CLOSED = dataclasses.replace(OPENED, sha=None, command=CommandName.CANCEL)
 FORK = dataclasses.replace(OPENED, ref="7", pull_request_number=7, thread=Thread(kind="issue", number=7))
 APPROVAL = dataclasses.replace(
-    COMMENT, ref="7", ref_kind=RefKind.PULL_REQUEST, command=CommandName.OK_TO_BUILD, approved_sha=SHA[:7]
+    COMMENT, ref="7", ref_kind=RefKind.PULL_REQUEST, command=CommandName.OK_TO_BUILD, approved_sha=SHA
 )
 
 
@@ -116,13 +116,15 @@ def test_head_that_moved_after_the_word_is_not_built(asking: Stage) -> None:
     assert OLD in prepared.failure.message
 
 
-def test_forged_beginning_of_a_sha_is_not_enough(asking: Stage) -> None:
-    """Two heads of the pull request that begin alike: the word names none of them."""
-    add_run(asking, "other", dataclasses.replace(FORK, sha=SHA[:7] + "f" * 33))
-    prepared = prepare(asking, APPROVAL)
+def test_beginning_of_a_sha_is_not_enough(asking: Stage) -> None:
+    """However many runs a stranger put before the one that brought the commit that was looked at."""
+    asking.checkouts.sources.clear()
+    prepared = prepare(asking, dataclasses.replace(APPROVAL, approved_sha=SHA[:39]))
 
+    assert prepared.state is RunState.DENIED
     assert prepared.failure is not None
-    assert prepared.failure.code == "ApprovalAmbiguous"
+    assert prepared.failure.code == "ApprovalShort"
+    assert f"/ok-to-build {SHA}" in prepared.failure.hint
 
 
 def test_stranger_cannot_approve(asking: Stage) -> None:
