@@ -167,35 +167,36 @@ class Schedule:
     def _consider(self, release: Release, moved: tuple[Reference, ...], newer: dict[str, Reference]) -> int:
         if not moved and not newer:
             return 0
-        stored = release.trigger.repository
-        known = [make_proposal(stored, changed) for changed in (moved, tuple(newer.values())) if changed]
-        known += [make_rebuild(release, stored, moved)] if moved else []
-        runs = [run for trigger in known if (run := self._find_run(trigger)) is not None]
-        if not runs:
-            runs = [self._services.runs.ensure_run(run) for run in self._make_runs(release, moved, newer)]
-        for run in runs:
+        started = 0
+        for trigger in self._list_wanted(release, moved, newer):
+            # Each by its own key: that a newer version was proposed must not keep a rebuild from coming.
+            run = self._services.runs.find_latest_run(make_run_key(trigger))
+            if run is None:
+                run = self._services.runs.ensure_run(make_run(self._services, trigger, None))
             if not run.state.ended:
                 # Also where it is known: whoever stored it may have died before it was started.
                 self._start_run(run.id)
-        return len(runs)
+                started += 1
+        return started
 
-    def _find_run(self, trigger: Trigger) -> Run | None:
-        return self._services.runs.find_latest_run(make_run_key(trigger))
-
-    def _make_runs(self, release: Release, moved: tuple[Reference, ...], newer: dict[str, Reference]) -> Iterator[Run]:
+    def _list_wanted(
+        self, release: Release, moved: tuple[Reference, ...], newer: dict[str, Reference]
+    ) -> Iterator[Trigger]:
+        """What the config wants done; a rebuild is of what it does not pin, as nothing else would change."""
         repository = self._find_repository(release.trigger.repository)
         asked = make_rebuild(release, repository, moved)
         config = read_default_config(self._services, asked).config
         if config is None or not config.triggers.schedule:
             return
         pinned = list_pinned(config)
-        named = list_tags_of(config)
-        proposed = tuple(newer[name] for name in sorted(newer.keys() & named))
-        proposed = proposed or tuple(base for base in moved if name_tag(base) in pinned)
-        if proposed:
-            yield make_run(self._services, make_proposal(repository, proposed), None)
-        elif moved:
-            yield make_run(self._services, asked, None)
+        proposed = (
+            tuple(newer[name] for name in sorted(newer.keys() & list_tags_of(config))),
+            tuple(base for base in moved if name_tag(base) in pinned),
+        )
+        yield from (make_proposal(repository, bases) for bases in proposed if bases)
+        followed = tuple(base for base in moved if name_tag(base) not in pinned)
+        if followed:
+            yield make_rebuild(release, repository, followed)
 
     def _find_repository(self, stored: Repository) -> Repository:
         """The repository as it is now; a name that somebody else took meanwhile leads nowhere."""
