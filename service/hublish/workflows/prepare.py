@@ -140,7 +140,9 @@ class Preparation:
             permission=permission,
             ref=ref,
         )
-        if ref is not None and ref.sha == trigger.sha and trigger.kind is TriggerKind.PULL_REQUEST:
+        taken_up = isinstance(decision, Build) or waits(trigger, decision)
+        if taken_up and ref is not None and ref.sha == trigger.sha and trigger.kind is TriggerKind.PULL_REQUEST:
+            # Not where pushes build nothing: what somebody asked for by hand would end with nothing in its place.
             stop_superseded(self._services, self._run_id, trigger, sha=ref.sha)
         chosen = () if publish.config is None else choose_images(trigger, publish.config)
         titles = tuple(image.title for image in chosen)

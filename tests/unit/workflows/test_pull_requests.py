@@ -250,6 +250,26 @@ def test_newer_push_stops_what_is_built_for_older_ones(asking: Stage) -> None:
         Cancelling(asking.services).verify_wanted("old")
 
 
+@pytest.mark.parametrize("config", [CONFIG, "version: 9\n"])
+def test_push_that_builds_nothing_stops_nothing(stage: Stage, config: str) -> None:
+    """What a person asked for by hand goes on where the config wants no pull requests built: nothing takes its place."""
+    stage.reader.files["octo/ts", ".hublish.yaml"] = config.encode()
+    add_run(stage, "by hand", dataclasses.replace(COMMENT, ref="8", ref_kind=RefKind.PULL_REQUEST), sha=OLD)
+    prepared = prepare(stage, OPENED)
+
+    assert prepared.state is RunState.SKIPPED
+    assert list_stopped(stage) == []
+
+
+def test_newer_push_of_a_fork_stops_what_is_built_for_older_ones(asking: Stage) -> None:
+    """Although it waits itself: the older commit is the head no more."""
+    add_run(asking, "approved", dataclasses.replace(APPROVAL, approved_sha=OLD), sha=OLD)
+    prepared = prepare(asking, FORK)
+
+    assert prepared.state is RunState.DENIED
+    assert list_stopped(asking) == ["approved"]
+
+
 def test_late_delivery_of_an_older_push_stops_nothing(asking: Stage) -> None:
     """Only the run of the head as GitHub has it now stops others, in whatever order twenty deliveries come."""
     add_run(asking, "head", OPENED)
