@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -207,6 +208,19 @@ def test_pull_request_gets_its_tag_where_config_and_operator_allow_it(asking: St
     assert str(read_request(asking, prepared).target) == f"{NAME}:build-{image.build_key}"
 
 
+def build_tagged(stage: Stage) -> tuple[Run, Prepared, str]:
+    """Let a pull request that gets a tag be built well: its run, what was prepared, the name of the build."""
+    allow_tags(stage)
+    prepared = prepare(stage, OPENED)
+    digest = stage.images.add_image(parse_reference(f"{NAME}:x"), [b"layer"])
+    build = claim_image_build(stage.services, prepared.images[0], run_id=RUN_ID)
+    outcome = BuildSucceeded(digest=digest, size_bytes=1, layers=(), uploaded_bytes=0, packages=())
+    stage.builds.finish_build(build.name, outcome, at=AT)
+    run = stage.runs.read_run(RUN_ID)
+    assert run is not None
+    return run, prepared, build.name
+
+
 @pytest.mark.parametrize(
     ("tag_exists", "delivered", "tags"),
     [(False, ("latest",), ("pr-8",)), (True, ("latest",), ()), (False, ("pr-8",), ())],
@@ -215,23 +229,37 @@ def test_pull_request_never_takes_the_tag_of_a_release(
     asking: Stage, *, tag_exists: bool, delivered: tuple[str, ...], tags: tuple[str, ...]
 ) -> None:
     """Whoever may open a pull request must not replace a release's image by a tag of the same name."""
-    allow_tags(asking)
-    prepared = prepare(asking, OPENED)
-    digest = asking.images.add_image(parse_reference(f"{NAME}:x"), [b"layer"])
-    (image,) = prepared.images
-    build = claim_image_build(asking.services, image, run_id=RUN_ID)
-    outcome = BuildSucceeded(digest=digest, size_bytes=1, layers=(), uploaded_bytes=0, packages=())
-    asking.builds.finish_build(build.name, outcome, at=AT)
+    run, prepared, build = build_tagged(asking)
+    (image,), ref = prepared.images, prepared.ref
+    assert ref is not None
     if tag_exists:
         asking.reader.refs["pr-8"] = ResolvedRef(name="pr-8", kind=RefKind.TAG, sha=SHA)
-    run, ref = asking.runs.read_run(RUN_ID), prepared.ref
-    assert run is not None
-    assert ref is not None
     image = dataclasses.replace(image, delivered_tags=delivered)
-    published = publish_image(asking.services, run, ref, image, build=build.name)
+    published = publish_image(asking.services, run, ref, image, build=build)
 
     assert published.tags == tags
     assert published.kept_tags == (() if tags else (("pr-8", "a release of the repository has this tag"),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sha": OLD}, f"pull request 8 was at {SHA} when the build began and is at {OLD} now"),
+        ({"closed": True}, "pull request 8 is closed"),
+    ],
+)
+def test_tag_of_a_pull_request_never_goes_back_to_an_older_head(
+    asking: Stage, changes: dict[str, Any], reason: str
+) -> None:
+    """A build that ends after a newer push, or after the end of the pull request, leaves the tag where it is."""
+    run, prepared, build = build_tagged(asking)
+    (image,), ref = prepared.images, prepared.ref
+    assert ref is not None
+    asking.reader.refs["8"] = dataclasses.replace(ref, **changes)
+    published = publish_image(asking.services, run, ref, image, build=build)
+
+    assert (published.tags, published.kept_tags) == ((), (("pr-8", reason),))
+    assert asking.images.fetch_manifest(parse_reference(f"{NAME}:pr-8")) is None
 
 
 def test_newer_push_stops_what_is_built_for_older_ones(asking: Stage) -> None:
