@@ -215,8 +215,8 @@ class RunRecords(Protocol):
     def list_named_runs(self, full_name: str, *, limit: int) -> tuple[Run, ...]:
         """The newest runs first of the repository that had this name when they began; GitHub's names have no case."""
 
-    def list_delivered_names(self) -> tuple[str, ...]:
-        """Names under which repositories delivered something, sorted."""
+    def list_last_deliveries(self) -> tuple[Run, ...]:
+        """The newest delivered run under each name that a repository had, sorted by that name."""
 
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""

@@ -53,7 +53,7 @@ from hublish.workflows.publish import verify_owner, verify_same_owner
 from hublish.workflows.replying import Replies
 from hublish.workflows.services import Services
 from hublish.workflows.standing import find_standing
-from hublish.workflows.superseding import list_heads, stop_superseded
+from hublish.workflows.superseding import stop_superseded
 from hublish.workflows.ways import Way, choose_tags, choose_way
 
 Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
@@ -139,9 +139,10 @@ class Preparation:
             config_findings=publish.findings,
             permission=permission,
             ref=ref,
-            heads=list_heads(self._services, trigger) if trigger.approved_sha else frozenset(),
         )
-        if ref is not None and ref.sha == trigger.sha and trigger.kind is TriggerKind.PULL_REQUEST:
+        taken_up = isinstance(decision, Build) or waits(trigger, decision)
+        if taken_up and ref is not None and ref.sha == trigger.sha and trigger.kind is TriggerKind.PULL_REQUEST:
+            # Not where pushes build nothing: what somebody asked for by hand would end with nothing in its place.
             stop_superseded(self._services, self._run_id, trigger, sha=ref.sha)
         chosen = () if publish.config is None else choose_images(trigger, publish.config)
         titles = tuple(image.title for image in chosen)

@@ -55,6 +55,7 @@ runs = sa.Table(
     sa.Column("ended_at", sa.String(32)),
     sa.UniqueConstraint("key", "attempt"),
 )
+runs_by_name = sa.Index("runs_by_name", sa.func.lower(runs.c.repository), runs.c.seq)
 
 run_steps = sa.Table(
     "run_steps",
@@ -245,7 +246,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def ensure_schema(engine: sa.Engine) -> None:
-    """Create the tables that are missing.
+    """Create the tables that are missing, and the indexes that came later than their table.
 
     Raises:
         DatabaseFailed: the database cannot be reached or written.
@@ -255,6 +256,8 @@ def ensure_schema(engine: sa.Engine) -> None:
             if engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
             metadata.create_all(connection)
+            # It came later than its table; of a table that is there already no index is made above.
+            connection.execute(sa.schema.CreateIndex(runs_by_name, if_not_exists=True))
     except DatabaseFailed as error:
         raise DatabaseFailed(
             f"the database {engine.url.render_as_string(hide_password=True)} cannot be prepared: {error.message}",
