@@ -174,6 +174,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _open_checks(self, run_id: str, ref: ResolvedRef, titles: tuple[str, ...]) -> None:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
         try:
+            # Kept before anything is opened: whatever ends the run without its plan still ends these checks.
+            self._move(run_id, RunState.PLANNING, ref.sha)
+            self._services.steps.ensure_titles(run_id, titles)
             self._answering.check(
                 run_id, make_answer(self._services, run_id, queued, self._read_wanted(run_id)), titles
             )

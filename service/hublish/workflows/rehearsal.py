@@ -37,7 +37,7 @@ from hublish.workflows.services import Services
 _READS: Mapping[str, tuple[str, ...]] = {
     "runs": ("find_latest_run", "list_runs", "list_open_runs", "list_repository_runs"),
     "builds": ("read_request", "read_build", "list_targets", "find_latest_build"),
-    "steps": ("list_steps", "list_links"),
+    "steps": ("list_steps", "list_links", "list_titles"),
     "cancels": ("find_cancel",),
     "image_records": ("find_owner", "find_image", "find_release"),
     "queue": ("list_tickets", "list_times"),

@@ -13,6 +13,7 @@ from hublish.core.answers.report import Answer, Failure
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
 from hublish.core.records import Run
+from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import HublishError
 from hublish.telemetry import get_logger
@@ -74,9 +75,10 @@ class Sweep:
             wanted=run.ref,
             sha=run.sha,
             failure=failure,
+            pull_request=parse_value(Trigger, run.trigger).ref_kind is RefKind.PULL_REQUEST,
         )
-        title = parse_value(Trigger, run.trigger).repository.name
-        titles = tuple(image for _, image in self._services.steps.list_links(run.id)) or (title,)
+        steps = self._services.steps
+        titles = steps.list_titles(run.id) or tuple(image for _, image in steps.list_links(run.id))
         untold = self._tell(run.id, answer, titles)
         end_run(self._services, run.id, answer, untold=untold)
 

@@ -131,6 +131,19 @@ def test_check_run_needs_a_commit(stage: Stage) -> None:
     assert stage.conversation.checks == {}
 
 
+def test_answer_after_a_fault_stands_on_the_commit_that_was_decided_on(stage: Stage) -> None:
+    """The answer goes to the release's own commit, and the progress comment there is taken away."""
+    stage.reader.refs["main"] = ResolvedRef(name="main", kind=RefKind.BRANCH, sha="c" * 40)
+    answering = open_answering(stage)
+    stage.runs.move_run(RUN_ID, RunState.PLANNING, at=AT, sha=SHA)
+    answering.announce(RUN_ID, make_answer(), PREPARED)
+    answer = make_answer(RunState.FAILED, sha=None)
+    answering.answer(RUN_ID, answer)
+    answering.tidy(RUN_ID, answer)
+
+    assert stage.conversation.comments == {(COMMIT, ANSWER): render_answer(make_answer(RunState.FAILED))}
+
+
 def test_unknown_run_says_nothing(stage: Stage) -> None:
     """A run that is not in the records has no thread."""
     with pytest.raises(SourceMissing, match="there is no run r1"):
