@@ -6,7 +6,7 @@ exactly one answer. People are told at the start and at the end, never in betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from hublish.core.answers.check import make_check_run
@@ -26,6 +26,7 @@ LOOKING = "eyes"
 
 _TOLD: Mapping[TriggerKind, frozenset[RunState]] = {
     TriggerKind.PUSH: frozenset({RunState.FAILED}),
+    TriggerKind.PULL_REQUEST: frozenset(),
     TriggerKind.CHECK: frozenset({RunState.FAILED, RunState.DENIED}),
     TriggerKind.API: frozenset(),
     TriggerKind.SCHEDULE: frozenset({RunState.FAILED}),
@@ -85,17 +86,18 @@ class Answering:
             check = make_check_run(answer, image=title, sha=sha)
             self._services.conversation.ensure_check_run(trigger.repository, check)
 
-    def answer(self, run_id: str, answer: Answer) -> None:
+    def answer(self, run_id: str, answer: Answer, *, check: Callable[[], None] | None = None) -> None:
         """Say the one answer. A push is no question: what became of it stands in its check run, and a failure here too.
 
         A pull request asks for nothing, so that nothing is ever said in it of its own accord. A press on a check run is
         answered there; what has no check run, a refusal, a failure or that nothing was stopped, is said as a comment on
-        the commit.
+        the commit. `check` ends check runs that could not be ended yet: it is called where they are the only answer.
         """
         trigger = self._read_trigger(run_id)
-        if trigger.kind is TriggerKind.PULL_REQUEST:
-            return
         if not trigger.kind.talks and not self._is_told(run_id, trigger, answer.state):
+            # Whoever asked by the API reads the answer there, and waits for it.
+            if check is not None and trigger.kind is not TriggerKind.API:
+                check()
             return
         answer = self._recall(run_id, answer)
         thread = self._find_thread(trigger, answer.sha)

@@ -144,6 +144,27 @@ def test_answer_after_a_fault_stands_on_the_commit_that_was_decided_on(stage: St
     assert stage.conversation.comments == {(COMMIT, ANSWER): render_answer(make_answer(RunState.FAILED))}
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "tried"),
+    [
+        (TriggerKind.PULL_REQUEST, RunState.FAILED, 1),
+        (TriggerKind.PUSH, RunState.DELIVERED, 1),
+        (TriggerKind.PUSH, RunState.FAILED, 0),
+        (TriggerKind.RELEASE, RunState.FAILED, 0),
+        (TriggerKind.API, RunState.FAILED, 0),
+    ],
+)
+def test_check_run_that_is_the_only_answer_is_tried_like_one(
+    stage: Stage, kind: TriggerKind, state: RunState, tried: int
+) -> None:
+    """Where a comment or the API answers, nobody waits for the check run."""
+    answering = open_answering(stage, dataclasses.replace(RELEASE, kind=kind))
+    calls: list[str] = []
+    answering.answer(RUN_ID, make_answer(state), check=lambda: calls.append("check"))
+
+    assert len(calls) == tried
+
+
 def test_unknown_run_says_nothing(stage: Stage) -> None:
     """A run that is not in the records has no thread."""
     with pytest.raises(SourceMissing, match="there is no run r1"):

@@ -82,3 +82,26 @@ def test_nothing_is_opened_that_could_not_be_ended(stage: Stage, monkeypatch: py
     open_checks(stage, RELEASE, TAG, ("ts",))
 
     assert stage.conversation.checks == {}
+
+
+@pytest.mark.parametrize("fault", [Fault(code="GitHubFailed", message="away", hint=""), None])
+def test_check_run_that_could_not_be_ended_is_tried_again_as_the_answer(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault | None
+) -> None:
+    """A pull request hears nothing else: it is tried as often as a comment, and the fault of the last try is told."""
+    effects: dict[str, tuple[Any, int | None]] = {}
+
+    async def play(name: str, _kind: type, call: Any, *, attempts: int | None = None, **_named: Any) -> object:
+        effects[name] = (call, attempts)
+        return fault if name in ("check ended", "answer") else None
+
+    monkeypatch.setattr(deliver, "run_effect", play)
+    workflow: Any = object.__new__(deliver.DeliverWorkflow)
+    workflow._services, workflow._answering = Mock(), Mock()
+    untold = asyncio.run(workflow._say(RUN_ID, PREPARED, make_answer()))
+    effects["answer"][0]()
+    again = workflow._answering.answer.call_args.kwargs["check"]
+
+    assert untold == fault
+    assert effects["answer"][1] == deliver.ANSWER_ATTEMPTS
+    assert again is (None if fault is None else effects["check ended"][0])
