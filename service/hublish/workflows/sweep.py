@@ -84,9 +84,10 @@ class Sweep:
 
     def _tell(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> Fault | None:
         """Answer on GitHub; a place that is gone for good must not keep the run open for ever."""
-        untold = _try(run_id, partial(self._answering.answer, run_id, answer))
+        check = partial(self._answering.check, run_id, answer, titles)
+        untold = _try(run_id, partial(self._answering.answer, run_id, answer, check=check))
         # A run that was answered is told, whatever becomes of its check runs and its progress comment.
-        _try(run_id, partial(self._answering.check, run_id, answer, titles))
+        _try(run_id, check)
         _try(run_id, partial(self._answering.tidy, run_id, answer))
         return untold
 

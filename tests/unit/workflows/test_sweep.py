@@ -111,6 +111,26 @@ def test_lost_run_of_a_pull_request_ends_the_checks_it_opened(stage: Stage, titl
     assert checks == {f"{RUN_ID}/{title}": (SHA, "failure") for title in titles}
 
 
+def test_lost_run_whose_only_answer_is_refused_says_so_on_its_page(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull request has its check run and no comment."""
+    stage.receive(OPENED)
+    stage.services.runs.move_run(RUN_ID, RunState.PLANNING, at=AT, sha=SHA)
+    stage.services.steps.ensure_titles(RUN_ID, ("ts",))
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise NotAllowed("no")
+
+    monkeypatch.setattr(stage.services.conversation, "ensure_check_run", refuse)
+    Sweep(stage.services, find_state=lambda _run: "ERROR").end_lost_runs()
+    run = stage.services.runs.read_run(RUN_ID)
+
+    assert run is not None
+    assert run.state is RunState.FAILED
+    assert run.message.endswith("The answer could not be given on GitHub: no")
+
+
 def _note(done: list[str], name: str, *_arguments: object, **_named: object) -> None:
     done.append(name)
 
