@@ -231,6 +231,12 @@ class StepRecords(Protocol):
     def list_steps(self, run_id: str) -> tuple[RunStep, ...]:
         """A run's steps in the order they began."""
 
+    def ensure_titles(self, run_id: str, titles: Sequence[str]) -> None:
+        """Record images that a run was decided to build; those that are known stay."""
+
+    def list_titles(self, run_id: str) -> tuple[str, ...]:
+        """Images that a run was decided to build, by name; empty when nothing was decided."""
+
     def ensure_link(self, run_id: str, build_name: str, image: str) -> None:
         """Record that a run waits for a build; a later build of the same image takes the earlier one's place."""
 

@@ -174,6 +174,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _open_checks(self, run_id: str, ref: ResolvedRef, titles: tuple[str, ...]) -> None:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
         try:
+            # Kept before anything is opened: whatever ends the run without its plan still ends these checks.
+            self._move(run_id, RunState.PLANNING, ref.sha)
+            self._services.steps.ensure_titles(run_id, titles)
             self._answering.check(
                 run_id, make_answer(self._services, run_id, queued, self._read_wanted(run_id)), titles
             )
@@ -218,8 +221,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> Fault | None:
         """Give the answer; returns why it could not be given."""
         call = partial(self._answering.check, run_id, answer, prepared.titles, images=prepared.images)
-        await run_effect("check ended", type(None), call)
-        say = partial(self._answering.answer, run_id, answer)
+        ended = await run_effect("check ended", type(None), call)
+        # Where no comment is due the check run is the answer, which is tried for as long as any.
+        say = partial(self._answering.answer, run_id, answer, check=call if isinstance(ended, Fault) else None)
         said = await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
         await run_effect("tidy", type(None), partial(self._answering.tidy, run_id, answer))
         return said

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hublish.errors import DatabaseFailed, clip
 
 metadata = sa.MetaData()
+_DUE = sa.text("state = 'received'")
 
 deliveries = sa.Table(
     "deliveries",
@@ -29,12 +30,7 @@ deliveries = sa.Table(
     # The GUID is outside GitHub's signature: only together with the body does it name a delivery.
     sa.UniqueConstraint("guid", "body_sha256"),
     # Only the few due rows are ever searched for; a partial index stays tiny however long the history is.
-    sa.Index(
-        "deliveries_due",
-        "id",
-        sqlite_where=sa.text("state = 'received'"),
-        postgresql_where=sa.text("state = 'received'"),
-    ),
+    sa.Index("deliveries_due", "id", sqlite_where=_DUE, postgresql_where=_DUE),
 )
 
 runs = sa.Table(
@@ -78,6 +74,13 @@ run_builds = sa.Table(
     sa.Column("build_name", sa.String(64), nullable=False),
     sa.Column("image", sa.String(255), nullable=False),
     sa.UniqueConstraint("run_id", "image"),
+)
+
+run_titles = sa.Table(
+    "run_titles",
+    metadata,
+    sa.Column("run_id", sa.String(32), primary_key=True),
+    sa.Column("title", sa.String(255), primary_key=True),
 )
 
 run_cancels = sa.Table(
