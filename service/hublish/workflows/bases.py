@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hublish.builders.containers.systembase import make_system_key
+from hublish.builders.keys import make_key
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.github.trigger import Trigger
 from hublish.core.namespaces import check_base, check_namespace
@@ -26,6 +27,8 @@ from hublish.workflows.services import Policy, Services
 
 PREFIX = "hublish-base-"
 TAG = "base"
+_NAME_DIGITS = 24
+"""With the prefix, a number and a Step's name it stays far below the 63 characters of a label in a cluster."""
 _OWN_REPOSITORY = 0
 """No repository on GitHub has this id: it stands for the service itself."""
 
@@ -159,7 +162,7 @@ class OwnerSystemBases:
         known = _find_known(services, place)
         if known is not None:
             return known
-        name = f"{BASE_PREFIX}{place.repository.rpartition(PREFIX)[2]}"
+        name = _name_build(place)
         # One build of a key at a time; whoever wants the same waits for it and takes what it recorded.
         with hold_base(services, name, longest_wait_seconds=LONGEST_WAIT_SECONDS, verify_running=self._verify_waiting):
             known = _find_known(services, place)
@@ -224,6 +227,11 @@ def _find_place(
             hint="ask the operator to allow the folder of the image, not the image alone, under `namespaces`",
         )
     return place
+
+
+def _name_build(place: Reference) -> str:
+    """The name of a base's build: two owners may want the same packages in the same base, each at a place of their own."""
+    return f"{BASE_PREFIX}{make_key([place.name])[:_NAME_DIGITS]}"
 
 
 def _verify_claim(place: Reference, owner_id: int | None) -> None:

@@ -252,6 +252,24 @@ def test_image_at_the_top_of_a_registry_has_its_base_there(stage: Stage, builder
     assert made.repository.startswith("hublish-base-")
 
 
+def test_same_packages_at_two_places_are_two_builds(stage: Stage, builder: Builder) -> None:
+    """Owners with the same base and list share no ticket, lock, log or pod: each pushes to a place of its own."""
+    policy = dataclasses.replace(stage.services.policy, namespaces={"registry.example.org": {"octo": ("",)}})
+    services = dataclasses.replace(stage.services, policy=policy)
+    base = BASE.with_digest(stage.images.fetch_manifest(BASE).digest)
+    made = []
+    for folder in ("team", "rival"):
+        image = Reference(registry="registry.example.org", repository=f"{folder}/ts")
+        systems = find_systems(services, RELEASE, image, trust=Trust.OWNER, run_id=RUN_ID)
+        assert systems is not None
+        made.append(systems.ensure_base(base, ("tree",), platform="linux/amd64", user="").repository)
+
+    assert [name.rpartition("/")[0] for name in made] == ["team", "rival"]
+    assert len({name.rpartition("/")[2] for name in made}) == 1
+    assert len(set(builder.names)) == 2
+    assert all(re.fullmatch(r"base-[0-9a-f]{24}", name) for name in builder.names)
+
+
 def test_failure_of_apt_is_the_answer(stage: Stage, builder: Builder) -> None:
     """In its words; nothing is remembered."""
     builder.error = BuildFailed("system.apt: nothing cannot be installed: Unable to locate package nothing")
