@@ -21,7 +21,7 @@ from hublish.core.ports import SystemBaseBuilder, SystemBases
 from hublish.core.queue import BASE_PREFIX, Ticket
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository
-from hublish.errors import HublishError, NotAllowed, RunCancelled
+from hublish.errors import BaseAwaited, HublishError, NotAllowed, RunCancelled, clip
 from hublish.workflows.baseslots import LONGEST_WAIT_SECONDS, hold_base, take_slot
 from hublish.workflows.services import Policy, Services
 
@@ -56,6 +56,7 @@ def find_systems(
     *,
     trust: Trust,
     run_id: str,
+    may_wait: bool = True,
     missing: Callable[[tuple[str, ...]], None] | None = None,
 ) -> SystemBases | None:
     """Find what installs packages for a build; None where nothing may, as for a fork, of which nothing is pushed.
@@ -66,6 +67,7 @@ def find_systems(
         target: repository of the image.
         trust: whose code it is.
         run_id: the run that asks.
+        may_wait: whether it may wait for a base that is missing; else it is told to do so elsewhere.
         missing: for a look, told what would be installed; None: it is installed.
     """
     builder = None if trust is Trust.FORK else services.find_system_builder(trigger.repository.owner, trust)
@@ -74,7 +76,12 @@ def find_systems(
     if missing is not None:
         return KnownSystemBases(services=services, owner=trigger.repository.owner, target=target, missing=missing)
     return OwnerSystemBases(
-        services=services, repository=trigger.repository, target=target, builder=builder, run_id=run_id
+        services=services,
+        repository=trigger.repository,
+        target=target,
+        builder=builder,
+        run_id=run_id,
+        may_wait=may_wait,
     )
 
 
@@ -133,6 +140,7 @@ class OwnerSystemBases:
         target: repository of the image; the base stands beside it.
         builder: installs packages.
         run_id: the run that wants the base; once it is cancelled, the build stops.
+        may_wait: False where nothing may be waited for.
     """
 
     services: Services
@@ -140,6 +148,7 @@ class OwnerSystemBases:
     target: Reference
     builder: SystemBaseBuilder
     run_id: str
+    may_wait: bool = True
 
     def can_build(self) -> bool:
         """See SystemBases."""
@@ -151,6 +160,7 @@ class OwnerSystemBases:
         Raises:
             NotAllowed: the base is another owner's, or the place for the result is not this one's.
             RunCancelled: somebody cancelled the run.
+            BaseAwaited: there is none yet, and nothing may be waited for here; transient.
             QueueFull: too many builds wait.
             DatabaseFailed: another run's build of it took longer than any may; transient.
         """
@@ -162,6 +172,11 @@ class OwnerSystemBases:
         known = _find_known(services, place)
         if known is not None:
             return known
+        if not self.may_wait:
+            self._verify_waiting()
+            raise BaseAwaited(
+                f"waits for the base with {clip(', '.join(packages))}", owner=self.repository.owner.lower()
+            )
         name = _name_build(place)
         # One build of a key at a time; whoever wants the same waits for it and takes what it recorded.
         with hold_base(services, name, longest_wait_seconds=LONGEST_WAIT_SECONDS, verify_running=self._verify_waiting):

@@ -24,7 +24,7 @@ from hublish.core.ports import SystemBaseBuilder
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import BuildFailed, DatabaseFailed, NotAllowed
+from hublish.errors import BaseAwaited, BuildFailed, DatabaseFailed, NotAllowed
 from hublish.workflows.bases import find_systems, open_supply
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
@@ -268,6 +268,28 @@ def test_same_packages_at_two_places_are_two_builds(stage: Stage, builder: Build
     assert len({name.rpartition("/")[2] for name in made}) == 1
     assert len(set(builder.names)) == 2
     assert all(re.fullmatch(r"base-[0-9a-f]{24}", name) for name in builder.names)
+
+
+def test_run_that_may_not_wait_is_told_so_until_the_base_is_there(stage: Stage, builder: Builder) -> None:
+    """It builds nothing where others are planned; whose run it is says where it waits."""
+    stage.receive()
+    with pytest.raises(BaseAwaited) as awaited:
+        Preparation(stage.services, may_wait=False).run(RUN_ID, decided=ignore)
+    builds = len(builder.asked)
+    base = read_base(stage, prepare(stage))
+    again = Preparation(stage.services, may_wait=False).run(RUN_ID, decided=ignore)
+
+    assert (awaited.value.message, awaited.value.owner) == ("waits for the base with tree, curl", "octo")
+    assert (awaited.value.transient, builds) == (True, 0)
+    assert read_base(stage, again) == base
+
+
+def test_cancelled_run_waits_for_no_base(stage: Stage, builder: Builder) -> None:
+    """It is over before it is told to wait."""
+    stage.receive()
+    stage.services.cancels.request_cancel(Cancel(run_id=RUN_ID, by="other", actor="octocat"), at=AT)
+
+    assert Preparation(stage.services, may_wait=False).run(RUN_ID, decided=ignore).state is RunState.CANCELLED
 
 
 def test_failure_of_apt_is_the_answer(stage: Stage, builder: Builder) -> None:
