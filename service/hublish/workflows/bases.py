@@ -162,6 +162,7 @@ class OwnerSystemBases:
             RunCancelled: somebody cancelled the run.
             BaseAwaited: there is none yet, and nothing may be waited for here; transient.
             QueueFull: too many builds wait.
+            RegistryFailed: its repository is not there and cannot be made.
             DatabaseFailed: another run's build of it took longer than any may; transient.
         """
         services, records = self.services, self.services.image_records
@@ -183,6 +184,7 @@ class OwnerSystemBases:
             known = _find_known(services, place)
             if known is not None:
                 return known
+            services.repository_maker.ensure_repository(place)
             log = services.archive.open_log(name)
             ticket = self._make_ticket(name)
             with take_slot(services, ticket, log=log.append, verify_running=self._verify_waiting):

@@ -24,7 +24,7 @@ from hublish.core.ports import SystemBaseBuilder
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import BaseAwaited, BuildFailed, DatabaseFailed, NotAllowed
+from hublish.errors import BaseAwaited, BuildFailed, DatabaseFailed, NotAllowed, RegistryFailed
 from hublish.workflows.bases import find_systems, open_supply
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
@@ -268,6 +268,19 @@ def test_same_packages_at_two_places_are_two_builds(stage: Stage, builder: Build
     assert len({name.rpartition("/")[2] for name in made}) == 1
     assert len(set(builder.names)) == 2
     assert all(re.fullmatch(r"base-[0-9a-f]{24}", name) for name in builder.names)
+
+
+def test_repository_of_the_base_is_made_before_its_build(stage: Stage, builder: Builder) -> None:
+    """Where the registry makes none itself, the push would fail; without it nothing is installed."""
+    stage.repository_maker.error = RegistryFailed("creation of the repository: 403", status=403)
+    failure = prepare(stage).failure
+    stage.repository_maker.error, refused = None, len(builder.asked)
+    base = read_base(stage, prepare(stage))
+    read_base(stage, prepare(stage))
+
+    assert failure is not None
+    assert (failure.message, refused) == ("creation of the repository: 403", 0)
+    assert [str(place) for place in stage.repository_maker.asked] == [base.name] * 2
 
 
 def test_run_that_may_not_wait_is_told_so_until_the_base_is_there(stage: Stage, builder: Builder) -> None:
