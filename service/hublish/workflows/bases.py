@@ -61,6 +61,8 @@ def find_systems(
 ) -> SystemBases | None:
     """Find what installs packages for a build; None where nothing may, as for a fork, of which nothing is pushed.
 
+    A pull request leaves nothing either: it is built on bases that are there already.
+
     Args:
         services: the ports.
         trigger: names the owner.
@@ -73,6 +75,8 @@ def find_systems(
     builder = None if trust is Trust.FORK else services.find_system_builder(trigger.repository.owner, trust)
     if builder is None:
         return None
+    if trust is Trust.PULL_REQUEST:
+        missing = _refuse_missing
     if missing is not None:
         return KnownSystemBases(services=services, owner=trigger.repository.owner, target=target, missing=missing)
     return OwnerSystemBases(
@@ -82,6 +86,13 @@ def find_systems(
         builder=builder,
         run_id=run_id,
         may_wait=may_wait,
+    )
+
+
+def _refuse_missing(packages: tuple[str, ...]) -> None:
+    raise NotAllowed(
+        f"no base with {clip(', '.join(packages))} is there yet, and a pull request leaves none behind",
+        hint="Build the branch by `/build` and its name, or the default branch or a release with these packages, then `/retest`.",
     )
 
 
@@ -96,13 +107,13 @@ def open_supply(services: Services, owner: str, *, trust: Trust) -> WheelSupply 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownSystemBases:
-    """`hublish.core.ports.SystemBases` that builds, claims and records nothing, for a look at what a build would be.
+    """`hublish.core.ports.SystemBases` that builds, claims and records nothing, for a look or a pull request.
 
     Attributes:
         services: only read from.
         owner: of the repository that is looked at.
         target: repository of the image; the base stands beside it.
-        missing: told the packages that would be installed first.
+        missing: told the packages that would be installed first; may raise.
     """
 
     services: Services

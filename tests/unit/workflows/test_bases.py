@@ -32,6 +32,7 @@ from tests.fakes import TINY_BASE, FakeImages, FakeIndex, make_tar
 from tests.unit.builders.samples import BASE
 from tests.unit.workflows.baseparts import FedQueue
 from tests.unit.workflows.parts import AT, COMMENT, CONFIG, NAME, RELEASE, RUN_ID, Stage, make_source
+from tests.unit.workflows.test_pull_requests import OPENED
 
 APT = CONFIG + "system: {apt: [tree, curl]}\n"
 TARGET = parse_reference(NAME)
@@ -281,6 +282,29 @@ def test_repository_of_the_base_is_made_before_its_build(stage: Stage, builder: 
     assert failure is not None
     assert (failure.message, refused) == ("creation of the repository: 403", 0)
     assert [str(place) for place in stage.repository_maker.asked] == [base.name] * 2
+
+
+def test_pull_request_takes_a_base_and_leaves_none(stage: Stage, builder: Builder) -> None:
+    """Nothing of it is installed, pushed, claimed or recorded; what a release had made is taken."""
+    config = APT + "triggers: {pull_request: true}\n"
+    stage.reader.files["octo/ts", ".hublish.yaml"] = config.encode()
+    stage.checkouts.sources["octo/ts"] = make_source(config)
+    stage.receive(OPENED)
+    failure = Preparation(stage.services).run(RUN_ID, decided=ignore).failure
+    with stage.database.connect() as connection:
+        claims = connection.execute(sa.select(sa.func.count()).select_from(image_owners)).scalar()
+    left = (claims, list(builder.asked), list(stage.repository_maker.asked))
+    pinned = BASE.with_digest(stage.images.fetch_manifest(BASE).digest)
+    owners = find_systems(stage.services, RELEASE, TARGET, trust=Trust.OWNER, run_id=RUN_ID)
+    assert owners is not None
+    base = owners.ensure_base(pinned, ("tree", "curl"), platform="linux/amd64", user="")
+    planned = Preparation(stage.services).run(RUN_ID, decided=ignore)
+
+    assert failure is not None
+    assert failure.message == "no base with tree, curl is there yet, and a pull request leaves none behind"
+    assert failure.hint.startswith("Build the branch by `/build` and its name, or the default branch or a release")
+    assert left == (0, [], [])
+    assert read_base(stage, planned) == base
 
 
 def test_run_that_may_not_wait_is_told_so_until_the_base_is_there(stage: Stage, builder: Builder) -> None:
