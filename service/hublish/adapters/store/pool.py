@@ -29,5 +29,5 @@ class BoundedPool(QueuePool):
 
 def choose_pool(url: sa.URL) -> type[Pool]:
     """Choose what keeps the connections of a database: its driver's choice, in hublish's words where that is bounded."""
-    usual = url.get_dialect().get_pool_class(url)
+    usual = url.get_dialect()().get_dialect_pool_class(url)
     return BoundedPool if usual is QueuePool else usual
