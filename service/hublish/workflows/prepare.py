@@ -62,16 +62,20 @@ Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
 class Preparation:
     """Makes the decision on one run."""
 
-    def __init__(self, services: Services, *, looks_only: bool = False, run_id: str = "") -> None:
+    def __init__(
+        self, services: Services, *, looks_only: bool = False, may_wait: bool = True, run_id: str = ""
+    ) -> None:
         """Nothing is read here.
 
         Args:
             services: the ports.
             looks_only: True to build, claim and write nothing on the way to a plan, as for `/plan`.
+            may_wait: False to raise BaseAwaited where a base would be waited for.
             run_id: the run that is planned, as long as it is one.
         """
         self._services = services
         self._looks_only = looks_only
+        self._may_wait = may_wait
         self._run_id = run_id
         self._replies = Replies(services, read_config=partial(read_default_config, services))
 
@@ -117,7 +121,7 @@ class Preparation:
             return reply
         if trigger.command is CommandName.PLAN:
             return self._replies.make_plan(trigger, self._look(trigger, permission))
-        planner = Preparation(self._services, looks_only=self._looks_only, run_id=run_id)
+        planner = Preparation(self._services, looks_only=self._looks_only, may_wait=self._may_wait, run_id=run_id)
         return planner._decide(trigger, permission, decided)
 
     def _look(self, trigger: Trigger, permission: Permission | None) -> Prepared:
@@ -229,6 +233,7 @@ class Preparation:
                 image.reference,
                 trust=way.trust,
                 run_id=self._run_id,
+                may_wait=self._may_wait,
                 missing=missing.extend if self._looks_only else None,
             ),
         )

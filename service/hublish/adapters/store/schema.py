@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hublish.adapters.store.pool import choose_pool
 from hublish.errors import DatabaseFailed, clip
 
 metadata = sa.MetaData()
@@ -220,9 +221,10 @@ def open_database(url: str) -> sa.Engine:
     if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() != "sqlite":
-        engine = sa.create_engine(parsed, pool_pre_ping=True)
+        engine = sa.create_engine(parsed, poolclass=choose_pool(parsed), pool_pre_ping=True)
     else:
-        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+        busy = {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+        engine = sa.create_engine(parsed, poolclass=choose_pool(parsed), connect_args=busy)
         event.listen(engine, "connect", _prepare_sqlite)
     # One place for all stores: no class of the client leaves this room, whichever statement failed.
     event.listen(engine, "handle_error", _make_failure, retval=True)

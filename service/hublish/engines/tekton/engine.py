@@ -37,6 +37,7 @@ from hublish.engines.tekton_run import (
     is_pending,
     make_run,
     make_secret,
+    verify_run,
 )
 from hublish.errors import BuildCancelled, EngineFailed, HublishError, StrategyUnavailable
 
@@ -212,11 +213,7 @@ class TektonEngine:
                 make_run(request, choices=choices, has_build_secrets="build" in files), namespace=namespace
             )
             run.tell(f"PipelineRun {namespace}/{request.name}")
-        if not is_ours(found):
-            raise EngineFailed(
-                f"there is a PipelineRun {namespace}/{request.name} that is not hublish's",
-                hint="Nobody else may create runs in the build namespaces.",
-            )
+        verify_run(found, request)
         if _waits(found):
             for step, body in files.items():
                 self._cluster.replace_secret(make_secret(found, step=step, files=body), namespace=namespace)

@@ -128,6 +128,20 @@ def test_run_of_somebody_else_is_left_alone(engine, cluster) -> None:
     assert cluster.secrets == {}
 
 
+def test_run_that_pushes_elsewhere_is_left_alone(engine, cluster) -> None:
+    """A run of the name that puts its image at another place would answer for a build that it is not."""
+    other = replace(REQUEST.target, repository="other/ts")
+    cluster.create_run(make_run(replace(REQUEST, target=other), choices=LAYERED_CHOICES), namespace=NAMESPACE)
+    engine.start(REQUEST, FakeLog())
+    outcome = wait_for_outcome(engine)
+
+    assert isinstance(outcome, BuildStopped)
+    assert outcome.message == (
+        f"there is a PipelineRun {NAMESPACE}/{NAME} that pushes to {other}, which is not where this build goes"
+    )
+    assert cluster.secrets == {}
+
+
 def test_cancelled_build_ends_its_run(engine, cluster) -> None:
     """The cluster is asked to stop the run, and its Secrets go."""
     engine.start(REQUEST, FakeLog())
