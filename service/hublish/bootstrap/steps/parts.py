@@ -76,7 +76,7 @@ def _make_task(run: BuildRun, script: PodScript, places: StepPlaces) -> Containe
         files={path.name: path for path in sorted(places.files.iterdir())},
         network=script.network,
         seconds=plan.time_seconds,
-        size_bytes=plan.size_bytes,
+        size_bytes=script.find_limit(plan),
         hint=script.hint,
     )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from hublish.builders.baseimage.image import read_base_image
 from hublish.builders.containers.plan import make_bare_plan
 from hublish.builders.containers.systembase import SystemWords, make_system_plan
 from hublish.builders.filebundle import fetch_files, push_files
@@ -160,7 +161,7 @@ class PodTaskRunner:
     Attributes:
         request: the build, which names the repository that files pass through.
         run_part: runs pods.
-        images: where results are read.
+        images: where bases and results are read.
         output: where files are put for a pod.
     """
 
@@ -185,11 +186,16 @@ class PodTaskRunner:
         files = place.with_digest(digest)
         key = make_key(["script", BUILDER, task.script, str(task.base), task.network, digest])[:_KEY_DIGITS]
         base = replace(task.base, tag=None)
+        # The pod has both on its disk, and a base may be many times as large as what is made in it.
+        base_bytes = read_base_image(self.images, base, platform=task.platform).size_bytes
         plan = make_bare_plan(
             f"FROM {base}\n", base=base, platform=task.platform, builder=BUILDER, seconds=int(task.seconds),
+            size_bytes=base_bytes + task.size_bytes,
+        )  # fmt: skip
+        script = PodScript(
+            title=task.title, text=task.script, files=files, network=task.network, hint=task.hint,
             size_bytes=task.size_bytes,
         )  # fmt: skip
-        script = PodScript(title=task.title, text=task.script, files=files, network=task.network, hint=task.hint)
         part = BuildRequest(
             name=f"{self.request.name}-{key[:_NAME_DIGITS]}", plan=plan, repository=self.request.repository,
             ref=self.request.ref, target=place.with_tag(f"hublish-made-{key}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hublish.builders.baseimage.local import open_bases
+from hublish.builders.containers.plan import NoFiles, make_container_build
 from hublish.builders.filebundle import fetch_files, push_files
 from hublish.core.building import BuildRequest, BuildStopped, BuildSucceeded, HandedWheel, Step
 from hublish.core.plan import Strategy
@@ -21,7 +24,7 @@ from hublish.engines.tekton.engine import TektonEngine
 from hublish.engines.tekton.parts import PodSystemBuilder, PodTaskRunner, RunPart
 from hublish.engines.tekton_run import RunEnd, make_run
 from hublish.errors import BuildCancelled, BuildFailed, EngineFailed, ImageInvalid, RunCancelled
-from tests.fakes import FakeImages, FakeLog
+from tests.fakes import FakeImages, FakeLog, make_tar
 from tests.golden.tekton_runs import BASE, CONTAINER_CHOICES, LAYERED_CHOICES, REGISTRY, REQUEST
 from tests.unit.engines.tekton.fakes import FakeCluster, make_pod, make_time
 from tests.unit.engines.tekton.parts import NAME, push_image, wait_for, wait_for_outcome
@@ -158,17 +161,22 @@ def test_no_base_begins_once_the_service_stops() -> None:
 # -- scripts ----------------------------------------------------------------------------------------------------------
 
 
-def make_task(folder: Path) -> ContainerTask:
+def add_base(images: FakeImages) -> Reference:
+    """Put a base into the registry; returns it by name and digest."""
+    return BASE.with_digest(images.add_image(replace(BASE, digest=None), [make_tar({"/a": os.urandom(1 << 12)})]))
+
+
+def make_task(folder: Path, base: Reference, *, size_bytes: int = 1 << 20) -> ContainerTask:
     (folder / "source.tar.gz").write_bytes(b"source")
     return ContainerTask(
         title="the wheel of wordy 1.0",
-        base=BASE,
+        base=base,
         platform="linux/amd64",
         script="make",
         files={"source.tar.gz": folder / "source.tar.gz"},
         network=False,
         seconds=60.0,
-        size_bytes=1 << 20,
+        size_bytes=size_bytes,
         hint="look",
     )
 
@@ -176,6 +184,7 @@ def make_task(folder: Path) -> ContainerTask:
 def test_files_of_a_script_come_and_go_by_the_registry(tmp_path: Path) -> None:
     """Its run bears the build's name and ends with it, the same task has the same name, and results are verified files."""
     images = FakeImages()
+    base = add_base(images)
     (tmp_path / "wordy.whl").write_bytes(b"wheel")
 
     def run(request: BuildRequest, *_: object) -> BuildSucceeded:
@@ -191,7 +200,7 @@ def test_files_of_a_script_come_and_go_by_the_registry(tmp_path: Path) -> None:
     pods = FakePods(run)
     runner = PodTaskRunner(request=REQUEST, run_part=pods.run_part, images=images, output=images)
     made = [
-        runner.run_task(make_task(tmp_path), tmp_path / f"out-{number}", log=print, verify_running=lambda: None)
+        runner.run_task(make_task(tmp_path, base), tmp_path / f"out-{number}", log=print, verify_running=lambda: None)
         for number in range(2)
     ]
     first, second = pods.asked
@@ -203,9 +212,33 @@ def test_files_of_a_script_come_and_go_by_the_registry(tmp_path: Path) -> None:
     assert first.name.startswith(f"{NAME}-")
     assert (first.part.build, first.repository, first.ref) == (NAME, REQUEST.repository, REQUEST.ref)
     assert (script.title, script.text, script.network, script.hint) == ("the wheel of wordy 1.0", "make", False, "look")
-    assert (first.plan.container.bases[0].image, first.plan.time_seconds) == (PINNED, 60)
+    assert (first.plan.container.bases[0].image, first.plan.time_seconds) == (replace(base, tag=None), 60)
     assert first.target.name == REQUEST.target.name
     assert len(first.name) <= 63
+
+
+def test_base_may_be_larger_than_what_is_made_in_it(tmp_path: Path) -> None:
+    """The limit of the result is that of the result alone; the pod's disk is for both."""
+    images = FakeImages()
+    base, limit = add_base(images), 1 << 10
+
+    def run(*_: object) -> BuildSucceeded:
+        (tmp_path / "wordy.whl").write_bytes(b"wheel")
+        place = replace(REQUEST.target, tag="made")
+        return succeed(push_files({"wordy.whl": tmp_path / "wordy.whl"}, output=images, target=place))
+
+    pods = FakePods(run)
+    runner = PodTaskRunner(request=REQUEST, run_part=pods.run_part, images=images, output=images)
+    runner.run_task(
+        make_task(tmp_path, base, size_bytes=limit), tmp_path / "out", log=print, verify_running=lambda: None
+    )
+    (part,) = pods.asked
+    (opened,) = open_bases(make_container_build(part.plan, NoFiles()), images)
+
+    assert opened.image.size_bytes > limit
+    assert part.plan.size_bytes == opened.image.size_bytes + limit
+    assert part.part.script.find_limit(part.plan) == limit
+    assert replace(part.part.script, size_bytes=None).find_limit(part.plan) == part.plan.size_bytes
 
 
 # -- the engine -------------------------------------------------------------------------------------------------------
