@@ -73,7 +73,7 @@ class RunReport:
             case BuildSucceeded() | LayerRecords():
                 pass
             case None:
-                self._run.tell(line)
+                self._run.hear(line)
 
 
 def make_outcome(

@@ -23,14 +23,12 @@ from hublish.engines.tekton.logs import LogReader
 from hublish.engines.tekton.parts import CallLog, PartRun
 from hublish.engines.tekton.pods import find_condition
 from hublish.engines.tekton.refusals import verify_wheels
-from hublish.engines.tekton.retention import remove_old_runs, remove_orphans
+from hublish.engines.tekton.retention import delete_secrets, remove_old_runs, remove_orphans, stop_left_runs
 from hublish.engines.tekton.watcher import RunWatcher
 from hublish.engines.tekton_run import (
     CANCELLED,
     MANAGED_BY,
-    PART_OF,
     START_SECONDS,
-    STEPS,
     RunEnd,
     find_end,
     is_ours,
@@ -120,7 +118,7 @@ class TektonEngine:
             self._threads.cancel(name)
             return
         for namespace in self._watchers:
-            self._stop_left(name, namespace)
+            stop_left_runs(self._cluster, name, namespace=namespace, selector=SELECTOR)
 
     def close(self) -> None:
         """Let running builds go: their pods run on, and are adopted at the next start."""
@@ -131,10 +129,15 @@ class TektonEngine:
     # -- parts --------------------------------------------------------------------------------------------------------
 
     def run_part(
-        self, request: BuildRequest, *, log: Callable[[str], None], verify_running: Callable[[], None]
+        self,
+        request: BuildRequest,
+        *,
+        log: Callable[[str], None],
+        verify_running: Callable[[], None],
+        take: Callable[[str], None] | None = None,
     ) -> BuildSucceeded:
         """Run a part in this thread, or adopt the run of its name; see RunPart."""
-        run = PartRun(request=request, log=CallLog(log), clock=self._clock, verify_running=verify_running)
+        run = PartRun(request=request, log=CallLog(log), clock=self._clock, verify_running=verify_running, take=take)
         try:
             return self._build(run)
         except BuildCancelled as error:
@@ -261,23 +264,11 @@ class TektonEngine:
             self._cancelled.discard(name)
         raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
 
-    def _stop_left(self, name: str, namespace: str) -> None:
-        found = self._cluster.find_run(name, namespace=namespace)
-        parts = self._cluster.list_runs(namespace=namespace, selector=f"{SELECTOR},{PART_OF}={name}")["items"]
-        for run in (*(() if found is None else (found,)), *parts):
-            if is_ours(run) and find_end(run) is None:
-                self._cluster.set_run_status(run["metadata"]["name"], CANCELLED, namespace=namespace)
-                self._delete_secrets(run["metadata"]["name"], namespace)
-
-    def _delete_secrets(self, name: str, namespace: str) -> None:
-        for step in STEPS:
-            self._cluster.delete_secret(f"{name}-{step}", namespace=namespace)
-
     def _clean_up(self, name: str, namespace: str, watcher: RunWatcher) -> None:
         """Secrets go with the build, old runs by age and count."""
         (self._choices.folder / f"{name}.json").unlink(missing_ok=True)
         try:
-            self._delete_secrets(name, namespace)
+            delete_secrets(self._cluster, name, namespace=namespace)
             remove_orphans(self._cluster, namespace=namespace, selector=SELECTOR, runs=watcher.list())
             remove_old_runs(
                 self._cluster,

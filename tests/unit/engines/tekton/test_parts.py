@@ -44,10 +44,16 @@ class FakePods:
     asked: list[BuildRequest] = field(default_factory=list)
 
     def run_part(
-        self, request: BuildRequest, *, log: Callable[[str], None], verify_running: Callable[[], None]
+        self,
+        request: BuildRequest,
+        *,
+        log: Callable[[str], None],
+        verify_running: Callable[[], None],
+        take: Callable[[str], None] | None = None,
     ) -> BuildSucceeded:
         self.asked.append(request)
-        return self.run(request, log, verify_running)
+        log(f"PipelineRun builds/{request.name}")
+        return self.run(request, log if take is None else take, verify_running)
 
     def find_part_end(self, name: str) -> RunEnd | None:
         return self.ends.get(name)
@@ -86,7 +92,10 @@ def install(
 
 
 def test_base_is_a_part_without_a_source() -> None:
-    """By the plan of every engine, within the operator's limit; of what apt says the log has what was installed."""
+    """By the plan of every engine, within the operator's limit.
+
+    The log has what the engine says, and of what apt says what was installed.
+    """
 
     def run(_: BuildRequest, log: Callable[[str], None], verify: Callable[[], None]) -> BuildSucceeded:
         verify()
@@ -98,7 +107,7 @@ def test_base_is_a_part_without_a_source() -> None:
     digest = install(pods, log)
     (request,) = pods.asked
 
-    assert (digest, log) == (DIGEST, ["installed: tree 2.1"])
+    assert (digest, log) == (DIGEST, ["PipelineRun builds/base-1-1", "installed: tree 2.1"])
     assert (request.name, request.target, request.repository) == ("base-1-1", TARGET, None)
     assert request.part is not None
     assert request.part.script is None
@@ -133,7 +142,7 @@ def test_apts_refusal_is_the_answer() -> None:
         BuildFailed, match=r"system\.apt: tree, curl cannot be installed: Unable to locate package curl"
     ):
         install(FakePods(run), log)
-    assert log == ["E: Unable to locate package curl"]
+    assert log == ["PipelineRun builds/base-1-1", "E: Unable to locate package curl"]
 
 
 def test_other_failures_say_so_themselves() -> None:
@@ -347,6 +356,27 @@ def test_part_runs_within_the_slot_of_its_build(pods_engine, cluster, images, ho
     assert labels["hublish.dev/part-of"] == NAME
     assert isinstance(outcome, BuildSucceeded)
     assert lines == [f"PipelineRun hublish-builds/{part.name}", "fetch", "build", "push"]
+
+
+def test_lines_of_a_parts_pod_are_told_apart(pods_engine, cluster, images) -> None:
+    """Whoever wants only some of them has the engine's own words in the log all the same."""
+    digest, part = push_image(images), make_part()
+    log: list[str] = []
+    taken: list[str] = []
+    cluster.set_pods(part.name, make_pod("p", fetch="terminated", build="terminated", push="terminated"))
+    for step in ("fetch", "build", "push"):
+        cluster.write_log("p", step, (make_time(1), step), ended=True)
+
+    def end_once_released() -> None:
+        wait_for(lambda: f"status {part.name} None" in cluster.calls, what="the release of the part")
+        cluster.end_run(part.name, succeeded=True, IMAGE_DIGEST=digest)
+
+    thread = threading.Thread(target=end_once_released)
+    thread.start()
+    pods_engine.run_part(part, log=log.append, verify_running=lambda: None, take=taken.append)
+    thread.join(timeout=120)
+
+    assert (log, taken) == ([f"PipelineRun hublish-builds/{part.name}"], ["fetch", "build", "push"])
 
 
 def test_cancelled_build_ends_its_part(pods_engine, cluster, hook) -> None:
