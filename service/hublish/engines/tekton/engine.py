@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -153,6 +154,12 @@ class TektonEngine:
     # -- one build ----------------------------------------------------------------------------------------------------
 
     def _build(self, run: BuildRun) -> BuildSucceeded:
+        try:
+            return self._follow(run)
+        finally:
+            self._cancelled.discard(run.request.name)
+
+    def _follow(self, run: BuildRun) -> BuildSucceeded:
         request = run.request
         namespace = self._choices.runs[request.plan.strategy].namespace
         watcher = self._watchers[namespace]
@@ -205,25 +212,33 @@ class TektonEngine:
         return Circumstances(reason=reason, message=message, obstacle=attendance.obstacle)
 
     def _ensure_running(self, run: BuildRun, namespace: str) -> None:
-        request = run.request
-        found = self._cluster.find_run(request.name, namespace=namespace)
-        # Before a run is made: what cannot be given leaves none behind.
-        files = self._make_files(self._add_wheels(run)) if found is None or _waits(found) else {}
-        if found is None:
-            choices = self._choices.runs[request.plan.strategy]
-            found = self._cluster.create_run(
-                make_run(request, choices=choices, has_build_secrets="build" in files), namespace=namespace
-            )
-            run.tell(f"PipelineRun {namespace}/{request.name}")
-        if not is_ours(found):
-            raise EngineFailed(
-                f"there is a PipelineRun {namespace}/{request.name} that is not hublish's",
-                hint="Nobody else may create runs in the build namespaces.",
-            )
-        if _waits(found):
-            for step, body in files.items():
-                self._cluster.replace_secret(make_secret(found, step=step, files=body), namespace=namespace)
-            self._cluster.set_run_status(request.name, None, namespace=namespace)
+        found = self._cluster.find_run(run.request.name, namespace=namespace)
+        try:
+            # Before a run is made: what cannot be given leaves none behind.
+            files = self._make_files(self._add_wheels(run)) if found is None or _waits(found) else {}
+            found = self._create(run, namespace, has_secrets="build" in files) if found is None else found
+            if not is_ours(found):
+                raise EngineFailed(
+                    f"there is a PipelineRun {namespace}/{run.request.name} that is not hublish's",
+                    hint="Nobody else may create runs in the build namespaces.",
+                )
+            if _waits(found):
+                for step, body in files.items():
+                    self._cluster.replace_secret(make_secret(found, step=step, files=body), namespace=namespace)
+                self._cluster.set_run_status(run.request.name, None, namespace=namespace)
+        except HublishError:
+            # Tekton never ends a run that is pending; only after a restart of the service somebody comes back for it.
+            if found is not None and _waits(found) and (self._is_over(run) or not run.should_stop()):
+                with suppress(EngineFailed):
+                    self._cluster.set_run_status(run.request.name, CANCELLED, namespace=namespace)
+            raise
+
+    def _create(self, run: BuildRun, namespace: str, *, has_secrets: bool) -> dict[str, Any]:
+        choices = self._choices.runs[run.request.plan.strategy]
+        made = make_run(run.request, choices=choices, has_build_secrets=has_secrets)
+        found = self._cluster.create_run(made, namespace=namespace)
+        run.tell(f"PipelineRun {namespace}/{run.request.name}")
+        return found
 
     def _add_wheels(self, run: BuildRun) -> BuildRequest:
         """The request with the wheels that its pod cannot build."""
@@ -261,7 +276,6 @@ class TektonEngine:
             self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
             watcher.wait(lambda runs: name not in runs or find_end(runs[name]) is not None, seconds=_CANCEL_SECONDS)
             self._clean_up(name, namespace, watcher)
-            self._cancelled.discard(name)
         raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
 
     def _clean_up(self, name: str, namespace: str, watcher: RunWatcher) -> None:
@@ -270,13 +284,8 @@ class TektonEngine:
         try:
             delete_secrets(self._cluster, name, namespace=namespace)
             remove_orphans(self._cluster, namespace=namespace, selector=SELECTOR, runs=watcher.list())
-            remove_old_runs(
-                self._cluster,
-                watcher.list(),
-                namespace=namespace,
-                keep=self._choices.keep_runs,
-                seconds=self._choices.keep_seconds,
-            )
+            keep, seconds = self._choices.keep_runs, self._choices.keep_seconds
+            remove_old_runs(self._cluster, watcher.list(), namespace=namespace, keep=keep, seconds=seconds)
         except EngineFailed:
             # Owned by the run, they go with it; whoever cleans up next finds the rest.
             return

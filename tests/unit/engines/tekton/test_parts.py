@@ -408,6 +408,27 @@ def test_part_outlives_a_service_that_stops(pods_engine, cluster, hook) -> None:
     assert pods_engine.find_part_end(part.name) is None
 
 
+@pytest.mark.parametrize("closes", [True, False])
+def test_pending_run_outlives_only_a_service_that_stops(pods_engine, cluster, hook, closes: bool) -> None:
+    """Whoever comes back makes its wheels again; a build that a person cancels leaves none pending."""
+    begun = threading.Event()
+
+    def make(_run: BuildRun, _run_part: RunPart, verify: Callable[[], None]) -> tuple[HandedWheel, ...]:
+        begun.set()
+        while True:
+            verify()
+
+    hook.make = make
+    cluster.create_run(make_run(NEEDY, choices=LAYERED_CHOICES), namespace="hublish-builds")
+    pods_engine.start(NEEDY, FakeLog())
+    assert begun.wait(120)
+    pods_engine.close() if closes else pods_engine.cancel(NAME)
+    wait_for(lambda: closes or pods_engine.status(NAME).outcome is not None, what="the end")
+
+    assert (f"status {NAME} Cancelled" in cluster.calls) is not closes
+    assert pods_engine._cancelled == set()
+
+
 def test_wheel_that_cannot_be_built_is_the_outcome(pods_engine, cluster, hook) -> None:
     """With its own code and words."""
 
