@@ -149,6 +149,15 @@ def _make_timeout(run: BuildRun, obstacle: Obstacle | None) -> HublishError:
             hint=obstacle.hint,
             transient=True,
         )
+    part = run.request.part
+    if part is not None and part.script is not None:
+        return BuildFailed(f"{part.script.title} took longer than {limit} seconds", hint=part.script.hint)
+    if part is not None:
+        # The time of a base is the operator's: no config can raise it.
+        return BuildFailed(
+            f"system.apt: installing the packages took longer than {limit} seconds",
+            hint="Name fewer packages, or a `base` that holds them.",
+        )
     return BuildFailed(
         f"the build ran into its limit of {limit} seconds",
         hint="Raise `limits.time` in the config file if the operator allows, or build less.",
