@@ -126,6 +126,7 @@ class TektonEngine:
         for watcher in self._watchers.values():
             watcher.stop()
         self._threads.close()
+        self._cluster.disconnect()
 
     # -- parts --------------------------------------------------------------------------------------------------------
 

@@ -183,6 +183,7 @@ def test_closed_engine_lets_runs_go_on(engine, cluster) -> None:
 
     assert engine.status(NAME).outcome is None
     assert f"status {NAME} Cancelled" not in cluster.calls
+    assert cluster.disconnected
     assert sorted(cluster.secrets) == [f"{NAME}-fetch", f"{NAME}-push"]
 
 
