@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
@@ -231,16 +232,18 @@ def _list_blobs(image: Image, images: ImageReader) -> list[_Blob]:
     def open_base(descriptor: Descriptor) -> Callable[[], BinaryIO]:
         return lambda: open_until_closed(images.open_blob(base.reference, descriptor.digest))
 
-    def open_one(layer: BuiltLayer) -> Callable[[], BinaryIO]:
-        return lambda: open_layer_body(layer, images)
-
     return [
         *(
             _Blob(title="base layer", descriptor=layer, open_body=open_base(layer), mount_from=(base.reference,))
             for layer in base.manifest.layers
         ),
         *(
-            _Blob(title=layer.title, descriptor=layer.descriptor, open_body=open_one(layer), mount_from=layer.places)
+            _Blob(
+                title=layer.title,
+                descriptor=layer.descriptor,
+                open_body=partial(open_layer_body, layer, images),
+                mount_from=layer.places,
+            )
             for layer in image.layers
         ),
         _Blob(title="config", descriptor=image.config, open_body=lambda: io.BytesIO(image.config_body)),

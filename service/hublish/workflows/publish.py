@@ -14,7 +14,8 @@ from packaging.version import InvalidVersion, Version
 from hublish.core.building import BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
-from hublish.core.records import Build, ImageRecord, Run
+from hublish.core.imagerecords import ImageRecord
+from hublish.core.records import Build, Run
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.errors import BuildFailed, NotAllowed, RegistryFailed, SourceInvalid, SourceMissing

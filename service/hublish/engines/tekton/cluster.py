@@ -5,6 +5,7 @@ Tekton's own client creates, gets and deletes PipelineRuns; Kubernetes' client d
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +50,11 @@ class TektonCluster:
         self._core = kubernetes.client.CoreV1Api(api)
         self._objects = kubernetes.client.CustomObjectsApi(api)
         self._patience_seconds = patience_seconds
+
+    def disconnect(self) -> None:
+        """Close the connections that are not in use; a later call opens new ones."""
+        for client in (self._core.api_client, self._tekton.api_instance.api_client):
+            client.close()
 
     # -- PipelineRuns -------------------------------------------------------------------------------------------------
 
@@ -179,15 +185,39 @@ class TektonCluster:
         )
         return cast("dict[str, Any]", listed)
 
-    def watch_runs(self, *, namespace: str, selector: str, version: str, seconds: int) -> Iterator[dict[str, Any]]:
+    def watch_runs(
+        self,
+        *,
+        namespace: str,
+        selector: str,
+        version: str,
+        seconds: int,
+        opened: Callable[[urllib3.BaseHTTPResponse], None],
+    ) -> Iterator[dict[str, Any]]:
         """Changes of the runs since a version, for so many seconds: `{"type": ..., "object": ...}`.
+
+        Args:
+            namespace: of the runs.
+            selector: labels of the runs that count.
+            version: of the list that is known.
+            seconds: how long.
+            opened: given the answer, whose `shutdown` ends the watch from another thread.
 
         Raises:
             EngineFailed: the server ended the watch; after 410 the runs have to be listed anew.
         """
+        # With `_preload_content=False`, which the client's watch adds, it is the response itself that comes back.
+        listing: Callable[..., Any] = self._objects.list_namespaced_custom_object
+
+        @functools.wraps(listing)
+        def ask(*names: str, **options: Any) -> object:
+            answer = listing(*names, **options)
+            opened(answer)
+            return answer
+
         with explain("watch PipelineRuns"):
             yield from _untyped.watch.Watch().stream(
-                self._objects.list_namespaced_custom_object,
+                ask,
                 GROUP,
                 VERSION,
                 namespace,
