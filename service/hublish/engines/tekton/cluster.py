@@ -206,18 +206,9 @@ class TektonCluster:
         Raises:
             EngineFailed: the server ended the watch; after 410 the runs have to be listed anew.
         """
-        # With `_preload_content=False`, which the client's watch adds, it is the response itself that comes back.
-        listing: Callable[..., Any] = self._objects.list_namespaced_custom_object
-
-        @functools.wraps(listing)
-        def ask(*names: str, **options: Any) -> object:
-            answer = listing(*names, **options)
-            opened(answer)
-            return answer
-
         with explain("watch PipelineRuns"):
             yield from _untyped.watch.Watch().stream(
-                ask,
+                _hand_on(self._objects.list_namespaced_custom_object, opened),
                 GROUP,
                 VERSION,
                 namespace,
@@ -257,6 +248,18 @@ class TektonCluster:
         if failed.transient:
             return self._patience_seconds
         return min(self._patience_seconds, _ROLES_SECONDS) if is_refused_by_roles(failed) else 0.0
+
+
+def _hand_on(ask: Callable[..., Any], opened: Callable[[urllib3.BaseHTTPResponse], None]) -> Callable[..., Any]:
+    """A call of the client whose answer is handed on, too: the response itself, as the client's watch has none preloaded."""
+
+    @functools.wraps(ask)
+    def call(*names: str, **options: Any) -> object:
+        answer = ask(*names, **options)
+        opened(answer)
+        return answer
+
+    return call
 
 
 def open_cluster(kubeconfig: Path | None) -> TektonCluster:
