@@ -244,6 +244,16 @@ class RunCancelled(HublishError):
     """A person stopped the run; its answer says so."""
 
 
+class BaseAwaited(HublishError):
+    """The run must wait for a base with packages, and where it was planned nothing may wait; `owner` is whose run it is."""
+
+    transient_by_default = True
+
+    def __init__(self, message: str, *, owner: str) -> None:
+        super().__init__(message)
+        self.owner = owner
+
+
 class QueueFull(HublishError):
     """So many builds wait already that no more are taken."""
 

@@ -40,9 +40,9 @@ class RegistrySettings(Section):
     auth_file: Path | None = Field(default=None, description="A docker config.json; None for anonymous access.")
     pull_auth_file: Path | None = Field(
         default=None,
-        description="The same with logins that only read, for the Step of a pod that fetches, which needs one to read layer "
-        "indexes of private repositories and private bases with `system.apt`; None: it is given the logins of `auth_file` that "
-        "cover the other bases.",
+        description="The same with logins that only read, for the Step of a pod that fetches, which needs one to read out of "
+        "private repositories: layer indexes, bases with `system.apt`, wheels that were built for it, and the files that a wheel is "
+        "made from; None: it is given the logins of `auth_file` that cover the other bases.",
     )
     plain_http: bool = Field(default=False, description="HTTP instead of HTTPS; off, as passwords would be readable.")
     token_hosts: list[str] = Field(

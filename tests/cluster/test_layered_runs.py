@@ -41,7 +41,7 @@ out.mkdir(exist_ok=True)
 (out / "wordy-1.0-py3-none-any.whl").write_bytes(base64.b64decode({wheel!r}))
 """
 
-pytestmark = [pytest.mark.github, pytest.mark.registry, pytest.mark.network, pytest.mark.timeout(2000)]
+pytestmark = [pytest.mark.github, pytest.mark.registry, pytest.mark.network, pytest.mark.timeout(3000)]
 
 
 @pytest.fixture

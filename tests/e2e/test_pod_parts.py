@@ -34,7 +34,12 @@ class Pods:
     given: dict[str, list[str]] = field(default_factory=dict)
 
     def run_part(
-        self, request: BuildRequest, *, log: Callable[[str], None], verify_running: Callable[[], None]
+        self,
+        request: BuildRequest,
+        *,
+        log: Callable[[str], None],
+        verify_running: Callable[[], None],
+        take: Callable[[str], None] | None = None,
     ) -> BuildSucceeded:
         verify_running()
         self.asked.append(request)

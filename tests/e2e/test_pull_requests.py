@@ -126,6 +126,7 @@ def test_fork_is_built_after_a_persons_word_for_its_very_commit(quiet_town: Town
         (f"/ok-to-build {sha}", "stranger", "PermissionMissing"),
         (f"> /ok-to-build {sha}\n\n```\n/ok-to-build {sha}\n```\n<!-- /ok-to-build {sha} -->", "writer", ""),
         ("/ok-to-build fffffff", "writer", f"Pull request {number} is at {sha}; fffffff is not its head."),
+        (f"/ok-to-build {sha[:7]}", "writer", f"{sha[:7]} is only the beginning of a SHA"),
         ("/build", "writer", f"/ok-to-build {sha}"),
     )
     for text, login, _ in asked:
@@ -133,7 +134,7 @@ def test_fork_is_built_after_a_persons_word_for_its_very_commit(quiet_town: Town
     refusals = [words for _, _, words in asked if words]
     wait_until(lambda: len(read_answers(town, number)) == len(refusals))
     before = (read_answers(town, number), town.registry.tags("team/ts"), len(find_checks(town, sha)))
-    town.github.comment(SOURCE_REPO, number, f"/ok-to-build {sha[:7]}", login="writer")
+    town.github.comment(SOURCE_REPO, number, f"/ok-to-build {sha}", login="writer")
     built = await_check(town, sha, count=2)
     wait_until(lambda: len(read_answers(town, number)) == len(refusals) + 1)
     pushed = push_fork(town, fork)

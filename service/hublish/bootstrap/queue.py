@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 
+from hublish.core.needs import Need
 from hublish.core.plan import Strategy
 from hublish.core.queue import QueueLimits, Room
 from hublish.enginesettings import EngineName
@@ -12,6 +14,8 @@ from hublish.settings import Settings
 _EVERY = tuple(strategy.value for strategy in Strategy)
 _LAYERED = (Strategy.LAYERED.value,)
 _CONTAINERS = (Strategy.SOURCE.value, Strategy.DOCKERFILE.value)
+# Pods hand wheels over by the image's own repository.
+_LACKS: Mapping[EngineName, tuple[Need, ...]] = {"docker": (Need.BUILDKIT,), "tekton": (Need.TRIED_WHEELS,)}
 SQLITE_REPLICA = "local"
 """SQLite serves one process, whose name must not change with the machine it runs on."""
 
@@ -41,6 +45,8 @@ def make_rooms(settings: Settings) -> tuple[Room, ...]:
                 strategies=_find_strategies(name, settings),
                 slots=engine.slots,
                 owners=None if owners is None else tuple(owner.lower() for owner in owners),
+                lacks=_LACKS.get(name, ()),
+                wheel_owners=_find_wheel_owners(name, settings),
             )
         )
     # What no engine takes does not wait for one: it starts and ends with the reason.
@@ -56,3 +62,13 @@ def _find_strategies(name: EngineName, settings: Settings) -> tuple[str, ...]:
         case "tekton":
             images = settings.engines.tekton
             return (*(() if images.image is None else _LAYERED), *(() if images.build_image is None else _CONTAINERS))
+
+
+def _find_wheel_owners(name: EngineName, settings: Settings) -> tuple[str, ...] | None:
+    """For whom an engine builds wheels, as `Room.wheel_owners`: `local` for those whom a container engine beside it serves."""
+    chosen = settings.engines
+    if name == "tekton":
+        return () if chosen.tekton.build_image is None else None
+    if name != "local" or "docker" in chosen.use:
+        return None
+    return tuple(owner.lower() for owner in chosen.buildah.owners) if "buildah" in chosen.use else ()

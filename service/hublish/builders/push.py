@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import io
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
 from hublish.builders.layered.assembly import BuiltLayer, Image
+from hublish.builders.pushcounter import PushCounter
 from hublish.builders.wheels.choice import map_in_threads
-from hublish.core.building import LayerSummary, Progress, Step
+from hublish.core.building import LayerSummary
 from hublish.core.ports import BlobPush, ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.errors import ImageInvalid, LayerMissing, NotAllowed, RegistryFailed
@@ -193,13 +194,17 @@ def push_image(
         ImageInvalid: it reports another digest than the one that was sent.
     """
     blobs = _list_blobs(image, images)
-    counter = _Counter(sum(blob.descriptor.size_bytes for blob in blobs), progress)
+    counter = PushCounter(sum(blob.descriptor.size_bytes for blob in blobs), progress)
 
     def push(blob: _Blob) -> BlobPush:
         verify_running()
         begun = ahead.find(blob.descriptor.digest)
-        result = _push_blob(blob, output, target, sent=counter.start(blob)) if begun is None else begun.result()
-        counter.finish(blob)
+        result = (
+            _push_blob(blob, output, target, sent=counter.start(blob.descriptor.digest, title=blob.title))
+            if begun is None
+            else begun.result()
+        )
+        counter.finish(blob.descriptor, title=blob.title)
         return result
 
     results = map_in_threads(push, blobs)
@@ -231,52 +236,22 @@ def _list_blobs(image: Image, images: ImageReader) -> list[_Blob]:
     def open_base(descriptor: Descriptor) -> Callable[[], BinaryIO]:
         return lambda: open_until_closed(images.open_blob(base.reference, descriptor.digest))
 
-    def open_one(layer: BuiltLayer) -> Callable[[], BinaryIO]:
-        return lambda: open_layer_body(layer, images)
-
     return [
         *(
             _Blob(title="base layer", descriptor=layer, open_body=open_base(layer), mount_from=(base.reference,))
             for layer in base.manifest.layers
         ),
         *(
-            _Blob(title=layer.title, descriptor=layer.descriptor, open_body=open_one(layer), mount_from=layer.places)
+            _Blob(
+                title=layer.title,
+                descriptor=layer.descriptor,
+                open_body=partial(open_layer_body, layer, images),
+                mount_from=layer.places,
+            )
             for layer in image.layers
         ),
         _Blob(title="config", descriptor=image.config, open_body=lambda: io.BytesIO(image.config_body)),
     ]
-
-
-class _Counter:
-    """Adds up bytes from several threads; a blob that is there already counts as a whole when it is done."""
-
-    def __init__(self, total_bytes: int, progress: ProgressSink) -> None:
-        self._total_bytes = total_bytes
-        self._progress = progress
-        self._lock = threading.Lock()
-        self._finished_bytes = 0
-        self._running: dict[str, int] = {}
-
-    def start(self, blob: _Blob) -> Callable[[int], None]:
-        """Follow one more blob; returns what its sender calls with the bytes sent since the last call."""
-
-        def sent(count: int) -> None:
-            with self._lock:
-                self._running[blob.descriptor.digest] = self._running.get(blob.descriptor.digest, 0) + count
-                self._tell(blob.title)
-
-        return sent
-
-    def finish(self, blob: _Blob) -> None:
-        """Count a blob as a whole."""
-        with self._lock:
-            self._running.pop(blob.descriptor.digest, None)
-            self._finished_bytes += blob.descriptor.size_bytes
-            self._tell(blob.title)
-
-    def _tell(self, title: str) -> None:
-        done = min(self._total_bytes, self._finished_bytes + sum(self._running.values()))
-        self._progress(Progress(step=Step.PUSH, done=done, total=self._total_bytes, label=title))
 
 
 class _Entered(io.RawIOBase):

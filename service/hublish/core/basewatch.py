@@ -41,6 +41,9 @@ class BaseWatchRecords(Protocol):
     def read_watch(self, name: str) -> BaseWatch | None:
         """A followed tag; None when it was never looked at."""
 
+    def list_due_watches(self, at: datetime) -> tuple[BaseWatch, ...]:
+        """Followed tags whose next look is due, in no order."""
+
     def store_watch(self, watch: BaseWatch) -> None:
         """Remember a look."""
 

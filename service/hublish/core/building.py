@@ -35,6 +35,7 @@ class PodScript:
         files: where its files stand, pinned by digest.
         network: whether it may reach what builds in pods reach.
         hint: what to do where it fails.
+        size_bytes: most bytes of what it leaves; None: the plan's limit, which counts the base too.
     """
 
     title: str
@@ -42,6 +43,11 @@ class PodScript:
     files: Reference
     network: bool
     hint: str = ""
+    size_bytes: int | None = None
+
+    def find_limit(self, plan: Plan) -> int:
+        """Most bytes of what it leaves."""
+        return plan.size_bytes if self.size_bytes is None else self.size_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

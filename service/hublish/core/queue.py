@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hublish.core.measures import render_seconds
+from hublish.core.needs import Need
 
 PLACES_LIMIT = 200
 """Tickets whose start is foreseen; further back nobody counts, and each one costs a look at all others."""
@@ -34,6 +35,7 @@ class Ticket:
         repo_id: its source repository.
         strategy: of its plan.
         fork: whether it builds a fork's code.
+        needs: what its engine must be able to do beside its strategy.
         turn: number of the round it belongs to.
         entered_at: aware UTC.
         started_at: when it got its slot, aware UTC; None while it waits.
@@ -45,6 +47,7 @@ class Ticket:
     repo_id: int
     strategy: str
     fork: bool = False
+    needs: tuple[Need, ...] = ()
     turn: int
     entered_at: datetime
     started_at: datetime | None = None
@@ -84,17 +87,27 @@ class Room:
         strategies: what this engine executes.
         slots: builds at the same time; None for any number.
         owners: whose builds it takes, in lower case, and then no fork's; None for everybody's.
+        lacks: needs of builds that it does not take.
+        wheel_owners: for whom it builds wheels, by the rule of `owners`.
     """
 
     replica: str
     strategies: tuple[str, ...]
     slots: int | None
     owners: tuple[str, ...] | None = None
+    lacks: tuple[Need, ...] = ()
+    wheel_owners: tuple[str, ...] | None = None
 
     def takes(self, ticket: Ticket) -> bool:
         """Whether its engine executes that build, sooner or later."""
-        allowed = self.owners is None or (ticket.owner in self.owners and not ticket.fork)
-        return allowed and ticket.strategy in self.strategies
+        if ticket.strategy not in self.strategies or not _serves(self.owners, ticket):
+            return False
+        builds_wheels = not {Need.WHEELS, Need.TRIED_WHEELS}.isdisjoint(ticket.needs)
+        return set(self.lacks).isdisjoint(ticket.needs) and (not builds_wheels or _serves(self.wheel_owners, ticket))
+
+
+def _serves(owners: tuple[str, ...] | None, ticket: Ticket) -> bool:
+    return owners is None or (ticket.owner in owners and not ticket.fork)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What hublish remembers: deliveries, runs, builds, images; and the narrow ports through which it does.
+"""What hublish remembers: deliveries, runs, builds; and the narrow ports through which it does.
 
 The database holds facts about the domain only. The state of a workflow belongs to the workflow engine, logs belong to
 the archive, and neither is ever asked for the other's part.
@@ -7,7 +7,6 @@ the archive, and neither is ever asked for the other's part.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -143,23 +142,6 @@ class Build:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRecord:
-    """An image that was delivered once: what a later pull request compares with.
-
-    Attributes:
-        digest: of the manifest.
-        size_bytes: compressed.
-        packages: `(name, version)`, sorted.
-        commit: source commit, or None.
-    """
-
-    digest: str
-    size_bytes: int
-    packages: tuple[tuple[str, str], ...]
-    commit: str | None
-
-
 class DeliveryRecords(Protocol):
     """Webhooks, stored before they are answered."""
 
@@ -215,8 +197,8 @@ class RunRecords(Protocol):
     def list_named_runs(self, full_name: str, *, limit: int) -> tuple[Run, ...]:
         """The newest runs first of the repository that had this name when they began; GitHub's names have no case."""
 
-    def list_delivered_names(self) -> tuple[str, ...]:
-        """Names under which repositories delivered something, sorted."""
+    def list_last_deliveries(self) -> tuple[Run, ...]:
+        """The newest delivered run under each name that a repository had, sorted by that name."""
 
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""
@@ -230,6 +212,12 @@ class StepRecords(Protocol):
 
     def list_steps(self, run_id: str) -> tuple[RunStep, ...]:
         """A run's steps in the order they began."""
+
+    def ensure_titles(self, run_id: str, titles: Sequence[str]) -> None:
+        """Record images that a run was decided to build; those that are known stay."""
+
+    def list_titles(self, run_id: str) -> tuple[str, ...]:
+        """Images that a run was decided to build, by name; empty when nothing was decided."""
 
     def ensure_link(self, run_id: str, build_name: str, image: str) -> None:
         """Record that a run waits for a build; a later build of the same image takes the earlier one's place."""
@@ -270,28 +258,3 @@ class BuildRecords(Protocol):
 
         Those of somebody who had the owner's login before are left out, as far as ids tell.
         """
-
-
-class ImageRecords(Protocol):
-    """Who owns an image repository, what was delivered under it, and where its tags point."""
-
-    def find_owner(self, name: str) -> int | None:
-        """Source repository id that owns `registry/repository`; None when nobody does."""
-
-    def claim_owner(self, name: str, repo_id: int, *, at: datetime) -> int:
-        """Claim a repository of images for a source repository; returns the owner, who may be another."""
-
-    def record_image(self, name: str, image: ImageRecord, *, at: datetime) -> None:
-        """Remember a delivered image."""
-
-    def find_image(self, name: str, digest: str) -> ImageRecord | None:
-        """A delivered image by its digest."""
-
-    def hold_repository(self, name: str) -> AbstractContextManager[None]:
-        """Keep every other run from moving tags of a repository of images; DatabaseFailed, transient, after minutes."""
-
-    def find_release(self, name: str, tag: str) -> str | None:
-        """The release a floating tag was last moved to by us."""
-
-    def record_release(self, name: str, tag: str, release: str, *, at: datetime) -> None:
-        """Remember which release a floating tag points at."""

@@ -57,6 +57,10 @@ class BuildRun:
         self.lines.append(line)
         self.log.append(line)
 
+    def hear(self, line: str) -> None:
+        """Take a line of what runs for the build elsewhere."""
+        self.tell(line)
+
     def tell_end(self, line: str) -> None:
         """Log how it ended, as far as the log can be written: a full disk must not cost the run its outcome."""
         with suppress(HublishError, OSError):

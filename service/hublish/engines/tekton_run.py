@@ -17,12 +17,13 @@ from typing import Any
 from hublish.core.building import BuildRequest
 from hublish.core.measures import render_bytes
 from hublish.core.plan import Strategy
-from hublish.errors import BuildFailed
+from hublish.errors import BuildFailed, EngineFailed, clip
 
 MANAGED_BY = {"app.kubernetes.io/managed-by": "hublish"}
 PREFIX = "hublish.dev/"
 PART_OF = f"{PREFIX}part-of"
 """Label of a part: the build that needs it."""
+_IMAGE = f"{PREFIX}image"
 PENDING = "PipelineRunPending"
 CANCELLED = "Cancelled"
 TASK = "build"
@@ -160,6 +161,24 @@ def is_ours(run: Mapping[str, Any]) -> bool:
     return all(labels.get(name) == value for name, value in MANAGED_BY.items())
 
 
+def verify_run(run: Mapping[str, Any], request: BuildRequest) -> None:
+    """Make sure that the run of a build's name is that build's.
+
+    Raises:
+        EngineFailed: hublish did not make it, or it pushes to another place.
+    """
+    metadata = run["metadata"]
+    there = f"there is a PipelineRun {metadata['namespace']}/{metadata['name']} that"
+    if not is_ours(run):
+        raise EngineFailed(f"{there} is not hublish's", hint="Nobody else may create runs in the build namespaces.")
+    image = (metadata.get("annotations") or {}).get(_IMAGE)
+    if image is not None and image != _name_target(request):
+        raise EngineFailed(
+            f"{there} pushes to {clip(image)}, which is not where this build goes",
+            hint="Delete that run, or let it end, and ask again.",
+        )
+
+
 def is_pending(run: Mapping[str, Any]) -> bool:
     """Whether it still waits for its Secrets."""
     return bool(run["spec"].get("status") == PENDING)
@@ -201,12 +220,16 @@ def _make_annotations(request: BuildRequest, choices: RunChoices) -> dict[str, s
         "repository": None if repository is None else repository.full_name,
         "ref": None if ref is None else ref.name,
         "commit": plan.commit,
-        "image": None if request.target is None else str(request.target),
+        "image": _name_target(request),
         "base": None if plan.base is None else str(plan.base),
         "part": _name_part(request),
         "service": choices.link or None,
     }
     return {f"{PREFIX}{name}": text for name, text in texts.items() if text is not None}
+
+
+def _name_target(request: BuildRequest) -> str | None:
+    return None if request.target is None else str(request.target)
 
 
 def _name_part(request: BuildRequest) -> str | None:

@@ -6,7 +6,7 @@ exactly one answer. People are told at the start and at the end, never in betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from hublish.core.answers.check import make_check_run
@@ -26,6 +26,7 @@ LOOKING = "eyes"
 
 _TOLD: Mapping[TriggerKind, frozenset[RunState]] = {
     TriggerKind.PUSH: frozenset({RunState.FAILED}),
+    TriggerKind.PULL_REQUEST: frozenset(),
     TriggerKind.CHECK: frozenset({RunState.FAILED, RunState.DENIED}),
     TriggerKind.API: frozenset(),
     TriggerKind.SCHEDULE: frozenset({RunState.FAILED}),
@@ -68,12 +69,15 @@ class Answering:
         """Create or update the check run of every image (of the repository, while no image is known).
 
         `images` are the images as they were planned, as far as they are. Without a commit there is nothing a check could
-        stand on; a question about one is no check of it. A refused request leaves the checks of a pull request as they
+        stand on; a question about one is no check of it. Where a fault left out the commit or the titles, those count that
+        were decided on: a check that was opened is ended. A refused request leaves the checks of a pull request as they
         are: its comment is answered.
         """
+        answer = self._recall(run_id, answer)
         sha = answer.sha
         if sha is None or answer.state is RunState.ANSWERED:
             return
+        titles = titles or self._services.steps.list_titles(run_id)
         if answer.pull_request and not titles:
             return
         trigger = self._read_trigger(run_id)
@@ -82,18 +86,20 @@ class Answering:
             check = make_check_run(answer, image=title, sha=sha)
             self._services.conversation.ensure_check_run(trigger.repository, check)
 
-    def answer(self, run_id: str, answer: Answer) -> None:
+    def answer(self, run_id: str, answer: Answer, *, check: Callable[[], None] | None = None) -> None:
         """Say the one answer. A push is no question: what became of it stands in its check run, and a failure here too.
 
         A pull request asks for nothing, so that nothing is ever said in it of its own accord. A press on a check run is
         answered there; what has no check run, a refusal, a failure or that nothing was stopped, is said as a comment on
-        the commit.
+        the commit. `check` ends check runs that could not be ended yet: it is called where they are the only answer.
         """
         trigger = self._read_trigger(run_id)
-        if trigger.kind is TriggerKind.PULL_REQUEST:
-            return
         if not trigger.kind.talks and not self._is_told(run_id, trigger, answer.state):
+            # Whoever asked by the API reads the answer there, and waits for it.
+            if check is not None and trigger.kind is not TriggerKind.API:
+                check()
             return
+        answer = self._recall(run_id, answer)
         thread = self._find_thread(trigger, answer.sha)
         marker = make_marker(run_id, "answer")
         answer = replace(answer, builds=read_builds(self._services, run_id))
@@ -112,7 +118,7 @@ class Answering:
         trigger = self._read_trigger(run_id)
         if not trigger.kind.talks:
             return
-        thread = self._find_thread(trigger, answer.sha)
+        thread = self._find_thread(trigger, self._recall(run_id, answer).sha)
         marker = make_marker(run_id, "progress")
         self._services.conversation.delete_comment(trigger.repository, thread, marker=marker)
         if trigger.kind in (TriggerKind.ISSUE, TriggerKind.LABEL) and answer.state is RunState.DELIVERED:
@@ -123,6 +129,14 @@ class Answering:
         if run is None:
             raise SourceMissing(f"there is no run {run_id}")
         return parse_value(Trigger, run.trigger)
+
+    def _recall(self, run_id: str, answer: Answer) -> Answer:
+        """The answer with the commit that was decided on, where a fault left it out; a request may have none."""
+        run = None if answer.sha is not None else self._services.runs.read_run(run_id)
+        if run is None or run.sha is None:
+            return answer
+        pull_request = parse_value(Trigger, run.trigger).ref_kind is RefKind.PULL_REQUEST
+        return replace(answer, sha=run.sha, pull_request=pull_request)
 
     def _find_thread(self, trigger: Trigger, sha: str | None) -> Thread:
         """Where comments go: the issue, or the commit of a push, tag or release; the default branch's head without one."""

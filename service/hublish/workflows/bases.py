@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hublish.builders.containers.systembase import make_system_key
+from hublish.builders.keys import make_key
 from hublish.builders.planning.packagecheck import WheelSupply
 from hublish.core.github.trigger import Trigger
 from hublish.core.namespaces import check_base, check_namespace
@@ -20,12 +21,14 @@ from hublish.core.ports import SystemBaseBuilder, SystemBases
 from hublish.core.queue import BASE_PREFIX, Ticket
 from hublish.core.reference import Reference
 from hublish.core.repository import Repository
-from hublish.errors import HublishError, NotAllowed, RunCancelled
+from hublish.errors import BaseAwaited, HublishError, NotAllowed, RunCancelled, clip
 from hublish.workflows.baseslots import LONGEST_WAIT_SECONDS, hold_base, take_slot
 from hublish.workflows.services import Policy, Services
 
 PREFIX = "hublish-base-"
 TAG = "base"
+_NAME_DIGITS = 24
+"""With the prefix, a number and a Step's name it stays far below the 63 characters of a label in a cluster."""
 _OWN_REPOSITORY = 0
 """No repository on GitHub has this id: it stands for the service itself."""
 
@@ -53,9 +56,12 @@ def find_systems(
     *,
     trust: Trust,
     run_id: str,
+    may_wait: bool = True,
     missing: Callable[[tuple[str, ...]], None] | None = None,
 ) -> SystemBases | None:
     """Find what installs packages for a build; None where nothing may, as for a fork, of which nothing is pushed.
+
+    A pull request leaves nothing either: it is built on bases that are there already.
 
     Args:
         services: the ports.
@@ -63,15 +69,30 @@ def find_systems(
         target: repository of the image.
         trust: whose code it is.
         run_id: the run that asks.
+        may_wait: whether it may wait for a base that is missing; else it is told to do so elsewhere.
         missing: for a look, told what would be installed; None: it is installed.
     """
     builder = None if trust is Trust.FORK else services.find_system_builder(trigger.repository.owner, trust)
     if builder is None:
         return None
+    if trust is Trust.PULL_REQUEST:
+        missing = _refuse_missing
     if missing is not None:
         return KnownSystemBases(services=services, owner=trigger.repository.owner, target=target, missing=missing)
     return OwnerSystemBases(
-        services=services, repository=trigger.repository, target=target, builder=builder, run_id=run_id
+        services=services,
+        repository=trigger.repository,
+        target=target,
+        builder=builder,
+        run_id=run_id,
+        may_wait=may_wait,
+    )
+
+
+def _refuse_missing(packages: tuple[str, ...]) -> None:
+    raise NotAllowed(
+        f"no base with {clip(', '.join(packages))} is there yet, and a pull request leaves none behind",
+        hint="Build the branch by `/build` and its name, or the default branch or a release with these packages, then `/retest`.",
     )
 
 
@@ -86,13 +107,13 @@ def open_supply(services: Services, owner: str, *, trust: Trust) -> WheelSupply 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownSystemBases:
-    """`hublish.core.ports.SystemBases` that builds, claims and records nothing, for a look at what a build would be.
+    """`hublish.core.ports.SystemBases` that builds, claims and records nothing, for a look or a pull request.
 
     Attributes:
         services: only read from.
         owner: of the repository that is looked at.
         target: repository of the image; the base stands beside it.
-        missing: told the packages that would be installed first.
+        missing: told the packages that would be installed first; may raise.
     """
 
     services: Services
@@ -130,6 +151,7 @@ class OwnerSystemBases:
         target: repository of the image; the base stands beside it.
         builder: installs packages.
         run_id: the run that wants the base; once it is cancelled, the build stops.
+        may_wait: False where nothing may be waited for.
     """
 
     services: Services
@@ -137,6 +159,7 @@ class OwnerSystemBases:
     target: Reference
     builder: SystemBaseBuilder
     run_id: str
+    may_wait: bool = True
 
     def can_build(self) -> bool:
         """See SystemBases."""
@@ -148,7 +171,9 @@ class OwnerSystemBases:
         Raises:
             NotAllowed: the base is another owner's, or the place for the result is not this one's.
             RunCancelled: somebody cancelled the run.
+            BaseAwaited: there is none yet, and nothing may be waited for here; transient.
             QueueFull: too many builds wait.
+            RegistryFailed: its repository is not there and cannot be made.
             DatabaseFailed: another run's build of it took longer than any may; transient.
         """
         services, records = self.services, self.services.image_records
@@ -159,12 +184,18 @@ class OwnerSystemBases:
         known = _find_known(services, place)
         if known is not None:
             return known
-        name = f"{BASE_PREFIX}{place.repository.rpartition(PREFIX)[2]}"
+        if not self.may_wait:
+            self._verify_waiting()
+            raise BaseAwaited(
+                f"waits for the base with {clip(', '.join(packages))}", owner=self.repository.owner.lower()
+            )
+        name = _name_build(place)
         # One build of a key at a time; whoever wants the same waits for it and takes what it recorded.
         with hold_base(services, name, longest_wait_seconds=LONGEST_WAIT_SECONDS, verify_running=self._verify_waiting):
             known = _find_known(services, place)
             if known is not None:
                 return known
+            services.repository_maker.ensure_repository(place)
             log = services.archive.open_log(name)
             ticket = self._make_ticket(name)
             with take_slot(services, ticket, log=log.append, verify_running=self._verify_waiting):
@@ -224,6 +255,11 @@ def _find_place(
             hint="ask the operator to allow the folder of the image, not the image alone, under `namespaces`",
         )
     return place
+
+
+def _name_build(place: Reference) -> str:
+    """The name of a base's build: two owners may want the same packages in the same base, each at a place of their own."""
+    return f"{BASE_PREFIX}{make_key([place.name])[:_NAME_DIGITS]}"
 
 
 def _verify_claim(place: Reference, owner_id: int | None) -> None:

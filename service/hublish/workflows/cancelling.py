@@ -63,6 +63,10 @@ class Cancelling:
         root = self._services.policy.public_url
         return tuple(RunLine(run=run, url=f"{root}/runs/{run.id}") for run in runs)
 
+    def is_cancelled(self, run_id: str) -> bool:
+        """Tell whether somebody stopped a run."""
+        return self._services.cancels.find_cancel(run_id) is not None
+
     def verify_wanted(self, run_id: str) -> None:
         """Make sure that nobody stopped a run; the builds of one that is stopped are let go.
 

@@ -9,7 +9,6 @@ Red or failed takes the same road to its answer. The order of steps is part of t
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -50,6 +49,7 @@ from hublish.workflows.ending import (
 )
 from hublish.workflows.joining import WAITS, Joining, make_joined
 from hublish.workflows.locking import Locking
+from hublish.workflows.planning import MakePlan, Planners
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Built, Delivered, Prepared, PreparedImage
 from hublish.workflows.propose import Proposal
@@ -60,9 +60,6 @@ from hublish.workflows.waiting import Waiting
 
 COURTESY_ATTEMPTS = 1
 """Tries of what a run can do without (reaction, first comment, open check), beside those its client makes anyway."""
-
-PLANNERS = 32
-"""Runs that are planned at a time in this process; threads are made as they are needed."""
 
 ANSWER_ATTEMPTS = 14
 """Tries of the answer, 1 s to an hour apart: some hours of GitHub's absence are waited out, as nothing else is owed more."""
@@ -92,9 +89,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         self._build = build
         self._answering = Answering(services)
         self._config_check = ConfigCheck(services)
-        self._preparation = Preparation(services)
-        # A plan may wait for half an hour, for a base that gets packages: `/cancel` and all other steps must not wait with it.
-        self._planners = ThreadPoolExecutor(max_workers=PLANNERS, thread_name_prefix="plans")
+        # A plan may wait for long, for a base that gets packages: `/cancel` and all other steps must not wait with it.
+        self._planners = Planners()
         self._proposal = Proposal(services)
         self._cancelling = Cancelling(services)
         self._locking = Locking(services)
@@ -159,21 +155,29 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         await run_effect("announce delivering", type(None), announce, attempts=COURTESY_ATTEMPTS)
         return await self._deliver(run_id, prepared, answer, built)
 
-    async def _prepare(self, name: str, run_id: str, call: Callable[[], Prepared]) -> Prepared:
-        prepared = await self._stage(name, run_id, Prepared, call, pool=self._planners)
+    async def _prepare(self, name: str, run_id: str, call: MakePlan) -> Prepared:
+        def plan(*, may_wait: bool) -> Prepared:
+            return record_step(self._services, run_id, name, partial(call, may_wait=may_wait))
+
+        is_cancelled = partial(self._cancelling.is_cancelled, run_id)
+        prepared = await run_async_effect(name, Prepared, partial(self._planners.run, plan, is_cancelled=is_cancelled))
         if isinstance(prepared, Fault):
             return Prepared(state=RunState.FAILED, failure=make_failure(prepared), ref=None)
         return prepared
 
-    def _begin(self, run_id: str) -> Prepared:
-        return WAITS if self._joining.must_wait(run_id) else self._plan(run_id)
+    def _begin(self, run_id: str, *, may_wait: bool) -> Prepared:
+        return WAITS if self._joining.must_wait(run_id) else self._plan(run_id, may_wait=may_wait)
 
-    def _plan(self, run_id: str) -> Prepared:
-        return self._preparation.run(run_id, decided=partial(self._open_checks, run_id))
+    def _plan(self, run_id: str, *, may_wait: bool) -> Prepared:
+        preparation = Preparation(self._services, may_wait=may_wait)
+        return preparation.run(run_id, decided=partial(self._open_checks, run_id))
 
     def _open_checks(self, run_id: str, ref: ResolvedRef, titles: tuple[str, ...]) -> None:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
         try:
+            # Kept before anything is opened: whatever ends the run without its plan still ends these checks.
+            self._move(run_id, RunState.PLANNING, ref.sha)
+            self._services.steps.ensure_titles(run_id, titles)
             self._answering.check(
                 run_id, make_answer(self._services, run_id, queued, self._read_wanted(run_id)), titles
             )
@@ -218,8 +222,9 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     async def _say(self, run_id: str, prepared: Prepared, answer: Answer) -> Fault | None:
         """Give the answer; returns why it could not be given."""
         call = partial(self._answering.check, run_id, answer, prepared.titles, images=prepared.images)
-        await run_effect("check ended", type(None), call)
-        say = partial(self._answering.answer, run_id, answer)
+        ended = await run_effect("check ended", type(None), call)
+        # Where no comment is due the check run is the answer, which is tried for as long as any.
+        say = partial(self._answering.answer, run_id, answer, check=call if isinstance(ended, Fault) else None)
         said = await self._stage("answer", run_id, type(None), say, attempts=ANSWER_ATTEMPTS)
         await run_effect("tidy", type(None), partial(self._answering.tidy, run_id, answer))
         return said
@@ -232,11 +237,10 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         call: Callable[[], Value],
         *,
         attempts: int = EFFECT_ATTEMPTS,
-        pool: Executor | None = None,
     ) -> Value | Fault:
         """An effect that people see as a step of the run."""
         recorded = partial(record_step, self._services, run_id, name, call)
-        return await run_effect(name, kind, recorded, attempts=attempts, pool=pool)
+        return await run_effect(name, kind, recorded, attempts=attempts)
 
     def _move(self, run_id: str, state: RunState, sha: str | None) -> None:
         self._services.runs.move_run(run_id, state, at=self._services.now(), sha=sha)

@@ -15,8 +15,6 @@ import functools
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
-from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -78,7 +76,6 @@ async def run_effect(
     call: Callable[[], Value],
     *,
     attempts: int = EFFECT_ATTEMPTS,
-    pool: Executor | None = None,
 ) -> Value | Fault:
     """Run a blocking call as one durable step, in a thread, with retries while its errors are transient.
 
@@ -87,17 +84,10 @@ async def run_effect(
         kind: what `call` returns: a dataclass of core, str, int, bool, None's type, or a tuple of such.
         call: idempotent; it may run again after a crash.
         attempts: tries while its errors are transient; 1 for what a run can do without.
-        pool: threads for calls that may take long; None takes those that all steps share.
     Returns:
         What the call returned, from the history if it ended before a crash; or why it did not.
     """
-
-    async def in_thread() -> Value:
-        if pool is None:
-            return await asyncio.to_thread(call)
-        return await asyncio.get_running_loop().run_in_executor(pool, functools.partial(copy_context().run, call))
-
-    return await run_async_effect(name, kind, in_thread, attempts=attempts)
+    return await run_async_effect(name, kind, functools.partial(asyncio.to_thread, call), attempts=attempts)
 
 
 async def run_async_effect(

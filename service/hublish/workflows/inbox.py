@@ -7,13 +7,14 @@ anywhere in between repeats what is missing and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hublish.core.codec import render_value
-from hublish.core.github.events import NOBODY, Ignored, Listener, parse_event
+from hublish.core.github.events import NOBODY, Ignored, Listener, find_former_key, parse_event
 from hublish.core.github.installing import Installed
 from hublish.core.github.trigger import Trigger, TriggerKind
-from hublish.core.records import Delivery, DeliveryState, Run
+from hublish.core.records import Delivery, DeliveryState, Run, RunRecords
 from hublish.core.status import RunState
 from hublish.errors import HublishError, WebhookRefused
 from hublish.telemetry import get_logger
@@ -27,6 +28,8 @@ IDLE_SECONDS = 1.0
 SWEEP_EVERY = 300
 """Looks between two sweeps: at most five minutes."""
 DOUBLE_CLICK = timedelta(seconds=60)
+CLOCKS = timedelta(seconds=60)
+"""How far the clocks of two replicas may be apart."""
 TRIES = 60
 """Looks at a delivery that fails in a way nobody foresaw; about a minute, then it no longer stands before others."""
 
@@ -158,11 +161,31 @@ class Inbox:
         return DeliveryState.ACCEPTED, ""
 
     def _ensure_run(self, trigger: Trigger, delivery: Delivery) -> Run:
-        latest = self._services.runs.find_latest_run(make_run_key(trigger))
+        latest = find_latest(self._services.runs, trigger, arrived_at=delivery.received_at)
         again = delivery.times > 1
         if latest is not None and not is_new_attempt(latest, trigger, again=again, arrived_at=delivery.received_at):
             return latest
         return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
+
+
+def find_latest(runs: RunRecords, trigger: Trigger, *, arrived_at: datetime | None) -> Run | None:
+    """Find the last run that was for the same request.
+
+    A release that a former version took up has a run under the key of its day. That one did not tell two publications of
+    a moved tag apart: a run that is older than the delivery is of an earlier one, and not the same request.
+
+    Args:
+        runs: what was asked before.
+        trigger: what is asked.
+        arrived_at: when its delivery first came, aware UTC; None where that is not known, and any run counts.
+    """
+    latest = runs.find_latest_run(make_run_key(trigger))
+    former = find_former_key(trigger)
+    if latest is not None or former is None:
+        return latest
+    latest = runs.find_latest_run(make_run_key(replace(trigger, semantic_key=former)))
+    older = latest is not None and arrived_at is not None and latest.created_at < arrived_at - CLOCKS
+    return None if older else latest
 
 
 def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, arrived_at: datetime) -> bool:

@@ -53,7 +53,7 @@ from hublish.workflows.publish import verify_owner, verify_same_owner
 from hublish.workflows.replying import Replies
 from hublish.workflows.services import Services
 from hublish.workflows.standing import find_standing
-from hublish.workflows.superseding import list_heads, stop_superseded
+from hublish.workflows.superseding import stop_superseded
 from hublish.workflows.ways import Way, choose_tags, choose_way
 
 Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
@@ -62,16 +62,20 @@ Decided = Callable[[ResolvedRef, tuple[str, ...]], None]
 class Preparation:
     """Makes the decision on one run."""
 
-    def __init__(self, services: Services, *, looks_only: bool = False, run_id: str = "") -> None:
+    def __init__(
+        self, services: Services, *, looks_only: bool = False, may_wait: bool = True, run_id: str = ""
+    ) -> None:
         """Nothing is read here.
 
         Args:
             services: the ports.
             looks_only: True to build, claim and write nothing on the way to a plan, as for `/plan`.
+            may_wait: False to raise BaseAwaited where a base would be waited for.
             run_id: the run that is planned, as long as it is one.
         """
         self._services = services
         self._looks_only = looks_only
+        self._may_wait = may_wait
         self._run_id = run_id
         self._replies = Replies(services, read_config=partial(read_default_config, services))
 
@@ -117,7 +121,7 @@ class Preparation:
             return reply
         if trigger.command is CommandName.PLAN:
             return self._replies.make_plan(trigger, self._look(trigger, permission))
-        planner = Preparation(self._services, looks_only=self._looks_only, run_id=run_id)
+        planner = Preparation(self._services, looks_only=self._looks_only, may_wait=self._may_wait, run_id=run_id)
         return planner._decide(trigger, permission, decided)
 
     def _look(self, trigger: Trigger, permission: Permission | None) -> Prepared:
@@ -139,9 +143,10 @@ class Preparation:
             config_findings=publish.findings,
             permission=permission,
             ref=ref,
-            heads=list_heads(self._services, trigger) if trigger.approved_sha else frozenset(),
         )
-        if ref is not None and ref.sha == trigger.sha and trigger.kind is TriggerKind.PULL_REQUEST:
+        taken_up = isinstance(decision, Build) or waits(trigger, decision)
+        if taken_up and ref is not None and ref.sha == trigger.sha and trigger.kind is TriggerKind.PULL_REQUEST:
+            # Not where pushes build nothing: what somebody asked for by hand would end with nothing in its place.
             stop_superseded(self._services, self._run_id, trigger, sha=ref.sha)
         chosen = () if publish.config is None else choose_images(trigger, publish.config)
         titles = tuple(image.title for image in chosen)
@@ -228,6 +233,7 @@ class Preparation:
                 image.reference,
                 trust=way.trust,
                 run_id=self._run_id,
+                may_wait=self._may_wait,
                 missing=missing.extend if self._looks_only else None,
             ),
         )

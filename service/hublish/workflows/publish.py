@@ -1,7 +1,8 @@
 """The tags of a delivered image: the manifest of the build, put under the release's tag and the floating ones.
 
 A tag is only set when it is still meant: the git tag must stand where it stood when the build was planned, the image's
-repository must belong to this source repository, and a floating tag never goes back to an older release.
+repository must belong to this source repository, a floating tag never goes back to an older release, and the tag of a pull
+request never to an older head.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from packaging.version import InvalidVersion, Version
 from hublish.core.building import BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
-from hublish.core.records import Build, ImageRecord, Run
+from hublish.core.imagerecords import ImageRecord
+from hublish.core.records import Build, Run
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.errors import BuildFailed, NotAllowed, RegistryFailed, SourceInvalid, SourceMissing
@@ -98,7 +100,7 @@ def publish_image(services: Services, run: Run, ref: ResolvedRef, image: Prepare
         tags, kept = (
             _set_tags(services, repository, image, outcome.digest, release=ref.name, prerelease=trigger.prerelease)
             if ref.kind is not RefKind.PULL_REQUEST
-            else _set_pull_request_tags(services, trigger, image, outcome.digest)
+            else _set_pull_request_tags(services, trigger, ref, image, outcome.digest)
         )
     services.image_records.record_image(
         image.name,
@@ -144,16 +146,34 @@ def _make_delivered(run: Run, image: PreparedImage, record: Build, outcome: Buil
 
 
 def _set_pull_request_tags(
-    services: Services, trigger: Trigger, image: PreparedImage, digest: str
+    services: Services, trigger: Trigger, ref: ResolvedRef, image: PreparedImage, digest: str
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Set `pr-<number>`, unless a release has that tag: whoever opens a pull request must not replace a release's image."""
+    """Set `pr-<number>`, unless it means something else; the run of a newer head waits until this is decided."""
     (tag,) = image.fixed_tags
+    reason = _find_reason_against(services, trigger, ref, tag, delivered_tags=image.delivered_tags)
+    if reason is not None:
+        return (), ((tag, reason),)
+    return _set_tags(services, parse_reference(image.name), image, digest, release="", prerelease=True)
+
+
+def _find_reason_against(
+    services: Services, trigger: Trigger, ref: ResolvedRef, tag: str, *, delivered_tags: tuple[str, ...]
+) -> str | None:
+    """Why a pull request does not get its tag; None where it does.
+
+    Whoever opens one must not replace a release's image, and the tag must not go back to a commit that is its head no more.
+    """
+    now = services.reader.resolve_ref(trigger.repository, ref.name, kind=RefKind.PULL_REQUEST.value)
+    if now.closed:
+        return f"pull request {ref.name} is closed"
+    if now.sha != ref.sha:
+        return f"pull request {ref.name} was at {ref.sha} when the build began and is at {now.sha} now"
     try:
         services.reader.resolve_ref(trigger.repository, tag, kind=RefKind.TAG.value)
     except SourceMissing:
-        if tag not in image.delivered_tags:
-            return _set_tags(services, parse_reference(image.name), image, digest, release="", prerelease=True)
-    return (), ((tag, "a release of the repository has this tag"),)
+        if tag not in delivered_tags:
+            return None
+    return "a release of the repository has this tag"
 
 
 def _set_tags(

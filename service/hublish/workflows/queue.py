@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, Step
 from hublish.core.codec import parse_value
+from hublish.core.needs import find_needs
 from hublish.core.plan import Trust
 from hublish.core.queue import BuildTime, Room, Ticket
 from hublish.core.records import Build
@@ -43,6 +44,7 @@ def enter_queue(services: Services, build: Build) -> None:
         repo_id=request.repository.id,
         strategy=request.plan.strategy.value,
         fork=request.plan.trust is Trust.FORK,
+        needs=find_needs(request.plan),
         turn=0,
         entered_at=services.now(),
     )

@@ -27,7 +27,7 @@ from hublish.errors import HublishError, NotAllowed
 from hublish.workflows.answer import Answering
 from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.ending import make_answer
-from hublish.workflows.inbox import is_new_attempt, make_listener, make_run, make_run_key
+from hublish.workflows.inbox import find_latest, is_new_attempt, make_listener, make_run
 from hublish.workflows.onboarding_rehearsal import rehearse_newcomers
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
@@ -37,7 +37,7 @@ from hublish.workflows.services import Services
 _READS: Mapping[str, tuple[str, ...]] = {
     "runs": ("find_latest_run", "list_runs", "list_open_runs", "list_repository_runs"),
     "builds": ("read_request", "read_build", "list_targets", "find_latest_build"),
-    "steps": ("list_steps", "list_links"),
+    "steps": ("list_steps", "list_links", "list_titles"),
     "cancels": ("find_cancel",),
     "image_records": ("find_owner", "find_image", "find_release"),
     "queue": ("list_tickets", "list_times"),
@@ -108,7 +108,7 @@ def rehearse(services: Services, *, event: str, body: bytes, again: bool) -> Reh
     if isinstance(asked, Installed):
         return _play_onboarding(services, asked)
     asked = complete_trigger(services.runs, asked)
-    latest = services.runs.find_latest_run(make_run_key(asked))
+    latest = find_latest(services.runs, asked, arrived_at=None if again else services.now())
     if latest is not None and not is_new_attempt(latest, asked, again=again, arrived_at=services.now()):
         reason = f"the run {latest.id} answers this already; it is {latest.state.value}"
         return Rehearsal(decision="joined", reason=reason, trigger=asked)

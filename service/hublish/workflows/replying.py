@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from hublish.core.answers.lock_update import render_lock_ordered
 from hublish.core.answers.markdown import code_span, escape_inline
-from hublish.core.answers.project import make_image_name, render_project
+from hublish.core.answers.project import render_project
 from hublish.core.answers.replies import PlannedImage, RunLine, render_help, render_plan, render_status
 from hublish.core.building import BuildSucceeded
 from hublish.core.config.file import CONFIG_PATHS, ParsedConfig
@@ -14,6 +14,7 @@ from hublish.core.finding import Severity
 from hublish.core.github.commands import COMMAND_RULES, CommandName
 from hublish.core.github.trigger import Project, Trigger, TriggerKind
 from hublish.core.github.triggers import check_switches, matches_branch
+from hublish.core.onboarding.target import choose_target
 from hublish.core.queue import render_place
 from hublish.core.records import Run
 from hublish.core.repository import RefKind
@@ -105,9 +106,10 @@ class Replies:
         mine = owner.lower() == repository.owner.lower()
         component = project.name or name.partition("/")[2]
         parsed = self._read_config(trigger) if here else EMPTY_CONFIG
+        target = choose_target(policy.namespaces, owner=owner, name=component) if mine else None
         reply = render_project(
             name,
-            image=make_image_name(policy.namespaces, owner=owner, name=component) if mine else None,
+            image=None if target is None else target.name,
             install_url=None if here else f"{policy.web_url}/apps/{self._services.conversation.fetch_name()}",
             existing=None if parsed is EMPTY_CONFIG else _describe_config(trigger, parsed),
             people=project.people,

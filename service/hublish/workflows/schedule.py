@@ -2,13 +2,14 @@
 
 One replica looks at a time, and each tag is asked for once in an interval, give or take a tenth, however many releases follow
 it. Nothing is remembered of a tag before what follows from it is stored: a crash in between repeats the look, and the run's
-key, which is the repository and the digest, finds the run again.
+key, which is the repository and the digest, finds the run again. While no tag is due the releases are not even read, but
+for once in an interval, when those on bases that nobody followed before are found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hublish.core.basetags import choose_newer_tag, is_versioned
 from hublish.core.basewatch import (
@@ -68,6 +69,7 @@ class Schedule:
         self._seconds = seconds
         self._start_run = start_run
         self._draw = draw
+        self._read_at: datetime | None = None
         round_seconds = min(seconds / ROUNDS_PER_INTERVAL, LONGEST_ROUND_SECONDS)
         self._rounds = Rounds("schedule", self.look, seconds=round_seconds)
 
@@ -85,17 +87,26 @@ class Schedule:
             return self._look() if free else 0
 
     def _look(self) -> int:
+        now = self._services.now()
+        lapsed = self._services.base_watches.list_due_watches(now)
+        is_fresh = self._read_at is not None and now < self._read_at + timedelta(seconds=self._seconds)
+        return 0 if is_fresh and not lapsed else self._look_at_releases(lapsed, now=now)
+
+    def _look_at_releases(self, lapsed: tuple[BaseWatch, ...], *, now: datetime) -> int:
+        # Until all of it is done: what could not be looked into may have no watch that is due.
+        self._read_at = None
         releases = tuple(self._find_releases())
         followed = {name_tag(base): base for release in releases for base in release.bases}
         known = {name: self._services.base_watches.read_watch(name) for name in followed}
-        now = self._services.now()
         due = {name for name, watch in known.items() if watch is None or watch.next_look_at <= now}
         current = {
             name: watch.digest for name, watch in known.items() if watch is not None and watch.digest is not None
         }
         current |= {name: digest for name in due if (digest := self._fetch_digest(followed[name])) is not None}
         newer = {name: base for name in due if (base := self._find_newer(followed[name])) is not None}
-        started = 0
+        # What nobody follows any more is put off unseen: it would be due for ever.
+        unfollowed = {watch.name: watch.digest for watch in lapsed if watch.name not in followed}
+        started, left = 0, False
         for release in releases:
             names = {name_tag(base) for base in release.bases}
             if self._rounds.is_stopping or not names & due:
@@ -109,22 +120,22 @@ class Schedule:
                 )
                 # Asked again in the next round where that may help.
                 due -= names if error.transient else set()
+                left = left or error.transient
         if not self._rounds.is_stopping:
-            self._remember(due, current)
+            self._remember({name: current.get(name) for name in due} | unfollowed)
+            self._read_at = None if left else now
         return started
 
     def _find_releases(self) -> Iterator[Release]:
-        runs = self._services.runs
         seen: set[int] = set()
-        for name in runs.list_delivered_names():
-            for newest in runs.list_named_runs(name, limit=1):
-                repo_id = parse_value(Trigger, newest.trigger).repository.id
-                if repo_id in seen:
-                    continue  # it had another name before
-                seen.add(repo_id)
-                release = self._find_release(repo_id)
-                if release is not None and release.bases:
-                    yield release
+        for last in self._services.runs.list_last_deliveries():
+            repo_id = parse_value(Trigger, last.trigger).repository.id
+            if repo_id in seen:
+                continue  # it had another name before
+            seen.add(repo_id)
+            release = self._find_release(repo_id)
+            if release is not None and release.bases:
+                yield release
 
     def _find_release(self, repo_id: int) -> Release | None:
         found: dict[str, tuple[Trigger, Run]] = {}
@@ -167,35 +178,36 @@ class Schedule:
     def _consider(self, release: Release, moved: tuple[Reference, ...], newer: dict[str, Reference]) -> int:
         if not moved and not newer:
             return 0
-        stored = release.trigger.repository
-        known = [make_proposal(stored, changed) for changed in (moved, tuple(newer.values())) if changed]
-        known += [make_rebuild(release, stored, moved)] if moved else []
-        runs = [run for trigger in known if (run := self._find_run(trigger)) is not None]
-        if not runs:
-            runs = [self._services.runs.ensure_run(run) for run in self._make_runs(release, moved, newer)]
-        for run in runs:
+        started = 0
+        for trigger in self._list_wanted(release, moved, newer):
+            # Each by its own key: that a newer version was proposed must not keep a rebuild from coming.
+            run = self._services.runs.find_latest_run(make_run_key(trigger))
+            if run is None:
+                run = self._services.runs.ensure_run(make_run(self._services, trigger, None))
             if not run.state.ended:
                 # Also where it is known: whoever stored it may have died before it was started.
                 self._start_run(run.id)
-        return len(runs)
+                started += 1
+        return started
 
-    def _find_run(self, trigger: Trigger) -> Run | None:
-        return self._services.runs.find_latest_run(make_run_key(trigger))
-
-    def _make_runs(self, release: Release, moved: tuple[Reference, ...], newer: dict[str, Reference]) -> Iterator[Run]:
+    def _list_wanted(
+        self, release: Release, moved: tuple[Reference, ...], newer: dict[str, Reference]
+    ) -> Iterator[Trigger]:
+        """What the config wants done; a rebuild is of what it does not pin, as nothing else would change."""
         repository = self._find_repository(release.trigger.repository)
         asked = make_rebuild(release, repository, moved)
         config = read_default_config(self._services, asked).config
         if config is None or not config.triggers.schedule:
             return
         pinned = list_pinned(config)
-        named = list_tags_of(config)
-        proposed = tuple(newer[name] for name in sorted(newer.keys() & named))
-        proposed = proposed or tuple(base for base in moved if name_tag(base) in pinned)
-        if proposed:
-            yield make_run(self._services, make_proposal(repository, proposed), None)
-        elif moved:
-            yield make_run(self._services, asked, None)
+        proposed = (
+            tuple(newer[name] for name in sorted(newer.keys() & list_tags_of(config))),
+            tuple(base for base in moved if name_tag(base) in pinned),
+        )
+        yield from (make_proposal(repository, bases) for bases in proposed if bases)
+        followed = tuple(base for base in moved if name_tag(base) not in pinned)
+        if followed:
+            yield make_rebuild(release, repository, followed)
 
     def _find_repository(self, stored: Repository) -> Repository:
         """The repository as it is now; a name that somebody else took meanwhile leads nowhere."""
@@ -206,9 +218,9 @@ class Schedule:
             raise SourceMissing(f"{stored.full_name} is not there any more")
         return repository
 
-    def _remember(self, due: set[str], current: dict[str, str]) -> None:
-        for name in due:
+    def _remember(self, digests: dict[str, str | None]) -> None:
+        for name, digest in digests.items():
             seconds = self._seconds * (1 - JITTER + 2 * JITTER * self._draw())
             next_look_at = self._services.now() + timedelta(seconds=seconds)
-            watch = BaseWatch(name=name, digest=current.get(name), next_look_at=next_look_at)
+            watch = BaseWatch(name=name, digest=digest, next_look_at=next_look_at)
             self._services.base_watches.store_watch(watch)

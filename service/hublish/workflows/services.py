@@ -16,6 +16,7 @@ from hublish.core.cancels import CancelRecords
 from hublish.core.github.consent import HubRule
 from hublish.core.github.deliveries import DeliveryLog
 from hublish.core.github.ports import ChangeReader, Conversation, HubRepository, RepositoryReader
+from hublish.core.imagerecords import ImageRecords
 from hublish.core.locks.locker import Locker
 from hublish.core.logs import Archive
 from hublish.core.namespaces import Namespaces
@@ -24,7 +25,7 @@ from hublish.core.plan import Trust
 from hublish.core.ports import Engine, ImageReader, ImageWriter, SourceFetcher, SystemBaseBuilder
 from hublish.core.queue import QueueLimits
 from hublish.core.queue_records import QueueRecords, ReplicaRecords
-from hublish.core.records import BuildRecords, DeliveryRecords, ImageRecords, RunRecords, StepRecords
+from hublish.core.records import BuildRecords, DeliveryRecords, RunRecords, StepRecords
 from hublish.core.reference import Reference
 
 HoldDuty = Callable[[str], AbstractContextManager[bool]]

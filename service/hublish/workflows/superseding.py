@@ -6,13 +6,10 @@ run of the head as GitHub has it now stops others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from hublish.core.cancels import Cancel
 from hublish.core.codec import parse_value
 from hublish.core.github.commands import CommandName
 from hublish.core.github.trigger import Trigger, TriggerKind
-from hublish.core.records import Run
 from hublish.core.repository import RefKind
 from hublish.core.status import ENDED, RunState
 from hublish.errors import RunCancelled
@@ -33,20 +30,13 @@ def stop_superseded(services: Services, run_id: str, trigger: Trigger, *, sha: s
         trigger: that brought the head.
         sha: the head.
     """
-    for run, other in _list_runs(services, trigger, states=AT_WORK):
+    for run in services.runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT, states=AT_WORK):
+        other = parse_value(Trigger, run.trigger)
         # A command means the head of its day, which is not known before it is resolved; then it finds this one.
         meant = other.sha if run.sha is None else run.sha
-        if run.id != run_id and other.builds and meant not in (None, sha):
+        if is_about(other, trigger) and run.id != run_id and other.builds and meant not in (None, sha):
             cancel = Cancel(run_id=run.id, by=run_id, actor=trigger.actor)
             services.cancels.request_cancel(cancel, at=services.now())
-
-
-def list_heads(services: Services, trigger: Trigger) -> frozenset[str]:
-    """Commits that were heads of the pull request that a trigger is about, as far as deliveries told."""
-    brought = _list_runs(services, trigger, states=None)
-    return frozenset(
-        other.sha for _, other in brought if other.kind is TriggerKind.PULL_REQUEST and other.sha is not None
-    )
 
 
 def is_about(other: Trigger, trigger: Trigger) -> bool:
@@ -67,12 +57,3 @@ def explain_cancel(cancel: Cancel, by: Trigger | None) -> RunCancelled:
     if by.command is CommandName.CANCEL:
         return RunCancelled("The pull request was closed.", hint="Reopen it to have its head built.")
     return RunCancelled(f"A newer push, {(by.sha or '')[:_SHORT_SHA]}, takes the place of this one.")
-
-
-def _list_runs(
-    services: Services, trigger: Trigger, *, states: frozenset[RunState] | None
-) -> Iterator[tuple[Run, Trigger]]:
-    for run in services.runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT, states=states):
-        other = parse_value(Trigger, run.trigger)
-        if is_about(other, trigger):
-            yield run, other

@@ -13,6 +13,7 @@ from hublish.core.answers.report import Answer, Failure
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
 from hublish.core.records import Run
+from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.errors import HublishError
 from hublish.telemetry import get_logger
@@ -74,17 +75,19 @@ class Sweep:
             wanted=run.ref,
             sha=run.sha,
             failure=failure,
+            pull_request=parse_value(Trigger, run.trigger).ref_kind is RefKind.PULL_REQUEST,
         )
-        title = parse_value(Trigger, run.trigger).repository.name
-        titles = tuple(image for _, image in self._services.steps.list_links(run.id)) or (title,)
+        steps = self._services.steps
+        titles = steps.list_titles(run.id) or tuple(image for _, image in steps.list_links(run.id))
         untold = self._tell(run.id, answer, titles)
         end_run(self._services, run.id, answer, untold=untold)
 
     def _tell(self, run_id: str, answer: Answer, titles: tuple[str, ...]) -> Fault | None:
         """Answer on GitHub; a place that is gone for good must not keep the run open for ever."""
-        untold = _try(run_id, partial(self._answering.answer, run_id, answer))
+        check = partial(self._answering.check, run_id, answer, titles)
+        untold = _try(run_id, partial(self._answering.answer, run_id, answer, check=check))
         # A run that was answered is told, whatever becomes of its check runs and its progress comment.
-        _try(run_id, partial(self._answering.check, run_id, answer, titles))
+        _try(run_id, check)
         _try(run_id, partial(self._answering.tidy, run_id, answer))
         return untold
 

@@ -26,15 +26,15 @@ SECRETS = {"mine": b"planted-mine-51c7\n", "other": b"planted-other-51c7\n"}
 # Looks for the secret of another id wherever a RUN could hope for it, by a pattern that does not find itself.
 SEARCH = """#!/bin/sh
 word=planted-"$1"-51[c]7
-env | grep $word && exit 9
+env | grep $word && echo "in the environment" && exit 9
 for file in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do
-    grep -s $word $file && exit 9
+    grep -s $word $file && echo "in $file" && exit 9
 done
 for root in "" $(ls -d /proc/[0-9]*/root /proc/[0-9]*/cwd 2>/dev/null); do
     # Its own status speaks of folders that are missing, too.
-    grep -rs $word $root/run/secrets $root/secrets $root@WORK@ | grep . && exit 9
+    grep -rs $word $root/run/secrets $root/secrets $root@WORK@ | grep . && echo "below $root" && exit 9
 done
-grep -s secrets /proc/self/mountinfo | grep -v "/run/secrets/$2 " && exit 9
+grep -s secrets /proc/self/mountinfo | grep -v "/run/secrets/$2 " && echo "among the mounts" && exit 9
 echo "nothing of $1" >>/found
 """
 
@@ -63,7 +63,10 @@ class StepPod:
         source = self.yard.sources.trees[request.ref.sha]
         run = BuildRun(request=request, log=self.log, clock=time.monotonic)
         fetch_bases(run, source, images=self.yard.images, places=self.places)
-        build_in_pod(run, source, self.places)
+        try:
+            build_in_pod(run, source, self.places)
+        finally:
+            print(*self.log.lines, sep="\n")  # shown where a test fails: what was found, and where
 
     def find_in_files(self, word: bytes) -> list[Path]:
         """Files of the folder that Steps share in which the word stands."""

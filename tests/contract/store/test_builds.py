@@ -125,6 +125,15 @@ def test_builds_a_run_waits_for_keep_their_order(engine: sa.Engine) -> None:
     assert steps.list_links("r1") == (("build-b-2", "ts"), ("build-a-1", "gpu"))
 
 
+def test_images_that_were_decided_on_are_remembered_once(engine: sa.Engine) -> None:
+    """A plan that is made again adds what is new; another run has its own."""
+    steps = StepStore(engine)
+    for titles in (("ts", "gpu"), ("gpu", "ts", "a")):
+        steps.ensure_titles("r1", titles)
+
+    assert [steps.list_titles(run_id) for run_id in ("r1", "r2")] == [("a", "gpu", "ts"), ()]
+
+
 def note_build(
     engine: sa.Engine,
     number: int,

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from hublish.adapters.store import ImageStore
-from hublish.core.records import ImageRecord, ImageRecords
+from hublish.core.imagerecords import ImageRecord, ImageRecords
 
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 NAME = "registry.example.org/team/ts"

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from hublish.adapters.store import BuildStore, QueueStore, open_database
-from hublish.adapters.store.queue import TIMES_KEPT
+from hublish.adapters.store.queue import TIMES_KEPT, build_needs
 from hublish.core.building import BuildStopped, Step
+from hublish.core.needs import Need
 from hublish.core.queue import BuildTime, QueueLimits, Room, Ticket
 from hublish.core.queue_records import QueueRecords
 
@@ -66,6 +67,21 @@ def test_waiting_builds_get_the_free_slots_in_turn(queue: QueueRecords, builds: 
         replace(third, turn=0, started_at=LATER, replica="a"),
         replace(second, turn=1),
     )
+
+
+def test_needs_of_a_build_go_and_come_with_its_ticket(
+    queue: QueueRecords, builds: BuildStore, engine: sa.Engine
+) -> None:
+    """An engine that lacks them gives no slot; nothing of them is left once the build leaves."""
+    ticket = replace(make_ticket(builds, "a"), needs=(Need.BUILDKIT, Need.WHEELS))
+    assert queue.enter(ticket, limits=FREE) is None
+    lacking = replace(ROOM, lacks=(Need.WHEELS,))
+
+    assert queue.list_tickets() == (ticket,)
+    assert [admit(queue, lacking), admit(queue)] == [[], [(ticket.name, "a")]]
+    queue.leave(ticket.name, time=None)
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(build_needs)).all() == []
 
 
 def test_round_that_was_served_is_remembered(queue: QueueRecords, builds: BuildStore) -> None:

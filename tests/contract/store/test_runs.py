@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from hublish.adapters.store import RunStore, StepStore
+from hublish.adapters.store import RunStore, StepStore, ensure_schema
 from hublish.core.records import Run, RunRecords, RunStep, StepRecords
 from hublish.core.status import RunState
 from hublish.errors import TransitionInvalid
@@ -138,6 +138,17 @@ def test_step_keeps_its_start_and_takes_its_end(steps: StepRecords) -> None:
 
     assert steps.list_steps("r1") == expected
     assert steps.list_steps("r3") == ()
+
+
+def test_index_that_came_later_is_made_in_a_database_of_before(engine: sa.Engine) -> None:
+    """At the next start, and only once; a table that is there gets no index by being there."""
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX runs_by_name"))
+    ensure_schema(engine)
+    ensure_schema(engine)
+
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX runs_by_name"))
 
 
 def test_runs_are_found_by_the_name_their_repository_had(runs: RunRecords) -> None:

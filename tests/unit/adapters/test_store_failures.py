@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from hublish.adapters.store import DeliveryStore, ensure_schema, open_database
+from hublish.adapters.store.lock import _open_advisory_lock
+from hublish.adapters.store.pool import BoundedPool
 from hublish.errors import DatabaseFailed
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -70,3 +73,41 @@ def test_dead_connection_is_seen_as_dead_when_the_pool_asks(tmp_path: Path) -> N
     alive = engine.dialect._do_ping_w_event(driver_connection)
 
     assert alive is False
+
+
+def make_narrow_engine(path: Path) -> sa.Engine:
+    """A database with one connection, for which nobody waits; it has the functions of PostgreSQL's locks."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, check_same_thread=False)
+        for name in ("pg_try_advisory_lock", "pg_advisory_unlock"):
+            connection.create_function(name, 1, lambda _key: 1)
+        return connection
+
+    pool = BoundedPool(connect, pool_size=1, max_overflow=0, timeout=0)
+    return sa.create_engine("sqlite+pysqlite://", pool=pool)
+
+
+def test_pool_without_a_free_connection_may_have_one_soon(tmp_path: Path) -> None:
+    """Every database whose connections are bounded says so in hublish's words."""
+    engine = make_narrow_engine(tmp_path / "narrow.sqlite")
+    with engine.connect(), pytest.raises(DatabaseFailed) as caught:
+        engine.connect()
+    bounded = [open_database(url).pool for url in ("postgresql://localhost/x", f"sqlite:///{tmp_path}/x.sqlite")]
+
+    assert (caught.value.message, caught.value.transient) == (
+        "no connection to the database became free in 0 seconds",
+        True,
+    )
+    assert [type(pool) for pool in bounded] == [BoundedPool, BoundedPool]
+
+
+def test_held_name_takes_no_connection_from_others(tmp_path: Path) -> None:
+    """A lock may be held for a day: the one connection is free for statements and for further locks meanwhile."""
+    engine = make_narrow_engine(tmp_path / "narrow.sqlite")
+    with _open_advisory_lock(engine, 7) as first, _open_advisory_lock(engine, 8) as second:
+        taken = first(), second()
+        with engine.connect() as connection:
+            answer = connection.execute(sa.select(1)).scalar_one()
+
+    assert (taken, answer) == ((True, True), 1)

@@ -245,7 +245,10 @@ def test_fetch_is_not_given_the_login_that_pushes_for_a_base_with_packages(setti
 
 @pytest.mark.parametrize("with_files", [True, False])
 def test_part_is_given_no_token_and_no_index(settings: Settings, with_files: bool) -> None:
-    """It has no source tree; files are read without a login that pushes, and only the Step push can push."""
+    """It has no source tree; files are read without a login that pushes, and only the Step push can push.
+
+    Of a base with packages it asks the registry of the base, too; of files that of their own place alone.
+    """
     base = Reference(registry=PUBLIC, repository="python", digest="sha256:" + "d" * 64)
     container = ContainerPlan(dockerfile_text="", context=".", bases=(BasePin(name="python", image=base),))
     assert REQUEST.target is not None
@@ -261,10 +264,11 @@ def test_part_is_given_no_token_and_no_index(settings: Settings, with_files: boo
 
     assert {step: sorted(files) for step, files in made.items()} == {
         "fetch": ["access", "ca.crt", "request"],
-        "push": ["access", "ca.crt", "registry-1", "request"],
+        "push": ["access", "ca.crt", "registry-0" if with_files else "registry-1", "request"],
     }
     assert fetch.registries == ((public, own) if with_files else (public,))
-    assert [item.auth_file for item in push.registries] == [None, "registry-1"]
+    own = replace(own, auth_file="registry-0" if with_files else "registry-1")
+    assert push.registries == ((own,) if with_files else (public, own))
     assert (fetch.github_api, fetch.indexes, push.github_api, push.indexes) == ("", (), "", ())
 
 

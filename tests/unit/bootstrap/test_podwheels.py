@@ -20,6 +20,7 @@ from hublish.core.plan import Trust
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.engines.runs import BuildRun, find_owner
 from hublish.errors import BuildFailed, ImageInvalid, StrategyUnavailable
+from hublish.oci.manifest import OCI_MANIFEST
 from tests.fakes import FakeLog
 from tests.github_fakes import FakeCheckouts
 from tests.sandbox.wheels import make_wheel, wheel_filename
@@ -105,6 +106,28 @@ def test_wheel_that_is_nowhere_is_built_again(bench, runner) -> None:
 
     assert first == second
     assert len(runner.tasks) == 2
+
+
+@pytest.mark.parametrize("damage", ["lost", "other bytes", "no artifact"])
+def test_wheel_that_the_registry_damaged_is_built_again(bench, runner, damage: str) -> None:
+    """It costs one more build and a line of the log, not every build of that lock from then on."""
+    first = make(bench, runner)
+    shutil.rmtree(bench.folder / "service" / "built")
+    (digest,) = {f"sha256:{wheel.sha256}" for wheel in first}
+    tag = f"hublish-wheel-{first[0].sha256[:24]}"
+    if damage == "lost":
+        del bench.images.blobs[TARGET.name, digest]
+    elif damage == "other bytes":
+        bench.images.blobs[TARGET.name, digest] = BODY[:-1] + b"x"
+    else:
+        bench.images.ensure_manifest(TARGET.with_tag(tag), body=b"{}", media_type=OCI_MANIFEST)
+    run = make_run(bench)
+    second = make_pod_wheels(bench).make(run, runner, lambda: None)
+    third = make(bench, replace(runner, works=False))
+    told = [line for line in run.log.lines if line.startswith(f"{WHEEL} cannot be had from {TARGET.name}: ")]
+
+    assert first == second == third
+    assert (len(runner.tasks), len(told)) == (2, 1)
 
 
 def test_other_owner_finds_nothing(bench, runner) -> None:

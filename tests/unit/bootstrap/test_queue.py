@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name, make_rooms
+from hublish.core.needs import Need
 from hublish.core.queue import QueueLimits, Room
 from hublish.settings import Settings
 
@@ -26,7 +27,7 @@ def test_each_engine_in_use_is_a_room_and_the_rest_does_not_wait() -> None:
 
     assert make_rooms(make_settings(engines=engines, executor_id="a")) == (
         Room(replica="a", strategies=("source", "dockerfile"), slots=1, owners=("acme",)),
-        Room(replica="a", strategies=("source", "dockerfile"), slots=1),
+        Room(replica="a", strategies=("source", "dockerfile"), slots=1, lacks=(Need.BUILDKIT,)),
         Room(replica="a", strategies=("layered",), slots=3),
         Room(replica="a", strategies=EVERY, slots=None),
     )
@@ -42,6 +43,20 @@ def test_pods_execute_what_they_have_an_image_for() -> None:
     assert find(**both) == EVERY
     assert find(image=both["image"]) == ("layered",)
     assert find(build_image=both["build_image"]) == ("source", "dockerfile")
+
+
+def test_rooms_know_what_their_engines_refuse() -> None:
+    """Docker what needs BuildKit, pods wheels that go nowhere, `local` wheels of owners that no engine beside it serves."""
+    image, build_image = "r.example.org/h/service:1", "r.example.org/h/build:1"
+
+    def find(*use: str, **tekton: str) -> list[tuple[tuple[Need, ...], tuple[str, ...] | None]]:
+        engines = {"use": use, "tekton": {"image": image, **tekton}, "buildah": {"owners": ["Acme"]}}
+        return [(room.lacks, room.wheel_owners) for room in make_rooms(make_settings(engines=engines))[:-1]]
+
+    assert find("local", "docker") == [((), None), ((Need.BUILDKIT,), None)]
+    assert find("local", "buildah") == [((), ("acme",)), ((), None)]
+    assert find("local", "tekton") == [((), ()), ((Need.TRIED_WHEELS,), ())]
+    assert find("tekton", build_image=build_image) == [((Need.TRIED_WHEELS,), None)]
 
 
 def test_replica_is_named_by_the_settings_the_file_or_the_machine() -> None:

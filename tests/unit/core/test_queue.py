@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hublish.core.needs import Need
 from hublish.core.queue import (
     PLACES_LIMIT,
     BuildTime,
@@ -65,6 +66,40 @@ def test_owners_take_turns_and_each_ones_oldest_goes_first() -> None:
         enter(tickets, name, owner, second=second)
 
     assert play(tickets) == ["a1", "b1", "a2", "a3"]
+
+
+def test_build_takes_a_slot_of_the_engine_that_will_take_it() -> None:
+    """One that the first engine refuses uses the second's, so that others get the first's; one that none takes has none."""
+    docker = Room(replica="a", strategies=("layered",), slots=1, lacks=(Need.BUILDKIT,))
+    pods = Room(replica="a", strategies=("layered",), slots=1, wheel_owners=())
+    waiting = [
+        replace(make_ticket("w1"), needs=(Need.BUILDKIT,)),
+        make_ticket("w2", second=1),
+        replace(make_ticket("w3", second=2), needs=(Need.BUILDKIT, Need.WHEELS)),
+    ]
+    starts = choose_starts(waiting, (), limits=FREE, rooms=(docker, pods))
+
+    assert [ticket.name for ticket in starts] == ["w1", "w2"]
+
+
+@pytest.mark.parametrize(
+    ("values", "takes"),
+    [
+        ({}, True),
+        ({"strategy": "source"}, False),
+        ({"owner": "bell"}, True),
+        ({"needs": (Need.WHEELS,)}, True),
+        ({"needs": (Need.WHEELS,), "owner": "bell"}, False),
+        ({"needs": (Need.TRIED_WHEELS,), "owner": "bell"}, False),
+        ({"needs": (Need.TRIED_WHEELS,), "fork": True}, False),
+        ({"needs": (Need.BUILDKIT,)}, False),
+    ],
+)
+def test_room_takes_what_its_engine_executes(values: dict[str, object], takes: bool) -> None:
+    """Wheels only for those whom it builds them for, and never a fork's."""
+    room = replace(ROOM, lacks=(Need.BUILDKIT,), wheel_owners=("octo",))
+
+    assert room.takes(replace(make_ticket("a"), **values)) is takes
 
 
 def test_newcomer_joins_the_round_that_is_served() -> None:

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import docker.errors
 import pytest
 
-from hublish.engines.docker.network import PRIVATE, ensure_network, look_at_reach
+from hublish.engines.docker.network import PRIVATE, Bridge, ensure_network, look_at_reach
 
 BRIDGE = "br-0123456789ab"
+OWN = Bridge(interface=BRIDGE, has_ipv6=False)
 INPUT = ("INPUT", "-i", BRIDGE, "-j", "DROP")
 FORWARDED = [("DOCKER-USER", "-i", BRIDGE, "-d", network, "-j", "DROP") for network in PRIVATE]
 
@@ -31,26 +32,34 @@ def test_bridge_is_closed_by_all_rules_together(present: list[tuple[str, ...]], 
         assert command[:3] == ("iptables", "-w", "-C")
         return 0 if tuple(command[3:]) in present else 1
 
-    assert look_at_reach(BRIDGE, run=run, interfaces={"lo", BRIDGE}).closed is closed
+    assert look_at_reach(OWN, run=run, interfaces={"lo", BRIDGE}).closed is closed
+
+
+@pytest.mark.parametrize(("status", "closed"), [(0, None), (1, False)])
+def test_bridge_with_ipv6_is_never_called_closed(status: int, closed: bool | None) -> None:
+    """The rules are IPv4's: without them it is open, with them the other half is not known."""
+    bridge = Bridge(interface=BRIDGE, has_ipv6=True)
+
+    assert look_at_reach(bridge, run=lambda _: status, interfaces={BRIDGE}).closed is closed
 
 
 @pytest.mark.parametrize("status", [None, 4])
 def test_rules_that_cannot_be_read_are_not_known(status: int | None) -> None:
     """No iptables here, or not root."""
-    assert look_at_reach(BRIDGE, run=lambda _: status, interfaces={BRIDGE}).closed is None
+    assert look_at_reach(OWN, run=lambda _: status, interfaces={BRIDGE}).closed is None
 
 
 def test_bridge_of_another_machine_is_not_known() -> None:
     """The rules here are none of its; nothing is asked."""
     asked: list[Sequence[str]] = []
-    reach = look_at_reach(BRIDGE, run=asked.append, interfaces={"lo"})
+    reach = look_at_reach(OWN, run=asked.append, interfaces={"lo"})
 
     assert (reach.closed, asked) == (None, [])
 
 
 def test_command_makes_the_rules_that_are_looked_for() -> None:
     """One line for a root's shell."""
-    assert look_at_reach(BRIDGE, run=lambda _: 1, interfaces={BRIDGE}).command == (
+    assert look_at_reach(OWN, run=lambda _: 1, interfaces={BRIDGE}).command == (
         "iptables -I INPUT -i br-0123456789ab -j DROP; "
         "for net in 10.0.0.0/8 100.64.0.0/10 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16; "
         "do iptables -I DOCKER-USER -i br-0123456789ab -d $net -j DROP; done"
@@ -93,7 +102,7 @@ def test_bridge_is_made_once_and_its_containers_are_apart() -> None:
     networks = Networks()
     client = SimpleNamespace(networks=networks)
 
-    assert [ensure_network(client, "hublish") for _ in range(2)] == [BRIDGE, BRIDGE]
+    assert [ensure_network(client, "hublish") for _ in range(2)] == [OWN, OWN]
     assert networks.asked == [
         {
             "name": "hublish",
@@ -106,7 +115,7 @@ def test_bridge_is_made_once_and_its_containers_are_apart() -> None:
 
 def test_bridge_that_another_build_made_meanwhile_is_taken() -> None:
     """Two builds that begin at once are no fault of either."""
-    assert ensure_network(SimpleNamespace(networks=Networks(raced=True)), "hublish") == BRIDGE
+    assert ensure_network(SimpleNamespace(networks=Networks(raced=True)), "hublish") == OWN
 
 
 def test_engine_that_refuses_a_network_is_told() -> None:
@@ -115,9 +124,17 @@ def test_engine_that_refuses_a_network_is_told() -> None:
         ensure_network(SimpleNamespace(networks=Networks(status=500)), "hublish")
 
 
+def test_network_with_ipv6_is_known_as_one() -> None:
+    """By the engine's word; engines that do not speak of it have none."""
+    networks = Networks()
+    networks.add(None).attrs["EnableIPv6"] = True
+
+    assert ensure_network(SimpleNamespace(networks=networks), "hublish") == Bridge(interface=BRIDGE, has_ipv6=True)
+
+
 def test_interface_that_the_operator_named_counts() -> None:
     """By the bridge's own option."""
     networks = Networks()
     networks.add({"com.docker.network.bridge.name": "builds0"})
 
-    assert ensure_network(SimpleNamespace(networks=networks), "hublish") == "builds0"
+    assert ensure_network(SimpleNamespace(networks=networks), "hublish").interface == "builds0"

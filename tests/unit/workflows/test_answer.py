@@ -131,6 +131,40 @@ def test_check_run_needs_a_commit(stage: Stage) -> None:
     assert stage.conversation.checks == {}
 
 
+def test_answer_after_a_fault_stands_on_the_commit_that_was_decided_on(stage: Stage) -> None:
+    """The answer goes to the release's own commit, and the progress comment there is taken away."""
+    stage.reader.refs["main"] = ResolvedRef(name="main", kind=RefKind.BRANCH, sha="c" * 40)
+    answering = open_answering(stage)
+    stage.runs.move_run(RUN_ID, RunState.PLANNING, at=AT, sha=SHA)
+    answering.announce(RUN_ID, make_answer(), PREPARED)
+    answer = make_answer(RunState.FAILED, sha=None)
+    answering.answer(RUN_ID, answer)
+    answering.tidy(RUN_ID, answer)
+
+    assert stage.conversation.comments == {(COMMIT, ANSWER): render_answer(make_answer(RunState.FAILED))}
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "tried"),
+    [
+        (TriggerKind.PULL_REQUEST, RunState.FAILED, 1),
+        (TriggerKind.PUSH, RunState.DELIVERED, 1),
+        (TriggerKind.PUSH, RunState.FAILED, 0),
+        (TriggerKind.RELEASE, RunState.FAILED, 0),
+        (TriggerKind.API, RunState.FAILED, 0),
+    ],
+)
+def test_check_run_that_is_the_only_answer_is_tried_like_one(
+    stage: Stage, kind: TriggerKind, state: RunState, tried: int
+) -> None:
+    """Where a comment or the API answers, nobody waits for the check run."""
+    answering = open_answering(stage, dataclasses.replace(RELEASE, kind=kind))
+    calls: list[str] = []
+    answering.answer(RUN_ID, make_answer(state), check=lambda: calls.append("check"))
+
+    assert len(calls) == tried
+
+
 def test_unknown_run_says_nothing(stage: Stage) -> None:
     """A run that is not in the records has no thread."""
     with pytest.raises(SourceMissing, match="there is no run r1"):

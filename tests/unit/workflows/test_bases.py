@@ -24,7 +24,7 @@ from hublish.core.ports import SystemBaseBuilder
 from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import BuildFailed, DatabaseFailed, NotAllowed
+from hublish.errors import BaseAwaited, BuildFailed, DatabaseFailed, NotAllowed, RegistryFailed
 from hublish.workflows.bases import find_systems, open_supply
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
@@ -32,6 +32,7 @@ from tests.fakes import TINY_BASE, FakeImages, FakeIndex, make_tar
 from tests.unit.builders.samples import BASE
 from tests.unit.workflows.baseparts import FedQueue
 from tests.unit.workflows.parts import AT, COMMENT, CONFIG, NAME, RELEASE, RUN_ID, Stage, make_source
+from tests.unit.workflows.test_pull_requests import OPENED
 
 APT = CONFIG + "system: {apt: [tree, curl]}\n"
 TARGET = parse_reference(NAME)
@@ -250,6 +251,82 @@ def test_image_at_the_top_of_a_registry_has_its_base_there(stage: Stage, builder
 
     assert systems.can_build()
     assert made.repository.startswith("hublish-base-")
+
+
+def test_same_packages_at_two_places_are_two_builds(stage: Stage, builder: Builder) -> None:
+    """Owners with the same base and list share no ticket, lock, log or pod: each pushes to a place of its own."""
+    policy = dataclasses.replace(stage.services.policy, namespaces={"registry.example.org": {"octo": ("",)}})
+    services = dataclasses.replace(stage.services, policy=policy)
+    base = BASE.with_digest(stage.images.fetch_manifest(BASE).digest)
+    made = []
+    for folder in ("team", "rival"):
+        image = Reference(registry="registry.example.org", repository=f"{folder}/ts")
+        systems = find_systems(services, RELEASE, image, trust=Trust.OWNER, run_id=RUN_ID)
+        assert systems is not None
+        made.append(systems.ensure_base(base, ("tree",), platform="linux/amd64", user="").repository)
+
+    assert [name.rpartition("/")[0] for name in made] == ["team", "rival"]
+    assert len({name.rpartition("/")[2] for name in made}) == 1
+    assert len(set(builder.names)) == 2
+    assert all(re.fullmatch(r"base-[0-9a-f]{24}", name) for name in builder.names)
+
+
+def test_repository_of_the_base_is_made_before_its_build(stage: Stage, builder: Builder) -> None:
+    """Where the registry makes none itself, the push would fail; without it nothing is installed."""
+    stage.repository_maker.error = RegistryFailed("creation of the repository: 403", status=403)
+    failure = prepare(stage).failure
+    stage.repository_maker.error, refused = None, len(builder.asked)
+    base = read_base(stage, prepare(stage))
+    read_base(stage, prepare(stage))
+
+    assert failure is not None
+    assert (failure.message, refused) == ("creation of the repository: 403", 0)
+    assert [str(place) for place in stage.repository_maker.asked] == [base.name] * 2
+
+
+def test_pull_request_takes_a_base_and_leaves_none(stage: Stage, builder: Builder) -> None:
+    """Nothing of it is installed, pushed, claimed or recorded; what a release had made is taken."""
+    config = APT + "triggers: {pull_request: true}\n"
+    stage.reader.files["octo/ts", ".hublish.yaml"] = config.encode()
+    stage.checkouts.sources["octo/ts"] = make_source(config)
+    stage.receive(OPENED)
+    failure = Preparation(stage.services).run(RUN_ID, decided=ignore).failure
+    with stage.database.connect() as connection:
+        claims = connection.execute(sa.select(sa.func.count()).select_from(image_owners)).scalar()
+    left = (claims, list(builder.asked), list(stage.repository_maker.asked))
+    pinned = BASE.with_digest(stage.images.fetch_manifest(BASE).digest)
+    owners = find_systems(stage.services, RELEASE, TARGET, trust=Trust.OWNER, run_id=RUN_ID)
+    assert owners is not None
+    base = owners.ensure_base(pinned, ("tree", "curl"), platform="linux/amd64", user="")
+    planned = Preparation(stage.services).run(RUN_ID, decided=ignore)
+
+    assert failure is not None
+    assert failure.message == "no base with tree, curl is there yet, and a pull request leaves none behind"
+    assert failure.hint.startswith("Build the branch by `/build` and its name, or the default branch or a release")
+    assert left == (0, [], [])
+    assert read_base(stage, planned) == base
+
+
+def test_run_that_may_not_wait_is_told_so_until_the_base_is_there(stage: Stage, builder: Builder) -> None:
+    """It builds nothing where others are planned; whose run it is says where it waits."""
+    stage.receive()
+    with pytest.raises(BaseAwaited) as awaited:
+        Preparation(stage.services, may_wait=False).run(RUN_ID, decided=ignore)
+    builds = len(builder.asked)
+    base = read_base(stage, prepare(stage))
+    again = Preparation(stage.services, may_wait=False).run(RUN_ID, decided=ignore)
+
+    assert (awaited.value.message, awaited.value.owner) == ("waits for the base with tree, curl", "octo")
+    assert (awaited.value.transient, builds) == (True, 0)
+    assert read_base(stage, again) == base
+
+
+def test_cancelled_run_waits_for_no_base(stage: Stage, builder: Builder) -> None:
+    """It is over before it is told to wait."""
+    stage.receive()
+    stage.services.cancels.request_cancel(Cancel(run_id=RUN_ID, by="other", actor="octocat"), at=AT)
+
+    assert Preparation(stage.services, may_wait=False).run(RUN_ID, decided=ignore).state is RunState.CANCELLED
 
 
 def test_failure_of_apt_is_the_answer(stage: Stage, builder: Builder) -> None:

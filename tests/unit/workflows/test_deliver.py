@@ -10,12 +10,17 @@ from unittest.mock import Mock
 import pytest
 
 from hublish.core.answers.report import Answer, Failure
+from hublish.core.github.trigger import Trigger
+from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
+from hublish.errors import DatabaseFailed
 from hublish.workflows import deliver
+from hublish.workflows.answer import Answering
 from hublish.workflows.durable import Fault
 from hublish.workflows.prepared import Built
-from tests.unit.workflows.parts import RUN_ID
+from tests.unit.workflows.parts import AT, RELEASE, RUN_ID, SHA, TAG, Stage
 from tests.unit.workflows.test_answer import PREPARED, make_answer
+from tests.unit.workflows.test_pull_requests import OPENED
 
 
 @pytest.mark.parametrize(("code", "state"), [("DatabaseFailed", RunState.FAILED), ("RunCancelled", RunState.CANCELLED)])
@@ -43,3 +48,60 @@ def test_run_that_cannot_begin_its_delivery_delivers_nothing(
 
     assert (answer.state, answer.failure) == (state, Failure(code=code, message="m", hint="h"))
     assert effects[-1] == "state delivering"
+
+
+def open_checks(stage: Stage, trigger: Trigger, ref: ResolvedRef, titles: tuple[str, ...]) -> None:
+    """What the plan's stage does once it is decided that images are built."""
+    workflow: Any = object.__new__(deliver.DeliverWorkflow)
+    workflow._services, workflow._answering = stage.services, Answering(stage.services)
+    stage.receive(trigger)
+    stage.runs.move_run(RUN_ID, RunState.PLANNING, at=AT)
+    workflow._open_checks(RUN_ID, ref, titles)
+
+
+@pytest.mark.parametrize(("trigger", "ref"), [(RELEASE, TAG), (OPENED, "8")])
+def test_checks_of_a_plan_that_failed_are_ended(stage: Stage, trigger: Trigger, ref: ResolvedRef | str) -> None:
+    """A fault knows neither commit nor images: what was decided is remembered, so that no check stays queued."""
+    ref = stage.reader.refs[ref] if isinstance(ref, str) else ref
+    open_checks(stage, trigger, ref, ("ts", "gpu"))
+    opened = {key: check.status for key, check in stage.conversation.checks.items()}
+    Answering(stage.services).check(RUN_ID, make_answer(RunState.FAILED, sha=None), ())
+    ended = {key: (check.sha, check.conclusion) for key, check in stage.conversation.checks.items()}
+
+    assert opened == {"r1/ts": "queued", "r1/gpu": "queued"}
+    assert ended == {"r1/ts": (SHA, "failure"), "r1/gpu": (SHA, "failure")}
+
+
+def test_nothing_is_opened_that_could_not_be_ended(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it cannot be remembered what was decided, the check runs come with the build."""
+
+    def refuse(*_arguments: object) -> None:
+        raise DatabaseFailed("the database is full")
+
+    monkeypatch.setattr(stage.services.steps, "ensure_titles", refuse)
+    open_checks(stage, RELEASE, TAG, ("ts",))
+
+    assert stage.conversation.checks == {}
+
+
+@pytest.mark.parametrize("fault", [Fault(code="GitHubFailed", message="away", hint=""), None])
+def test_check_run_that_could_not_be_ended_is_tried_again_as_the_answer(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault | None
+) -> None:
+    """A pull request hears nothing else: it is tried as often as a comment, and the fault of the last try is told."""
+    effects: dict[str, tuple[Any, int | None]] = {}
+
+    async def play(name: str, _kind: type, call: Any, *, attempts: int | None = None, **_named: Any) -> object:
+        effects[name] = (call, attempts)
+        return fault if name in ("check ended", "answer") else None
+
+    monkeypatch.setattr(deliver, "run_effect", play)
+    workflow: Any = object.__new__(deliver.DeliverWorkflow)
+    workflow._services, workflow._answering = Mock(), Mock()
+    untold = asyncio.run(workflow._say(RUN_ID, PREPARED, make_answer()))
+    effects["answer"][0]()
+    again = workflow._answering.answer.call_args.kwargs["check"]
+
+    assert untold == fault
+    assert effects["answer"][1] == deliver.ANSWER_ATTEMPTS
+    assert again is (None if fault is None else effects["check ended"][0])

@@ -146,6 +146,40 @@ def test_redelivery_of_an_ended_run_starts_nothing_but_of_a_failed_one_a_new_att
     assert town.runs.read_run("run-2").attempt == 2
 
 
+def date(body: bytes, created_at: str) -> bytes:
+    """The release with the date of its commit, as GitHub has always sent it."""
+    payload = json.loads(body)
+    return json.dumps({**payload, "release": {**payload["release"], "created_at": created_at}}).encode()
+
+
+def test_release_of_a_former_version_is_answered_once(town):
+    """Its run has the key of its day: a redelivery after the upgrade finds it, and repeats a failure only."""
+    body = date(make_body(1), "2026-11-20T09:00:00Z")
+    town.deliver("a", make_body(1))
+    town.inbox.take_batch()
+    town.deliver("b", body)
+    town.inbox.take_batch()
+    town.runs.move_run("run-1", RunState.FAILED, at=AT)
+    town.now = AT + timedelta(hours=1)
+    for _ in range(2):
+        town.deliver("b", body)
+        town.inbox.take_batch()
+
+    assert town.started == ["run-1", "run-1", "run-2", "run-2"]
+    assert [(run.id, run.attempt) for run in town.runs.list_runs(9)] == [("run-2", 2), ("run-1", 1)]
+
+
+def test_release_published_anew_after_an_upgrade_is_another_request(town):
+    """Its tag was moved since: the run of the former version was for another commit."""
+    town.deliver("a", make_body(1))
+    town.inbox.take_batch()
+    town.now = AT + timedelta(hours=1)
+    town.deliver("b", date(make_body(1), "2026-11-21T12:30:00Z"))
+    town.inbox.take_batch()
+
+    assert town.started == ["run-1", "run-2"]
+
+
 @pytest.mark.parametrize("error", [LookupError("nobody foresaw this"), DatabaseFailed("no such column")])
 def test_delivery_that_fails_stands_in_nobodys_way(town, error):
     """Later deliveries get their runs at once; the failing one is put away with its reason in the end."""

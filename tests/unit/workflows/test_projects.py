@@ -35,6 +35,21 @@ def test_repository_without_a_config_gets_one_to_paste(stage: Stage, name: str, 
     assert f"  name: registry.example.org/team/{image}\n" in "\n".join(answer(stage, trigger).reply)
 
 
+@pytest.mark.parametrize(
+    ("prefixes", "image"), [({"*": ("shared",)}, "shared/octo/ts"), ({"octo": ("",)}, "octo/ts"), ({}, None)]
+)
+def test_image_is_proposed_where_onboarding_would_put_it(
+    stage: Stage, prefixes: dict[str, tuple[str, ...]], image: str | None
+) -> None:
+    """One rule for both: with the owner's name where the place is not the owner's alone."""
+    use_config(stage, None)
+    policy = dataclasses.replace(stage.services.policy, namespaces={"registry.example.org": prefixes})
+    stage.services = dataclasses.replace(stage.services, policy=policy)
+    expected = "REGISTRY/PATH" if image is None else f"registry.example.org/{image}"
+
+    assert f"  name: {expected}\n" in "\n".join(answer(stage).reply)
+
+
 def test_repository_with_a_config_is_told_that_it_has_one(stage: Stage) -> None:
     """And whether it can be used."""
     reply = answer(stage).reply

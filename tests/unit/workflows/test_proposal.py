@@ -8,7 +8,7 @@ import pytest
 
 from hublish.core.answers.report import HubReport
 from hublish.core.github.ports import BranchState
-from hublish.core.records import ImageRecord
+from hublish.core.imagerecords import ImageRecord
 from hublish.core.reference import parse_reference
 from hublish.errors import PullRequestTaken, RegistryFailed, SourceMissing
 from hublish.workflows.propose import Proposal

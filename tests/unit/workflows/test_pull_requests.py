@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ OPENED = dataclasses.replace(
 CLOSED = dataclasses.replace(OPENED, sha=None, command=CommandName.CANCEL)
 FORK = dataclasses.replace(OPENED, ref="7", pull_request_number=7, thread=Thread(kind="issue", number=7))
 APPROVAL = dataclasses.replace(
-    COMMENT, ref="7", ref_kind=RefKind.PULL_REQUEST, command=CommandName.OK_TO_BUILD, approved_sha=SHA[:7]
+    COMMENT, ref="7", ref_kind=RefKind.PULL_REQUEST, command=CommandName.OK_TO_BUILD, approved_sha=SHA
 )
 
 
@@ -116,13 +117,15 @@ def test_head_that_moved_after_the_word_is_not_built(asking: Stage) -> None:
     assert OLD in prepared.failure.message
 
 
-def test_forged_beginning_of_a_sha_is_not_enough(asking: Stage) -> None:
-    """Two heads of the pull request that begin alike: the word names none of them."""
-    add_run(asking, "other", dataclasses.replace(FORK, sha=SHA[:7] + "f" * 33))
-    prepared = prepare(asking, APPROVAL)
+def test_beginning_of_a_sha_is_not_enough(asking: Stage) -> None:
+    """However many runs a stranger put before the one that brought the commit that was looked at."""
+    asking.checkouts.sources.clear()
+    prepared = prepare(asking, dataclasses.replace(APPROVAL, approved_sha=SHA[:39]))
 
+    assert prepared.state is RunState.DENIED
     assert prepared.failure is not None
-    assert prepared.failure.code == "ApprovalAmbiguous"
+    assert prepared.failure.code == "ApprovalShort"
+    assert f"/ok-to-build {SHA}" in prepared.failure.hint
 
 
 def test_stranger_cannot_approve(asking: Stage) -> None:
@@ -205,6 +208,19 @@ def test_pull_request_gets_its_tag_where_config_and_operator_allow_it(asking: St
     assert str(read_request(asking, prepared).target) == f"{NAME}:build-{image.build_key}"
 
 
+def build_tagged(stage: Stage) -> tuple[Run, Prepared, str]:
+    """Let a pull request that gets a tag be built well: its run, what was prepared, the name of the build."""
+    allow_tags(stage)
+    prepared = prepare(stage, OPENED)
+    digest = stage.images.add_image(parse_reference(f"{NAME}:x"), [b"layer"])
+    build = claim_image_build(stage.services, prepared.images[0], run_id=RUN_ID)
+    outcome = BuildSucceeded(digest=digest, size_bytes=1, layers=(), uploaded_bytes=0, packages=())
+    stage.builds.finish_build(build.name, outcome, at=AT)
+    run = stage.runs.read_run(RUN_ID)
+    assert run is not None
+    return run, prepared, build.name
+
+
 @pytest.mark.parametrize(
     ("tag_exists", "delivered", "tags"),
     [(False, ("latest",), ("pr-8",)), (True, ("latest",), ()), (False, ("pr-8",), ())],
@@ -213,23 +229,37 @@ def test_pull_request_never_takes_the_tag_of_a_release(
     asking: Stage, *, tag_exists: bool, delivered: tuple[str, ...], tags: tuple[str, ...]
 ) -> None:
     """Whoever may open a pull request must not replace a release's image by a tag of the same name."""
-    allow_tags(asking)
-    prepared = prepare(asking, OPENED)
-    digest = asking.images.add_image(parse_reference(f"{NAME}:x"), [b"layer"])
-    (image,) = prepared.images
-    build = claim_image_build(asking.services, image, run_id=RUN_ID)
-    outcome = BuildSucceeded(digest=digest, size_bytes=1, layers=(), uploaded_bytes=0, packages=())
-    asking.builds.finish_build(build.name, outcome, at=AT)
+    run, prepared, build = build_tagged(asking)
+    (image,), ref = prepared.images, prepared.ref
+    assert ref is not None
     if tag_exists:
         asking.reader.refs["pr-8"] = ResolvedRef(name="pr-8", kind=RefKind.TAG, sha=SHA)
-    run, ref = asking.runs.read_run(RUN_ID), prepared.ref
-    assert run is not None
-    assert ref is not None
     image = dataclasses.replace(image, delivered_tags=delivered)
-    published = publish_image(asking.services, run, ref, image, build=build.name)
+    published = publish_image(asking.services, run, ref, image, build=build)
 
     assert published.tags == tags
     assert published.kept_tags == (() if tags else (("pr-8", "a release of the repository has this tag"),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sha": OLD}, f"pull request 8 was at {SHA} when the build began and is at {OLD} now"),
+        ({"closed": True}, "pull request 8 is closed"),
+    ],
+)
+def test_tag_of_a_pull_request_never_goes_back_to_an_older_head(
+    asking: Stage, changes: dict[str, Any], reason: str
+) -> None:
+    """A build that ends after a newer push, or after the end of the pull request, leaves the tag where it is."""
+    run, prepared, build = build_tagged(asking)
+    (image,), ref = prepared.images, prepared.ref
+    assert ref is not None
+    asking.reader.refs["8"] = dataclasses.replace(ref, **changes)
+    published = publish_image(asking.services, run, ref, image, build=build)
+
+    assert (published.tags, published.kept_tags) == ((), (("pr-8", reason),))
+    assert asking.images.fetch_manifest(parse_reference(f"{NAME}:pr-8")) is None
 
 
 def test_newer_push_stops_what_is_built_for_older_ones(asking: Stage) -> None:
@@ -246,6 +276,26 @@ def test_newer_push_stops_what_is_built_for_older_ones(asking: Stage) -> None:
     assert sorted(list_stopped(asking)) == ["old", "old by hand"]
     with pytest.raises(RunCancelled, match=r"A newer push, 0123456, takes the place of this one."):
         Cancelling(asking.services).verify_wanted("old")
+
+
+@pytest.mark.parametrize("config", [CONFIG, "version: 9\n"])
+def test_push_that_builds_nothing_stops_nothing(stage: Stage, config: str) -> None:
+    """What a person asked for by hand goes on where the config wants no pull requests built: nothing takes its place."""
+    stage.reader.files["octo/ts", ".hublish.yaml"] = config.encode()
+    add_run(stage, "by hand", dataclasses.replace(COMMENT, ref="8", ref_kind=RefKind.PULL_REQUEST), sha=OLD)
+    prepared = prepare(stage, OPENED)
+
+    assert prepared.state is RunState.SKIPPED
+    assert list_stopped(stage) == []
+
+
+def test_newer_push_of_a_fork_stops_what_is_built_for_older_ones(asking: Stage) -> None:
+    """Although it waits itself: the older commit is the head no more."""
+    add_run(asking, "approved", dataclasses.replace(APPROVAL, approved_sha=OLD), sha=OLD)
+    prepared = prepare(asking, FORK)
+
+    assert prepared.state is RunState.DENIED
+    assert list_stopped(asking) == ["approved"]
 
 
 def test_late_delivery_of_an_older_push_stops_nothing(asking: Stage) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from hublish.core.building import BuildOutcome, BuildRequest, BuildStopped, BuildSucceeded, EngineStatus, Step
 from hublish.core.codec import render_value
+from hublish.core.needs import find_needs
 from hublish.core.plan import Trust
 from hublish.core.queue import BuildTime, QueueLimits, Room, Ticket
 from hublish.workflows.queue import CHECK_EVERY, Feeder, enter_queue, free_slot
@@ -100,6 +101,21 @@ def test_code_of_a_fork_is_marked(services: Services) -> None:
     enter(services, "a", trust=Trust.FORK)
 
     assert [ticket.fork for ticket in services.queue.list_tickets()] == [True]
+
+
+def test_needs_of_a_build_wait_with_it(services: Services) -> None:
+    """An engine that lacks them gives it no slot; nothing of them is left when it leaves."""
+    plan = dataclasses.replace(make_plan(), builds_wheels=True)
+    request = BuildRequest(name="", plan=plan, repository=REPOSITORY, ref=TAG, target=None)
+    services.builds.ensure_request("a", render_value(request))
+    build = services.builds.claim_build("a", at=AT)
+    enter_queue(services, build)
+    (ticket,) = services.queue.list_tickets()
+    services.queue.leave(build.name, time=None)
+    rest = services.queue.list_tickets()
+
+    assert (ticket.needs, rest) == (find_needs(plan), ())
+    assert len(ticket.needs) == 1
 
 
 @pytest.mark.parametrize("request_text", [None, "no repository"])

@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from hublish.core.basewatch import BaseWatch
 from hublish.core.codec import parse_value
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
@@ -18,6 +20,8 @@ from hublish.errors import DatabaseFailed, GitHubFailed, RegistryFailed
 from hublish.workflows.schedule import Schedule
 from tests.unit.workflows.parts import AT, CONFIG, RELEASE, Stage, make_run
 from tests.unit.workflows.schedule_parts import DAY, NEW, NEWER, OLD, ON, ROAD, TAG, Scene
+
+OTHER = "registry.example.org/base/python:3.12"
 
 
 def test_base_that_moved_is_one_rebuild(stage: Stage) -> None:
@@ -51,6 +55,57 @@ def test_tag_is_asked_for_once_in_an_interval(stage: Stage) -> None:
 
     assert stage.digests.asked == [TAG, TAG]
     assert stage.reader.calls == []
+
+
+def test_releases_are_not_read_while_no_tag_is_due(stage: Stage) -> None:
+    """A round that has nothing to look at costs one small query, however many releases there are."""
+    scene = Scene(stage)
+    read: list[str] = []
+
+    class Runs:
+        def __getattr__(self, name: str) -> Any:
+            read.append(name)
+            return getattr(stage.runs, name)
+
+    schedule = scene.make_schedule(runs=Runs())
+    schedule.look()
+    first = len(read)
+    scene.now += timedelta(hours=23)
+    schedule.look()
+    second = len(read)
+    scene.now += timedelta(hours=2)
+    schedule.look()
+
+    assert 0 < first == second < len(read)
+    assert stage.digests.asked == [TAG, TAG]
+
+
+def test_release_on_a_base_of_its_own_is_found_within_an_interval(stage: Stage) -> None:
+    """Also while no tag is due that was followed before."""
+    scene = Scene(stage)
+    schedule = Schedule(scene.services, seconds=DAY.total_seconds(), start_run=scene.started.append, draw=lambda: 1.0)
+    schedule.look()
+    scene.deliver("v2", OLD, base=OTHER)
+    scene.now += timedelta(hours=23)
+    schedule.look()
+    before = list(stage.digests.asked)
+    scene.now += timedelta(hours=2)
+    schedule.look()
+
+    assert (before, stage.digests.asked) == ([TAG], [TAG, OTHER])
+
+
+def test_tag_that_nobody_follows_any_more_is_put_off(stage: Stage) -> None:
+    """It is not asked for; were it due for ever, every round would read all releases."""
+    scene = Scene(stage)
+    scene.look()
+    scene.deliver("v2", OLD, base=OTHER)
+    scene.now += 2 * DAY
+    scene.look()
+
+    assert stage.digests.asked == [TAG, OTHER]
+    assert scene.services.base_watches.list_due_watches(scene.now) == ()
+    assert scene.services.base_watches.read_watch(TAG) == BaseWatch(name=TAG, digest=OLD, next_look_at=scene.now + DAY)
 
 
 @pytest.mark.parametrize(("draw", "hours"), [(0.0, 21.6), (0.5, 24.0), (1.0, 26.4)])
@@ -142,6 +197,18 @@ def test_crash_before_the_run_was_stored_repeats_the_look(stage: Stage) -> None:
     stage.reader.errors.clear()
 
     assert (first, scene.look(), len(scene.runs())) == (0, 1, 1)
+
+
+def test_look_that_failed_for_now_is_repeated_in_the_next_round(stage: Stage) -> None:
+    """By the same replica, and for a tag that was never looked at before."""
+    scene = Scene(stage)
+    stage.digests.digests[TAG] = NEW
+    schedule = scene.make_schedule()
+    stage.reader.errors["find_installation"] = GitHubFailed("away", status=502, transient=True)
+    first = schedule.look()
+    stage.reader.errors.clear()
+
+    assert (first, schedule.look(), len(scene.runs())) == (0, 1, 1)
 
 
 def test_what_fails_for_good_is_looked_at_with_the_next_interval(stage: Stage) -> None:

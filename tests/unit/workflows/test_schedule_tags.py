@@ -5,15 +5,16 @@ from __future__ import annotations
 from hublish.core.status import RunState
 from hublish.errors import RegistryFailed
 from tests.unit.workflows.parts import AT, Stage
-from tests.unit.workflows.schedule_parts import DAY, OLD, ON, Scene
+from tests.unit.workflows.schedule_parts import DAY, NEW, OLD, ON, Scene
+
+VERSIONED = "registry.example.org/base/python:3.11.1"
 
 
 def test_newer_tag_of_a_version_is_proposed(stage: Stage) -> None:
     """Where the config names the tag; once for each newer one, and nothing is built."""
-    versioned = "registry.example.org/base/python:3.11.1"
-    scene = Scene(stage, config=ON + f"base: {versioned}\n")
-    scene.deliver("v2", OLD, base=versioned)
-    stage.digests.digests[versioned] = OLD
+    scene = Scene(stage, config=ON + f"base: {VERSIONED}\n")
+    scene.deliver("v2", OLD, base=VERSIONED)
+    stage.digests.digests[VERSIONED] = OLD
     stage.digests.tags = ("3.11.1", "3.11.2", "3.12.0")
     counts = [scene.look()]
     scene.now += 2 * DAY
@@ -30,12 +31,44 @@ def test_newer_tag_of_a_version_is_proposed(stage: Stage) -> None:
     ]
 
 
+def test_base_that_moves_is_rebuilt_although_a_newer_version_was_proposed(stage: Stage) -> None:
+    """Security holes of the version in use are closed, whatever became of the proposal; each of both is one run."""
+    scene = Scene(stage, config=ON + f"base: {VERSIONED}\n")
+    scene.deliver("v2", OLD, base=VERSIONED)
+    stage.digests.digests[VERSIONED] = OLD
+    stage.digests.tags = ("3.11.1", "3.11.2")
+    scene.look()
+    stage.runs.move_run("s1", RunState.SKIPPED, at=AT)
+    stage.digests.digests[VERSIONED] = NEW
+    scene.now += 2 * DAY
+    first = scene.look()
+    stage.runs.move_run("s2", RunState.FAILED, at=AT)
+    scene.now += 2 * DAY
+
+    assert (first, scene.look()) == (1, 0)
+    assert scene.runs()[1:] == [("s2", f"7:schedule:{NEW}", "v2", "failed")]
+
+
+def test_pinned_base_that_moves_is_proposed_although_a_newer_version_was(stage: Stage) -> None:
+    """Both are of the same branch, which is made anew as the config has it."""
+    scene = Scene(stage, config=ON + f"base: {VERSIONED}@{OLD}\n")
+    scene.deliver("v2", OLD, base=VERSIONED)
+    stage.digests.digests[VERSIONED] = OLD
+    stage.digests.tags = ("3.11.1", "3.11.2")
+    scene.look()
+    stage.runs.move_run("s1", RunState.SKIPPED, at=AT)
+    stage.digests.digests[VERSIONED] = NEW
+    scene.now += 2 * DAY
+
+    assert scene.look() == 1
+    assert scene.runs()[1:] == [("s2", f"7:schedule-pin:{NEW}", "main", "received")]
+
+
 def test_newer_tag_that_the_config_does_not_name_is_not_proposed(stage: Stage) -> None:
     """The operator's base for the Python version is the operator's business; nor is a list that cannot be had."""
-    versioned = "registry.example.org/base/python:3.11.1"
     scene = Scene(stage)
-    scene.deliver("v2", OLD, base=versioned)
-    stage.digests.digests[versioned] = OLD
+    scene.deliver("v2", OLD, base=VERSIONED)
+    stage.digests.digests[VERSIONED] = OLD
     stage.digests.tags = ("3.11.2",)
     first = scene.look()
 

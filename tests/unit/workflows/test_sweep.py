@@ -12,6 +12,7 @@ from hublish.workflows.ending import end_run
 from hublish.workflows.sweep import LOST_STATES, Sweep
 from tests.unit.workflows.parts import AT, COMMENT, RUN_ID, SHA, Stage
 from tests.unit.workflows.test_answer import make_answer
+from tests.unit.workflows.test_pull_requests import OPENED
 
 
 @pytest.mark.parametrize("state", sorted(LOST_STATES))
@@ -95,6 +96,39 @@ def test_lost_run_that_was_answered_is_told_whatever_becomes_of_the_rest(
     assert (ended, done) == (1, expected)
     assert run is not None
     assert "could not be given" not in run.message
+
+
+@pytest.mark.parametrize("titles", [("ts", "gpu"), ()])
+def test_lost_run_of_a_pull_request_ends_the_checks_it_opened(stage: Stage, titles: tuple[str, ...]) -> None:
+    """A pull request hears nothing else; a check of its own for the repository's name was never opened."""
+    stage.receive(OPENED)
+    stage.services.runs.move_run(RUN_ID, RunState.PLANNING, at=AT, sha=SHA)
+    stage.services.steps.ensure_titles(RUN_ID, titles)
+    ended = Sweep(stage.services, find_state=lambda _run: "ERROR").end_lost_runs()
+    checks = {key: (check.sha, check.conclusion) for key, check in stage.conversation.checks.items()}
+
+    assert ended == 1
+    assert checks == {f"{RUN_ID}/{title}": (SHA, "failure") for title in titles}
+
+
+def test_lost_run_whose_only_answer_is_refused_says_so_on_its_page(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull request has its check run and no comment."""
+    stage.receive(OPENED)
+    stage.services.runs.move_run(RUN_ID, RunState.PLANNING, at=AT, sha=SHA)
+    stage.services.steps.ensure_titles(RUN_ID, ("ts",))
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise NotAllowed("no")
+
+    monkeypatch.setattr(stage.services.conversation, "ensure_check_run", refuse)
+    Sweep(stage.services, find_state=lambda _run: "ERROR").end_lost_runs()
+    run = stage.services.runs.read_run(RUN_ID)
+
+    assert run is not None
+    assert run.state is RunState.FAILED
+    assert run.message.endswith("The answer could not be given on GitHub: no")
 
 
 def _note(done: list[str], name: str, *_arguments: object, **_named: object) -> None:

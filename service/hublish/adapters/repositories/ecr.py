@@ -1,6 +1,6 @@
 """Repositories of Amazon ECR, made through boto3, which the extra `aws` installs. Those of ECR are private by nature.
 
-Source: Amazon ECR API, "DescribeRepositories", "CreateRepository".
+Source: Amazon ECR API, "DescribeRepositories", "CreateRepository"; Amazon ECR User Guide, "Making requests over IPv6".
 """
 
 from __future__ import annotations
@@ -16,9 +16,15 @@ from hublish.errors import RegistryFailed, SettingsInvalid, clip
 from hublish.network import Network
 
 TIMEOUT_SECONDS = 30
-HOST = re.compile(
-    r"(?P<account>[0-9]{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]{1,40})\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"
-)
+_ACCOUNT, _REGION = "(?P<account>[0-9]{12})", "(?P<region>[a-z0-9-]{1,40})"
+_ENDPOINTS = {
+    re.compile(rf"{_ACCOUNT}\.dkr\.ecr(?:-fips)?\.{_REGION}\.(?P<suffix>amazonaws\.com(?:\.cn)?)"): "api.ecr.{}.{}",
+    # Those that IPv6 leads to, too.
+    re.compile(rf"{_ACCOUNT}\.dkr-ecr(?:-fips)?\.{_REGION}\.on\.(?P<suffix>aws|amazonwebservices\.com\.cn)"): (
+        "ecr.{}.api.{}"
+    ),
+}
+"""A registry's host to that of its API, into which region and suffix are put: China's regions have a suffix of their own."""
 _THERE = "RepositoryAlreadyExistsException"
 _MISSING = "RepositoryNotFoundException"
 _MAY_PASS = frozenset(
@@ -55,15 +61,9 @@ class ECRRepositories:
         Raises:
             SettingsInvalid: the host is none of ECR.
         """
-        found = HOST.fullmatch(host)
-        if found is None:
-            raise SettingsInvalid(
-                f"registries.{host}.create: this host is none of ECR",
-                hint="ECR's are ACCOUNT.dkr.ecr.REGION.amazonaws.com",
-            )
         self._login, self._network = login, network
-        self._account, self._region = found["account"], found["region"]
-        self._endpoint = endpoint or f"https://api.ecr.{self._region}.amazonaws.com"
+        self._account, self._region, found = _parse_host(host)
+        self._endpoint = endpoint or found
 
     def ensure_repository(self, reference: Reference) -> bool:
         """Make the repository unless it is there; see the port."""
@@ -114,6 +114,18 @@ class ECRRepositories:
             return {}
         login = "" if proxy.login is None else f"{quote(proxy.login, safe=':')}@"
         return {"https": proxy.url.replace("://", f"://{login}", 1)}
+
+
+def _parse_host(host: str) -> tuple[str, str, str]:
+    """Account, region and endpoint of the API of a registry."""
+    for pattern, api in _ENDPOINTS.items():
+        found = pattern.fullmatch(host)
+        if found is not None:
+            return found["account"], found["region"], f"https://{api.format(found['region'], found['suffix'])}"
+    raise SettingsInvalid(
+        f"registries.{host}.create: this host is none of ECR",
+        hint="ECR's are ACCOUNT.dkr.ecr.REGION.amazonaws.com and ACCOUNT.dkr-ecr.REGION.on.aws",
+    )
 
 
 def _find_code(error: Exception) -> str:

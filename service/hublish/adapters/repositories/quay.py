@@ -26,10 +26,22 @@ class QuayRepositories:
 
     def ensure_repository(self, reference: Reference) -> bool:
         """Make the repository unless it is there; see the port."""
-        namespace, _, name = reference.repository.partition("/")
-        if not name:
+        if "/" not in reference.repository:
             raise RegistryFailed(f"{reference.name}: a repository of Quay is NAMESPACE/NAME, and this has no namespace")
         authorization = f"Bearer {self._login.load()}"
+        if self._is_there(reference, authorization):
+            return False
+        try:
+            self._create(reference, authorization)
+        except RegistryFailed as error:
+            # Quay says the same of a name that it does not take and of one that somebody else made a moment ago.
+            if error.status != HTTPStatus.BAD_REQUEST or not self._is_there(reference, authorization):
+                raise
+            return False
+        return True
+
+    def _is_there(self, reference: Reference, authorization: str) -> bool:
+        namespace, _, name = reference.repository.partition("/")
         status = self._api.ask(
             "GET",
             f"/api/v1/repository/{quote(namespace, safe='')}/{quote(name, safe='/')}",
@@ -38,8 +50,10 @@ class QuayRepositories:
             authorization=authorization,
             query={"includeTags": "false"},
         )
-        if status == HTTPStatus.OK:
-            return False
+        return status == HTTPStatus.OK
+
+    def _create(self, reference: Reference, authorization: str) -> None:
+        namespace, _, name = reference.repository.partition("/")
         body = {
             "repo_kind": "image",
             "namespace": namespace,
@@ -55,4 +69,3 @@ class QuayRepositories:
             authorization=authorization,
             body=body,
         )
-        return True

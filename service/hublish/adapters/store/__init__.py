@@ -3,6 +3,7 @@
 from hublish.adapters.store.basewatches import BaseWatchStore
 from hublish.adapters.store.builds import BuildStore
 from hublish.adapters.store.cancels import CancelStore
+from hublish.adapters.store.database import ensure_schema, open_database
 from hublish.adapters.store.deliveries import DeliveryStore
 from hublish.adapters.store.images import ImageStore
 from hublish.adapters.store.lock import hold
@@ -10,7 +11,6 @@ from hublish.adapters.store.newcomers import NewcomerStore
 from hublish.adapters.store.queue import QueueStore
 from hublish.adapters.store.replicas import ReplicaStore
 from hublish.adapters.store.runs import RunStore
-from hublish.adapters.store.schema import ensure_schema, open_database
 from hublish.adapters.store.steps import StepStore
 from hublish.adapters.store.tokens import TokenStore
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hublish.adapters.store.lock import hold
 from hublish.adapters.store.schema import floating_tags, image_owners, images, insert_ignore, render_time
 from hublish.core.codec import parse_value, render_value
-from hublish.core.records import ImageRecord
+from hublish.core.imagerecords import ImageRecord
 
 
 class ImageStore:

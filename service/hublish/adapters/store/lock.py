@@ -75,7 +75,7 @@ def _open_lock(engine: sa.Engine, key: bytes) -> AbstractContextManager[Callable
 @contextmanager
 def _open_advisory_lock(engine: sa.Engine, key: int) -> Iterator[Callable[[], bool]]:
     # In no transaction: one that stays open for minutes would keep the database from cleaning up. And only the holder keeps
-    # a connection: many may wait for long, and the pool is small.
+    # a connection, which the pool makes up for: many may wait or hold for long, and the pool is small.
     holding: sa.Connection | None = None
 
     def try_lock() -> bool:
@@ -83,6 +83,7 @@ def _open_advisory_lock(engine: sa.Engine, key: int) -> Iterator[Callable[[], bo
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             if connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
+                connection.detach()
                 holding = connection
         finally:
             if holding is None:

@@ -18,10 +18,12 @@ from hublish.adapters.store.schema import (
     build_times,
     builds,
     insert_ignore,
+    metadata,
     parse_time,
     queue_rounds,
     render_time,
 )
+from hublish.core.needs import Need
 from hublish.core.queue import BuildTime, QueueLimits, Room, Ticket, choose_starts, find_refusal, make_turn
 
 DECIDER_LOCK = 0x68756271756575
@@ -30,6 +32,14 @@ TIMES_KEPT = 20
 """Durations of a repository and strategy: its locks change, and with them the time; older ones say little."""
 TIMES_READ = 2000
 _ROUNDS = 1
+
+# Beside the queue, not a column of it: databases of earlier versions get a table that is missing, and no column.
+build_needs = sa.Table(
+    "build_needs",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("needs", sa.String(255), nullable=False),
+)
 
 
 class QueueStore:
@@ -50,20 +60,26 @@ class QueueStore:
                 return None
             refusal = find_refusal(ticket.owner, tickets, limits)
             if refusal is None:
-                turn = make_turn(ticket.owner, tickets, served=_read_served(connection))
-                connection.execute(
-                    build_queue.insert().values(
-                        name=ticket.name,
-                        owner=ticket.owner,
-                        repo_id=ticket.repo_id,
-                        strategy=ticket.strategy,
-                        fork=ticket.fork,
-                        turn=turn,
-                        replica=ticket.replica,
-                        entered_at=render_time(ticket.entered_at),
-                    )
-                )
+                self._add(connection, ticket, make_turn(ticket.owner, tickets, served=_read_served(connection)))
             return refusal
+
+    def _add(self, connection: sa.Connection, ticket: Ticket, turn: int) -> None:
+        connection.execute(
+            build_queue.insert().values(
+                name=ticket.name,
+                owner=ticket.owner,
+                repo_id=ticket.repo_id,
+                strategy=ticket.strategy,
+                fork=ticket.fork,
+                turn=turn,
+                replica=ticket.replica,
+                entered_at=render_time(ticket.entered_at),
+            )
+        )
+        if ticket.needs:
+            # A replica of an earlier version takes the ticket away and leaves this; a build of that name needs the same.
+            needs = " ".join(need.value for need in ticket.needs)
+            connection.execute(insert_ignore(self._engine, build_needs, name=ticket.name, needs=needs))
 
     def admit(self, *, limits: QueueLimits, rooms: Sequence[Room], at: datetime) -> tuple[Ticket, ...]:
         """Give slots to waiting builds; returns those that got one, in order."""
@@ -92,6 +108,7 @@ class QueueStore:
         """Free the slot of a build, and remember its time."""
         with self._engine.begin() as connection:
             connection.execute(build_queue.delete().where(build_queue.c.name == name))
+            connection.execute(build_needs.delete().where(build_needs.c.name == name))
             if time is not None:
                 self._remember(connection, name, time)
 
@@ -133,7 +150,9 @@ class QueueStore:
 
 
 def _read_tickets(connection: sa.Connection) -> tuple[Ticket, ...]:
-    query = sa.select(build_queue).order_by(build_queue.c.turn, build_queue.c.entered_at, build_queue.c.name)
+    joined = build_queue.outerjoin(build_needs, build_needs.c.name == build_queue.c.name)
+    query = sa.select(build_queue, build_needs.c.needs).select_from(joined)
+    query = query.order_by(build_queue.c.turn, build_queue.c.entered_at, build_queue.c.name)
     return tuple(
         Ticket(
             name=row.name,
@@ -141,6 +160,7 @@ def _read_tickets(connection: sa.Connection) -> tuple[Ticket, ...]:
             repo_id=row.repo_id,
             strategy=row.strategy,
             fork=row.fork,
+            needs=tuple(Need(word) for word in (row.needs or "").split()),
             turn=row.turn,
             replica=row.replica,
             entered_at=parse_time(row.entered_at),

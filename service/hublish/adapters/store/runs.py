@@ -85,11 +85,12 @@ class RunStore:
         named = sa.select(runs).where(sa.func.lower(runs.c.repository) == full_name.lower())
         return self._all(named.order_by(runs.c.seq.desc()).limit(limit))
 
-    def list_delivered_names(self) -> tuple[str, ...]:
-        """Names under which repositories delivered something, sorted."""
-        query = sa.select(runs.c.repository).where(runs.c.state == RunState.DELIVERED.value).distinct()
-        with self._engine.connect() as connection:
-            return tuple(sorted(connection.execute(query).scalars()))
+    def list_last_deliveries(self) -> tuple[Run, ...]:
+        """The newest delivered run under each name that a repository had, sorted by that name."""
+        delivered = sa.select(sa.func.max(runs.c.seq)).where(runs.c.state == RunState.DELIVERED.value)
+        last = self._all(sa.select(runs).where(runs.c.seq.in_(delivered.group_by(runs.c.repository))))
+        # Not by the database, whose order of names depends on how it was set up.
+        return tuple(sorted(last, key=lambda run: run.repository))
 
     def list_open_runs(self) -> tuple[Run, ...]:
         """Runs that have not ended, oldest first: after a crash their workflow may have to be started."""

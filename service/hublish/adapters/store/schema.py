@@ -1,4 +1,4 @@
-"""Tables, and how a database is opened. Times are stored as ISO 8601 text in UTC, which sorts and reads everywhere."""
+"""Tables. Times are stored as ISO 8601 text in UTC, which sorts and reads everywhere."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hublish.errors import DatabaseFailed, clip
-
 metadata = sa.MetaData()
+_DUE = sa.text("state = 'received'")
 
 deliveries = sa.Table(
     "deliveries",
@@ -29,12 +27,7 @@ deliveries = sa.Table(
     # The GUID is outside GitHub's signature: only together with the body does it name a delivery.
     sa.UniqueConstraint("guid", "body_sha256"),
     # Only the few due rows are ever searched for; a partial index stays tiny however long the history is.
-    sa.Index(
-        "deliveries_due",
-        "id",
-        sqlite_where=sa.text("state = 'received'"),
-        postgresql_where=sa.text("state = 'received'"),
-    ),
+    sa.Index("deliveries_due", "id", sqlite_where=_DUE, postgresql_where=_DUE),
 )
 
 runs = sa.Table(
@@ -55,6 +48,7 @@ runs = sa.Table(
     sa.Column("ended_at", sa.String(32)),
     sa.UniqueConstraint("key", "attempt"),
 )
+runs_by_name = sa.Index("runs_by_name", sa.func.lower(runs.c.repository), runs.c.seq)
 
 run_steps = sa.Table(
     "run_steps",
@@ -77,6 +71,13 @@ run_builds = sa.Table(
     sa.Column("build_name", sa.String(64), nullable=False),
     sa.Column("image", sa.String(255), nullable=False),
     sa.UniqueConstraint("run_id", "image"),
+)
+
+run_titles = sa.Table(
+    "run_titles",
+    metadata,
+    sa.Column("run_id", sa.String(32), primary_key=True),
+    sa.Column("title", sa.String(255), primary_key=True),
 )
 
 run_cancels = sa.Table(
@@ -198,68 +199,6 @@ base_watches = sa.Table(
     sa.Column("digest", sa.String(80)),
     sa.Column("next_look_at", sa.String(32), nullable=False),
 )
-
-BUSY_TIMEOUT_SECONDS = 30
-SCHEMA_LOCK = 0x6875626C697368
-"""Number of the advisory lock under which tables are made: replicas that start together would both try."""
-
-
-def open_database(url: str) -> sa.Engine:
-    """Open a database.
-
-    Args:
-        url: `sqlite:///path` or `postgresql://...` (read as psycopg 3).
-    Returns:
-        An engine whose connections may be used from any thread; what goes wrong with them is raised as DatabaseFailed.
-    """
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() != "sqlite":
-        engine = sa.create_engine(parsed, pool_pre_ping=True)
-    else:
-        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
-        event.listen(engine, "connect", _prepare_sqlite)
-    # One place for all stores: no class of the client leaves this room, whichever statement failed.
-    event.listen(engine, "handle_error", _make_failure, retval=True)
-    return engine
-
-
-def _make_failure(context: sa.ExceptionContext) -> DatabaseFailed | None:
-    if context.is_pre_ping:
-        # The pool asks whether a connection still lives; it must see the driver's error to replace a dead one.
-        return None
-    # Locked, full, gone away: what the driver calls operational may pass, everything else would fail again.
-    return DatabaseFailed(
-        f"the database could not be read or written: {clip(str(context.original_exception))}",
-        hint="check that the database runs, and that its disk has room",
-        transient=isinstance(context.sqlalchemy_exception, sa.exc.OperationalError),
-    )
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # WAL lets the pages read while a webhook is written. synchronous=NORMAL keeps every committed row when the process
-    # is killed; only a power cut may lose the last ones, which GitHub keeps for three days.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def ensure_schema(engine: sa.Engine) -> None:
-    """Create the tables that are missing.
-
-    Raises:
-        DatabaseFailed: the database cannot be reached or written.
-    """
-    try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
-            metadata.create_all(connection)
-    except DatabaseFailed as error:
-        raise DatabaseFailed(
-            f"the database {engine.url.render_as_string(hide_password=True)} cannot be prepared: {error.message}",
-            hint="check `database` in the settings, and that the folder exists and is writable",
-        ) from error
 
 
 def render_time(at: datetime) -> str:

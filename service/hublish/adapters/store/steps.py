@@ -1,12 +1,21 @@
-"""The history of runs in the database: steps by name, and the builds a run waits for."""
+"""The history of runs in the database: steps by name, images that were decided on, and the builds a run waits for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from hublish.adapters.store.schema import insert_ignore, lock_build, parse_time, render_time, run_builds, run_steps
+from hublish.adapters.store.schema import (
+    insert_ignore,
+    lock_build,
+    parse_time,
+    render_time,
+    run_builds,
+    run_steps,
+    run_titles,
+)
 from hublish.core.records import RunStep
 
 _RUNNING = "running"
@@ -54,6 +63,18 @@ class StepStore:
                 )
                 for row in connection.execute(query)
             )
+
+    def ensure_titles(self, run_id: str, titles: Sequence[str]) -> None:
+        """Record images that a run was decided to build; those that are known stay."""
+        with self._engine.begin() as connection:
+            for title in titles:
+                connection.execute(insert_ignore(self._engine, run_titles, run_id=run_id, title=title))
+
+    def list_titles(self, run_id: str) -> tuple[str, ...]:
+        """Images that a run was decided to build, by name; empty when nothing was decided."""
+        query = sa.select(run_titles.c.title).where(run_titles.c.run_id == run_id).order_by(run_titles.c.title)
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(query).scalars())
 
     def ensure_link(self, run_id: str, build_name: str, image: str) -> None:
         """Record that a run waits for a build; a later build of the same image takes the earlier one's place."""

@@ -100,7 +100,9 @@ class StepFileMaker:
         bases = list_bases(request.plan)
         files = () if part.script is None else (part.script.files,)
         fetch = self._make_access(request, _Reach(images=bases, seen=files, fetches=True))
-        push = self._make_access(request, _Reach(images=(*bases, find_target(request))))
+        # Of an image the layers of its base are pushed, too; files stand on none.
+        pushed = (*bases, find_target(request)) if part.script is None else (find_target(request),)
+        push = self._make_access(request, _Reach(images=pushed))
         return {"fetch": {REQUEST_FILE: text, **fetch}, "push": {REQUEST_FILE: text, **push}}
 
     def _make_access(self, request: BuildRequest, reach: _Reach) -> dict[str, bytes]:

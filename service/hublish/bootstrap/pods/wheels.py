@@ -21,9 +21,10 @@ from hublish.builders.wheels.repowheels import add_repository_wheels
 from hublish.builders.wheels.wheelbuild import BUILT, WHEEL_LIMIT_BYTES, BuiltWheel, WheelBuilds
 from hublish.core.building import HandedWheel
 from hublish.core.ports import CommitFetcher, ContainerRunner, ImageReader, ImageWriter, PackageIndex, SourceFetcher
+from hublish.core.reference import Reference
 from hublish.engines.commits import RepositoryCommits
 from hublish.engines.runs import BuildRun, fetch_run_source, find_owner, find_target
-from hublish.errors import BuildFailed
+from hublish.errors import BuildFailed, ImageInvalid, NotAllowed, RegistryFailed
 
 _TAG_DIGITS = 24
 
@@ -101,13 +102,24 @@ class PodWheels:
     def _recall(self, run: BuildRun, verify_running: Callable[[], None], path: Path, sha256: str) -> None:
         """Bring a wheel back that another replica, or this one's lost disk, had built; without it, it is built again."""
         for place in (find_target(run.request), *run.request.siblings):
-            found = self.images.fetch_manifest(place.with_tag(_make_tag(sha256)))
-            files = {} if found is None else parse_files(found.body, limit_bytes=WHEEL_LIMIT_BYTES)
-            blob = files.get(path.name)
-            if blob is not None and blob.digest == f"sha256:{sha256}":
-                fetch_file(place, blob, path, images=self.images, verify_running=verify_running)
+            try:
+                found = self._fetch_left(place, verify_running, path, sha256)
+            except (ImageInvalid, NotAllowed, RegistryFailed) as error:
+                run.tell(f"{path.name} cannot be had from {place.name}: {error.message}")
+                continue
+            if found:
                 run.tell(f"{path.name} is the one that an earlier build left in the registry")
                 return
+
+    def _fetch_left(self, place: Reference, verify_running: Callable[[], None], path: Path, sha256: str) -> bool:
+        """Bring a wheel back from one repository; whether it is there."""
+        found = self.images.fetch_manifest(place.with_tag(_make_tag(sha256)))
+        files = {} if found is None else parse_files(found.body, limit_bytes=WHEEL_LIMIT_BYTES)
+        blob = files.get(path.name)
+        if blob is None or blob.digest != f"sha256:{sha256}":
+            return False
+        fetch_file(place, blob, path, images=self.images, verify_running=verify_running)
+        return True
 
     def _hand_over(self, run: BuildRun, wheel: BuiltWheel) -> HandedWheel:
         """See that the image's own repository has a wheel; nothing is sent that it has."""

@@ -10,7 +10,7 @@ from hublish.adapters.source_archive import SourceLimits
 from hublish.bootstrap.steps.containers import fetch_bases
 from hublish.bootstrap.steps.layerrecords import open_fetch_cache
 from hublish.bootstrap.steps.parts import fetch_part
-from hublish.bootstrap.steps.places import Door, StepPlaces, make_sources, open_door
+from hublish.bootstrap.steps.places import Door, StepPlaces, explain_reading, make_sources, open_door
 from hublish.builders.wheels.handedwheels import receive_wheels
 from hublish.builders.wheels.prefetch import PrefetchTools, fetch_inputs
 from hublish.core.plan import Strategy
@@ -36,7 +36,8 @@ def fetch_all(run: BuildRun, places: StepPlaces) -> None:
     elif plan.strategy is Strategy.LAYERED:
         source = _fetch_source(run, places, door)
         layers = open_fetch_cache(run, places, door, registry).layers
-        receive_wheels(run.request, registry, workspace=places.workspace, layers=layers)
+        with explain_reading(run.request.target):
+            receive_wheels(run.request, registry, workspace=places.workspace, layers=layers)
         tools = PrefetchTools(
             images=registry,
             index=HTTPPackageIndex(

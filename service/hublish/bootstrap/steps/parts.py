@@ -10,7 +10,7 @@ from pathlib import Path
 from hublish.adapters.layout import OCILayout
 from hublish.bootstrap.steps.containers import build_in_pod, fetch_bases, make_backend
 from hublish.bootstrap.steps.handover import Handover, store_outcome
-from hublish.bootstrap.steps.places import StepPlaces
+from hublish.bootstrap.steps.places import StepPlaces, explain_reading
 from hublish.builders.containers.plan import NoFiles
 from hublish.builders.containers.taskrun import TaskRunner
 from hublish.builders.filebundle import fetch_files, push_files
@@ -30,13 +30,14 @@ def fetch_part(run: BuildRun, part: PodPart, *, images: ImageReader, places: Ste
     """
     fetch_bases(run, NoFiles(), images=images, places=places)
     if part.script is not None:
-        found = fetch_files(
-            part.script.files,
-            places.files,
-            images=images,
-            limit_bytes=_FILES_LIMIT_BYTES,
-            verify_running=lambda: None,
-        )
+        with explain_reading(part.script.files):
+            found = fetch_files(
+                part.script.files,
+                places.files,
+                images=images,
+                limit_bytes=_FILES_LIMIT_BYTES,
+                verify_running=lambda: None,
+            )
         run.tell(f"files: {', '.join(found)}")
 
 
@@ -76,7 +77,7 @@ def _make_task(run: BuildRun, script: PodScript, places: StepPlaces) -> Containe
         files={path.name: path for path in sorted(places.files.iterdir())},
         network=script.network,
         seconds=plan.time_seconds,
-        size_bytes=plan.size_bytes,
+        size_bytes=script.find_limit(plan),
         hint=script.hint,
     )
 

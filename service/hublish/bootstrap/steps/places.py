@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from hublish.adapters.index import IndexRule
@@ -24,9 +26,11 @@ from hublish.core.podaccess import (
 )
 from hublish.core.reference import Reference
 from hublish.engines.runs import find_owner
+from hublish.errors import RegistryFailed
 from hublish.network import Network
 
 RESULTS = ("IMAGE_URL", "IMAGE_DIGEST", "CHAINS-GIT_URL", "CHAINS-GIT_COMMIT")
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,32 @@ def open_door(folder: Path) -> Door:
     """
     text = (folder / ACCESS_FILE).read_text(encoding="utf-8")
     return Door(access=parse_value(PodAccess, text), folder=folder)
+
+
+@contextmanager
+def explain_reading(place: Reference | None) -> Iterator[None]:
+    """Name the setting where a registry refuses what was put beside an image for this Step to read.
+
+    No login that can push is in the Step fetch, and whether a registry shows its images to everybody only it knows.
+
+    Args:
+        place: what is read inside the block; None where nothing is.
+
+    Raises:
+        RegistryFailed: it was refused; all else passes as it is.
+    """
+    try:
+        yield
+    except RegistryFailed as error:
+        if place is None or error.status not in _REFUSED:
+            raise
+        raise RegistryFailed(
+            f"{error.message} The Step fetch is given no login that can push, and none that only reads covers this.",
+            hint=f"The operator names a login that only reads under `registries.{place.registry}.pull_auth_file`: pods take "
+            "wheels that are built for them, and the files that these are made from, out of the image's repository.",
+            transient=error.transient,
+            status=error.status,
+        ) from error
 
 
 def make_sources(

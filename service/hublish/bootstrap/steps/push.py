@@ -118,7 +118,7 @@ def _push(built: BuildSucceeded, shipment: _Shipment, run: BuildRun) -> BuildSuc
         raise ImageInvalid(f"the Step build left no image {built.digest}")
     part = run.request.part
     if part is not None and part.script is not None:
-        files = parse_files(found.body, limit_bytes=run.request.plan.size_bytes)
+        files = parse_files(found.body, limit_bytes=part.script.find_limit(run.request.plan))
         manifest = ImageManifest(config=EMPTY, layers=tuple(files.values()))
     else:
         manifest = parse_manifest(found.body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hublish.core.answers.markdown import code_span, escape_inline, link, no_mention
+from hublish.core.answers.markdown import cell, code_span, escape_inline, link, no_mention
 from hublish.core.answers.report import SHORT_SHA, make_marker
 from hublish.core.reference import Reference
 
@@ -62,7 +62,7 @@ def render_base_body(update: BaseUpdate) -> str:
         else f"nothing is built, as `triggers.push` does not list {branch}; the next release takes the new base."
     )
     rows = [
-        f"| {code_span(old.name, limit=_REFERENCE_LIMIT)} | {code_span(_render(old))} | {code_span(_render(new))} |"
+        f"| {cell(old.name, limit=_REFERENCE_LIMIT)} | {cell(_render(old))} | {cell(_render(new))} |"
         for old, new in update.changes
     ]
     moved = f"A base image that {escape_inline(update.path)} of {branch} at {commit} pins is there in a newer state."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hublish.core.answers.markdown import code_block, code_span, escape_inline
+from hublish.core.answers.markdown import cell, code_block, code_span, escape_inline
 from hublish.core.building import BuildOutcome, BuildStopped, BuildSucceeded
 from hublish.core.github.ports import Annotation
 from hublish.core.measures import render_seconds
@@ -74,7 +74,7 @@ def _describe(build: BuildReport) -> str:
         return "built, not published"
     if outcome.cancelled:
         return f"stopped at {outcome.step.value}: {outcome.code}"
-    at = "" if build.place is None else f", {code_span(f'{build.place.path}:{build.place.line}')}"
+    at = "" if build.place is None else f", {cell(f'{build.place.path}:{build.place.line}')}"
     return f"failed at {outcome.step.value}: {outcome.code}{at}"
 
 

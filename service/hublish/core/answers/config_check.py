@@ -116,7 +116,7 @@ def _make_summary(inspection: Inspection, published: Inspection, place: Place) -
     if inspection.config is None or inspection.config_body is None:
         return [*lines, "", "What the config comes to is shown once it has no errors."]
     own = list_settings(inspection.config, inspection.config_body)
-    shown = _Shown(path=code_span(inspection.config_path), place=place)
+    shown = _Shown(path=cell(inspection.config_path), place=place)
     if published.config is None or published.config_body is None:
         branch = code_span(place.default_branch)
         note = f"{branch} has no config that can be used: nothing is published until this one is there."

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from hublish.core.answers.markdown import code_block, code_span, link
 from hublish.core.config.file import CONFIG_PATHS
-from hublish.core.namespaces import Namespaces
 
 PLACEHOLDER = "REGISTRY/PATH"
-_COMPONENT_LIMIT = 100
-
-
-def make_image_name(namespaces: Namespaces, *, owner: str, name: str) -> str | None:
-    """Make the name of an image that an owner may push; None where the operator gave the owner no place.
-
-    Args:
-        namespaces: the operator's map.
-        owner: login of the repository's owner.
-        name: of the repository; foreign text.
-    """
-    component = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_COMPONENT_LIMIT].strip("-") or "image"
-    for registry, owners in namespaces.items():
-        for prefix in owners.get(owner.lower(), ()):
-            return "/".join(part for part in (registry, prefix.strip("/"), component) if part)
-    return None
 
 
 def render_config(image: str | None) -> str:

@@ -67,7 +67,7 @@ class Word(Enum):
     def title(self) -> str:
         """What it is, for people: "the name of a ref"."""
         if self is Word.SHA:
-            return "the SHA of a commit, of which at least 7 hex digits are wanted"
+            return "the SHA of a commit, of which all 40 hex digits are wanted"
         return f"the name of {'an' if self is Word.IMAGE else 'a'} {self.value}"
 
 
@@ -133,7 +133,7 @@ COMMAND_RULES: tuple[CommandRule, ...] = (
         words=(Word.SHA,),
         required=True,
         help=(
-            "On a pull request from a fork: build its head, which must be that commit; at least 7 digits of its SHA are "
+            "On a pull request from a fork: build its head, which must be that commit; all 40 digits of its SHA are "
             "wanted. Nothing is pushed. A later push needs a new word. Look at the commit first: its code runs in the build."
         ),
     ),

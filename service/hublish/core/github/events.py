@@ -8,6 +8,7 @@ the payload: names and ids are checked by the models of `payloads`, and no URL o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -58,6 +59,7 @@ class Listener:
 NOBODY = Listener()
 Event = Trigger | Installed | Ignored
 
+_DATED_RELEASE = re.compile(r"(?P<former>release:.+):\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _NOT_HANDLED = "hublish does not handle this event"
 _IGNORED_ACTIONS: Mapping[str, str] = {
     "release": "only a published release starts a build",
@@ -102,6 +104,12 @@ def parse_event(*, event: str, body: bytes, listener: Listener = NOBODY) -> Even
 def is_handled(event: str, action: str) -> bool:
     """Tell whether `parse_event` reads deliveries of this event and action ("" for an event without one)."""
     return (event, action) in _READERS
+
+
+def find_former_key(trigger: Trigger) -> str | None:
+    """Find the semantic key that a release had before the date of its commit was part of it; None where that is the same."""
+    found = _DATED_RELEASE.fullmatch(trigger.semantic_key)
+    return None if found is None else found["former"]
 
 
 def _parse_object(body: bytes) -> dict[str, object]:

@@ -39,14 +39,14 @@ def check_head(trigger: Trigger, ref: ResolvedRef) -> Skip | Deny | None:
     )
 
 
-def check_approval(trigger: Trigger, ref: ResolvedRef, *, heads: frozenset[str]) -> Deny | None:
-    """Check that `/ok-to-build` names the head, and nothing else; None for a trigger that approves nothing.
+def check_approval(trigger: Trigger, ref: ResolvedRef) -> Deny | None:
+    """Check that `/ok-to-build` names the head by its whole SHA; None for a trigger that approves nothing.
+
+    A part of a SHA can be forged by trying, and nobody can know all commits that once were the head: none is taken.
 
     Args:
         trigger: what was asked.
         ref: the head as it is now.
-        heads: commits that were heads of the pull request. Seven digits of a SHA can be forged by trying, so that a part
-            of one that fits two of them names none.
     """
     given = trigger.approved_sha
     if not given:
@@ -63,11 +63,11 @@ def check_approval(trigger: Trigger, ref: ResolvedRef, *, heads: frozenset[str])
             reason=f"Pull request {ref.name} is at {ref.sha}; {given} is not its head.",
             hint=f"Look at that commit, then comment `/ok-to-build {ref.sha}`.",
         )
-    rivals = {head for head in heads if head.startswith(given)} - {ref.sha}
-    if rivals and not is_full_sha(given):
+    if not is_full_sha(given):
         return Deny(
-            code="ApprovalAmbiguous",
-            reason=f"{given} fits more than one commit that was the head of pull request {ref.name}, which is at {ref.sha}.",
+            code="ApprovalShort",
+            reason=f"{given} is only the beginning of a SHA, and another commit can be made that begins alike: all 40 digits "
+            f"are wanted. Pull request {ref.name} is at {ref.sha}.",
             hint=f"Look at that commit, then comment `/ok-to-build {ref.sha}`.",
         )
     return None

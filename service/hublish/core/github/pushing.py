@@ -6,6 +6,8 @@ release that is published under it, get one answer, in `hublish.workflows.taggin
 
 from __future__ import annotations
 
+import hashlib
+
 from hublish.core.github.payloads import CreateDelivery, Delivery, PushDelivery
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
@@ -19,6 +21,9 @@ NO_SHA = "0" * 40
 _BRANCH = "refs/heads/"
 _TAG = "refs/tags/"
 _SHOWN_CHARACTERS = 100
+KEY_CHARACTERS = 160
+"""A name in a key: with the repository's id and a SHA it fits the 255 of the records; a longer one is told by its hash."""
+_SHORTENED_CHARACTERS = 64
 
 
 def make_push(delivery: PushDelivery) -> Trigger | str:
@@ -40,7 +45,7 @@ def make_push(delivery: PushDelivery) -> Trigger | str:
         repository=delivery.make_repository(),
         actor=delivery.sender.login,
         actor_is_bot=delivery.sender.type == "Bot",
-        semantic_key=f"push:{delivery.ref}:{delivery.after}",
+        semantic_key=f"push:{_BRANCH}{_shorten(branch)}:{delivery.after}",
         ref=branch,
         ref_kind=RefKind.BRANCH,
         sha=delivery.after,
@@ -73,7 +78,7 @@ def _make_tag(delivery: Delivery, tag: str, *, key: str, sha: str | None) -> Tri
         repository=delivery.make_repository(),
         actor=delivery.sender.login,
         actor_is_bot=delivery.sender.type == "Bot",
-        semantic_key=f"tag:{tag if valid else shown}:{key}",
+        semantic_key=f"tag:{_shorten(tag) if valid else shown}:{key}",
         ref=tag if valid else None,
         ref_kind=RefKind.TAG,
         sha=sha,
@@ -82,6 +87,13 @@ def _make_tag(delivery: Delivery, tag: str, *, key: str, sha: str | None) -> Tri
         problem=None if valid else f'The pushed tag "{shown}" is no usable tag name.',
         hint="" if valid else "Push a tag such as v1.2.3.",
     )
+
+
+def _shorten(name: str) -> str:
+    """The name for a key. No other name comes to the same, as none holds a `~`; one that fits stays as it has always been."""
+    if len(name) <= KEY_CHARACTERS:
+        return name
+    return f"{name[:_SHORTENED_CHARACTERS]}~{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 def _find_base(delivery: PushDelivery, branch: str) -> str | None:

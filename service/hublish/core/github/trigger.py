@@ -97,8 +97,8 @@ class Trigger:
         label: name of the label that an issue got; "" elsewhere.
         project: what a project issue says; None elsewhere.
         notes: sentences for the answer on what was not read of the request; foreign text.
-        approved_sha: the commit that somebody lets be built although it may be a fork's, at least 7 hex digits of it; "" for
-            none.
+        approved_sha: the commit that somebody lets be built although it may be a fork's, in lower case; perhaps only the
+            beginning of its SHA, which approves nothing; "" for none.
         addressed: False for a command without the bot's name before it, which may be meant for another bot.
     """
 

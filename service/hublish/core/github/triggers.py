@@ -34,7 +34,6 @@ def decide(
     config_findings: tuple[Finding, ...],
     permission: Permission | None,
     ref: ResolvedRef | None,
-    heads: frozenset[str] = frozenset(),
 ) -> Decision:
     """Decide what becomes of a trigger.
 
@@ -45,14 +44,13 @@ def decide(
         config_findings: all findings of that file; with `config` None and no error among them, no file was found.
         permission: see `check_request`.
         ref: what `trigger.ref` was resolved to; None exactly when the trigger has a problem, or the tag of a TAG is gone.
-        heads: commits that were heads of the pull request, as far as they are known; empty for anything else.
 
     Returns:
         Build, Skip or Deny. A person without permission is told only that; nothing else is said about the repository.
     """
     refusal = check_request(trigger, permission)
     if refusal is None and trigger.kind is not TriggerKind.TAG:
-        refusal = _check_ref(trigger, ref, heads)
+        refusal = _check_ref(trigger, ref)
     if refusal is not None:
         return refusal
     if config is None:
@@ -112,12 +110,12 @@ def _name_request(trigger: Trigger) -> str:
     return "An answer needs" if trigger.kind is TriggerKind.PROJECT else "Builds need"
 
 
-def _check_ref(trigger: Trigger, ref: ResolvedRef | None, heads: frozenset[str]) -> Skip | Deny | None:
+def _check_ref(trigger: Trigger, ref: ResolvedRef | None) -> Skip | Deny | None:
     if ref is None:
         return Deny(
             code="RequestUnclear", reason="The ref to build is not known.", hint="Name a tag, branch or commit."
         )
-    refusal = check_head(trigger, ref) or check_approval(trigger, ref, heads=heads)
+    refusal = check_head(trigger, ref) or check_approval(trigger, ref)
     if refusal is not None or trigger.kind is TriggerKind.PULL_REQUEST:
         return refusal
     return check_fork(trigger, ref)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ import requests
 from hublish.builders.baseimage.local import LOCAL_HOST, LocalBase, copy_base
 from hublish.builders.containers.containerrun import ContainerJob
 from hublish.core.container import ContainerPlan
+from hublish.core.needs import find_buildkit
 from hublish.core.ports import ImageReader, ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.engines.controlgroup import ControlGroup, Limits, make_group
@@ -37,7 +37,6 @@ KEPT_IMAGES = 40
 _CACHE = "cache"
 _CALL_SECONDS = 600
 _CHUNK_BYTES = 1 << 20
-_BUILDKIT = re.compile(r"(?im)^\s*RUN\s+--(?:mount|network|security)=|^\s*(?:RUN|COPY)\s.*<<[-\"']?\w")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +68,8 @@ class DockerBackend:
 
     def verify_container(self, container: ContainerPlan) -> None:
         """Raise StrategyUnavailable for what needs BuildKit: mounts, so every build secret, and here-documents."""
-        found = _BUILDKIT.search(container.dockerfile_text)
-        if found is not None or container.secrets:
-            what = "RUN --mount=type=secret" if found is None else " ".join(found[0].split())
+        what = find_buildkit(container)
+        if what is not None:
             raise StrategyUnavailable(
                 f"the docker engine builds by Docker's classic builder, which knows no {clip(what, limit=60)}",
                 hint="buildah and tekton do: the operator adds one of them to `engines.use`; on the command line, `--engine buildah`.",

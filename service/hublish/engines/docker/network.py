@@ -29,12 +29,20 @@ _ABSENT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """The bridge that builds are on: its name for the engine's machine, and whether containers on it have IPv6, too."""
+
+    interface: str
+    has_ipv6: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeReach:
     """What a build on the bridge reaches beside the outside.
 
     Attributes:
         interface: the bridge, as the engine's machine names it.
-        closed: False when it reaches the machine and private networks; None when that cannot be seen from here.
+        closed: False when it reaches the machine and private networks; None when that cannot be seen from here, as with IPv6.
         command: for a root's shell on the engine's machine: closes it until the next start of the firewall.
     """
 
@@ -43,24 +51,28 @@ class BridgeReach:
     command: str
 
 
-def ensure_network(client: docker.DockerClient, name: str) -> str:
-    """Make the bridge unless it is there, containers on it apart from each other; returns its interface's name.
+def ensure_network(client: docker.DockerClient, name: str) -> Bridge:
+    """Make the bridge unless it is there, containers on it apart from each other.
 
     Raises:
         docker.errors.APIError: the engine refused.
     """
     found = _find_network(client, name)
     if found is None:
-        options = {"com.docker.network.bridge.enable_icc": "false"}
+        apart = {"com.docker.network.bridge.enable_icc": "false"}
         try:
-            found = client.networks.create(name, driver="bridge", options=options, check_duplicate=True)
+            found = client.networks.create(name, driver="bridge", options=apart, check_duplicate=True)
         except docker.errors.APIError as exc:
             # Another build of this moment made it; the engine would let two have one name, and then refuse both.
             found = _find_network(client, name) if exc.status_code == HTTPStatus.CONFLICT else None
             if found is None:
                 raise
     attributes = client.networks.get(str(found.id)).attrs
-    return str((attributes.get("Options") or {}).get("com.docker.network.bridge.name") or f"br-{attributes['Id'][:12]}")
+    options = attributes.get("Options") or {}
+    return Bridge(
+        interface=str(options.get("com.docker.network.bridge.name") or f"br-{attributes['Id'][:12]}"),
+        has_ipv6=bool(attributes.get("EnableIPv6")),
+    )
 
 
 def _find_network(client: docker.DockerClient, name: str) -> Network | None:
@@ -78,22 +90,24 @@ def _run(command: Sequence[str]) -> int | None:
 
 
 def look_at_reach(
-    interface: str, *, run: Callable[[Sequence[str]], int | None] = _run, interfaces: Collection[str] | None = None
+    bridge: Bridge, *, run: Callable[[Sequence[str]], int | None] = _run, interfaces: Collection[str] | None = None
 ) -> BridgeReach:
     """Look whether the firewall's rules are there that keep a bridge apart.
 
     Args:
-        interface: the bridge.
+        bridge: from `ensure_network`.
         run: runs a command; returns its exit status, None when it cannot be run.
         interfaces: names of those that are seen here; None asks the kernel.
     """
     # A bridge that is not seen here is another machine's, or another network namespace's: so are its rules.
+    interface = bridge.interface
     names = {name for _, name in socket.if_nameindex()} if interfaces is None else interfaces
     rules = _list_rules(interface) if interface in names else ()
     statuses = [run(("iptables", "-w", "-C", *rule)) for rule in rules]
     closed = None
     if statuses and all(status == 0 for status in statuses):
-        closed = True
+        # These rules are IPv4's. What keeps IPv6 apart differs with the engine's version, and is not looked for.
+        closed = None if bridge.has_ipv6 else True
     elif _ABSENT in statuses:
         closed = False
     networks = " ".join(PRIVATE)

@@ -5,6 +5,7 @@ Tekton's own client creates, gets and deletes PipelineRuns; Kubernetes' client d
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +50,11 @@ class TektonCluster:
         self._core = kubernetes.client.CoreV1Api(api)
         self._objects = kubernetes.client.CustomObjectsApi(api)
         self._patience_seconds = patience_seconds
+
+    def disconnect(self) -> None:
+        """Close the connections that are not in use; a later call opens new ones."""
+        for client in (self._core.api_client, self._tekton.api_instance.api_client):
+            client.close()
 
     # -- PipelineRuns -------------------------------------------------------------------------------------------------
 
@@ -179,15 +185,30 @@ class TektonCluster:
         )
         return cast("dict[str, Any]", listed)
 
-    def watch_runs(self, *, namespace: str, selector: str, version: str, seconds: int) -> Iterator[dict[str, Any]]:
+    def watch_runs(
+        self,
+        *,
+        namespace: str,
+        selector: str,
+        version: str,
+        seconds: int,
+        opened: Callable[[urllib3.BaseHTTPResponse], None],
+    ) -> Iterator[dict[str, Any]]:
         """Changes of the runs since a version, for so many seconds: `{"type": ..., "object": ...}`.
+
+        Args:
+            namespace: of the runs.
+            selector: labels of the runs that count.
+            version: of the list that is known.
+            seconds: how long.
+            opened: given the answer, whose `shutdown` ends the watch from another thread.
 
         Raises:
             EngineFailed: the server ended the watch; after 410 the runs have to be listed anew.
         """
         with explain("watch PipelineRuns"):
             yield from _untyped.watch.Watch().stream(
-                self._objects.list_namespaced_custom_object,
+                _hand_on(self._objects.list_namespaced_custom_object, opened),
                 GROUP,
                 VERSION,
                 namespace,
@@ -227,6 +248,18 @@ class TektonCluster:
         if failed.transient:
             return self._patience_seconds
         return min(self._patience_seconds, _ROLES_SECONDS) if is_refused_by_roles(failed) else 0.0
+
+
+def _hand_on(ask: Callable[..., Any], opened: Callable[[urllib3.BaseHTTPResponse], None]) -> Callable[..., Any]:
+    """A call of the client whose answer is handed on, too: the response itself, as the client's watch has none preloaded."""
+
+    @functools.wraps(ask)
+    def call(*names: str, **options: Any) -> object:
+        answer = ask(*names, **options)
+        opened(answer)
+        return answer
+
+    return call
 
 
 def open_cluster(kubeconfig: Path | None) -> TektonCluster:

@@ -73,7 +73,7 @@ class RunReport:
             case BuildSucceeded() | LayerRecords():
                 pass
             case None:
-                self._run.tell(line)
+                self._run.hear(line)
 
 
 def make_outcome(
@@ -148,6 +148,15 @@ def _make_timeout(run: BuildRun, obstacle: Obstacle | None) -> HublishError:
             f"the pod did not run within the build's {limit} seconds: {obstacle.message}",
             hint=obstacle.hint,
             transient=True,
+        )
+    part = run.request.part
+    if part is not None and part.script is not None:
+        return BuildFailed(f"{part.script.title} took longer than {limit} seconds", hint=part.script.hint)
+    if part is not None:
+        # The time of a base is the operator's: no config can raise it.
+        return BuildFailed(
+            f"system.apt: installing the packages took longer than {limit} seconds",
+            hint="Name fewer packages, or a `base` that holds them.",
         )
     return BuildFailed(
         f"the build ran into its limit of {limit} seconds",

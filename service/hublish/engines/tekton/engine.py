@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -23,20 +24,19 @@ from hublish.engines.tekton.logs import LogReader
 from hublish.engines.tekton.parts import CallLog, PartRun
 from hublish.engines.tekton.pods import find_condition
 from hublish.engines.tekton.refusals import verify_wheels
-from hublish.engines.tekton.retention import remove_old_runs, remove_orphans
+from hublish.engines.tekton.retention import delete_secrets, remove_old_runs, remove_orphans, stop_left_runs
 from hublish.engines.tekton.watcher import RunWatcher
 from hublish.engines.tekton_run import (
     CANCELLED,
     MANAGED_BY,
-    PART_OF,
     START_SECONDS,
-    STEPS,
     RunEnd,
     find_end,
     is_ours,
     is_pending,
     make_run,
     make_secret,
+    verify_run,
 )
 from hublish.errors import BuildCancelled, EngineFailed, HublishError, StrategyUnavailable
 
@@ -120,21 +120,27 @@ class TektonEngine:
             self._threads.cancel(name)
             return
         for namespace in self._watchers:
-            self._stop_left(name, namespace)
+            stop_left_runs(self._cluster, name, namespace=namespace, selector=SELECTOR)
 
     def close(self) -> None:
         """Let running builds go: their pods run on, and are adopted at the next start."""
         for watcher in self._watchers.values():
             watcher.stop()
         self._threads.close()
+        self._cluster.disconnect()
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
     def run_part(
-        self, request: BuildRequest, *, log: Callable[[str], None], verify_running: Callable[[], None]
+        self,
+        request: BuildRequest,
+        *,
+        log: Callable[[str], None],
+        verify_running: Callable[[], None],
+        take: Callable[[str], None] | None = None,
     ) -> BuildSucceeded:
         """Run a part in this thread, or adopt the run of its name; see RunPart."""
-        run = PartRun(request=request, log=CallLog(log), clock=self._clock, verify_running=verify_running)
+        run = PartRun(request=request, log=CallLog(log), clock=self._clock, verify_running=verify_running, take=take)
         try:
             return self._build(run)
         except BuildCancelled as error:
@@ -150,6 +156,12 @@ class TektonEngine:
     # -- one build ----------------------------------------------------------------------------------------------------
 
     def _build(self, run: BuildRun) -> BuildSucceeded:
+        try:
+            return self._follow(run)
+        finally:
+            self._cancelled.discard(run.request.name)
+
+    def _follow(self, run: BuildRun) -> BuildSucceeded:
         request = run.request
         namespace = self._choices.runs[request.plan.strategy].namespace
         watcher = self._watchers[namespace]
@@ -204,23 +216,29 @@ class TektonEngine:
     def _ensure_running(self, run: BuildRun, namespace: str) -> None:
         request = run.request
         found = self._cluster.find_run(request.name, namespace=namespace)
-        # Before a run is made: what cannot be given leaves none behind.
-        files = self._make_files(self._add_wheels(run)) if found is None or _waits(found) else {}
-        if found is None:
-            choices = self._choices.runs[request.plan.strategy]
-            found = self._cluster.create_run(
-                make_run(request, choices=choices, has_build_secrets="build" in files), namespace=namespace
-            )
-            run.tell(f"PipelineRun {namespace}/{request.name}")
-        if not is_ours(found):
-            raise EngineFailed(
-                f"there is a PipelineRun {namespace}/{request.name} that is not hublish's",
-                hint="Nobody else may create runs in the build namespaces.",
-            )
-        if _waits(found):
-            for step, body in files.items():
-                self._cluster.replace_secret(make_secret(found, step=step, files=body), namespace=namespace)
-            self._cluster.set_run_status(request.name, None, namespace=namespace)
+        if found is not None:
+            verify_run(found, request)
+        try:
+            # Before a run is made: what cannot be given leaves none behind.
+            files = self._make_files(self._add_wheels(run)) if found is None or _waits(found) else {}
+            found = self._create(run, namespace, has_secrets="build" in files) if found is None else found
+            if _waits(found):
+                for step, body in files.items():
+                    self._cluster.replace_secret(make_secret(found, step=step, files=body), namespace=namespace)
+                self._cluster.set_run_status(request.name, None, namespace=namespace)
+        except HublishError:
+            # Tekton never ends a run that is pending; only after a restart of the service somebody comes back for it.
+            if found is not None and _waits(found) and (self._is_over(run) or not run.should_stop()):
+                with suppress(EngineFailed):
+                    self._cluster.set_run_status(request.name, CANCELLED, namespace=namespace)
+            raise
+
+    def _create(self, run: BuildRun, namespace: str, *, has_secrets: bool) -> dict[str, Any]:
+        choices = self._choices.runs[run.request.plan.strategy]
+        made = make_run(run.request, choices=choices, has_build_secrets=has_secrets)
+        found = self._cluster.create_run(made, namespace=namespace)
+        run.tell(f"PipelineRun {namespace}/{run.request.name}")
+        return found
 
     def _add_wheels(self, run: BuildRun) -> BuildRequest:
         """The request with the wheels that its pod cannot build."""
@@ -258,34 +276,16 @@ class TektonEngine:
             self._cluster.set_run_status(name, CANCELLED, namespace=namespace)
             watcher.wait(lambda runs: name not in runs or find_end(runs[name]) is not None, seconds=_CANCEL_SECONDS)
             self._clean_up(name, namespace, watcher)
-            self._cancelled.discard(name)
         raise BuildCancelled("the build was stopped before its image was complete; nothing was published")
-
-    def _stop_left(self, name: str, namespace: str) -> None:
-        found = self._cluster.find_run(name, namespace=namespace)
-        parts = self._cluster.list_runs(namespace=namespace, selector=f"{SELECTOR},{PART_OF}={name}")["items"]
-        for run in (*(() if found is None else (found,)), *parts):
-            if is_ours(run) and find_end(run) is None:
-                self._cluster.set_run_status(run["metadata"]["name"], CANCELLED, namespace=namespace)
-                self._delete_secrets(run["metadata"]["name"], namespace)
-
-    def _delete_secrets(self, name: str, namespace: str) -> None:
-        for step in STEPS:
-            self._cluster.delete_secret(f"{name}-{step}", namespace=namespace)
 
     def _clean_up(self, name: str, namespace: str, watcher: RunWatcher) -> None:
         """Secrets go with the build, old runs by age and count."""
         (self._choices.folder / f"{name}.json").unlink(missing_ok=True)
         try:
-            self._delete_secrets(name, namespace)
+            delete_secrets(self._cluster, name, namespace=namespace)
             remove_orphans(self._cluster, namespace=namespace, selector=SELECTOR, runs=watcher.list())
-            remove_old_runs(
-                self._cluster,
-                watcher.list(),
-                namespace=namespace,
-                keep=self._choices.keep_runs,
-                seconds=self._choices.keep_seconds,
-            )
+            keep, seconds = self._choices.keep_runs, self._choices.keep_seconds
+            remove_old_runs(self._cluster, watcher.list(), namespace=namespace, keep=keep, seconds=seconds)
         except EngineFailed:
             # Owned by the run, they go with it; whoever cleans up next finds the rest.
             return

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from hublish.builders.baseimage.image import read_base_image
 from hublish.builders.containers.plan import make_bare_plan
 from hublish.builders.containers.systembase import SystemWords, make_system_plan
 from hublish.builders.filebundle import fetch_files, push_files
@@ -37,10 +38,12 @@ class PartRun(BuildRun):
 
     Attributes:
         verify_running: asked about every second; raises when it is to stop.
-        reason: what that raised.
+        take: told the lines of its pod, for whom not all of them are for the log; None: they go there.
+        reason: what `verify_running` raised.
     """
 
     verify_running: Callable[[], None]
+    take: Callable[[str], None] | None = None
     reason: HublishError | None = None
     asks_at: float | None = None
 
@@ -48,6 +51,13 @@ class PartRun(BuildRun):
     def goes_on(self) -> bool:
         """Whether its pod outlives the stop: whoever asked comes back for it, as after a restart of the service."""
         return self.reason is not None and self.reason.transient
+
+    def hear(self, line: str) -> None:
+        """See BuildRun."""
+        if self.take is None:
+            self.tell(line)
+        else:
+            self.take(line)
 
     def should_stop(self) -> bool:
         """Whether nobody waits for it, or its time is over."""
@@ -65,16 +75,33 @@ class RunPart(Protocol):
     """Runs a part to its end."""
 
     def __call__(
-        self, request: BuildRequest, *, log: Callable[[str], None], verify_running: Callable[[], None]
+        self,
+        request: BuildRequest,
+        *,
+        log: Callable[[str], None],
+        verify_running: Callable[[], None],
+        take: Callable[[str], None] | None = None,
     ) -> BuildSucceeded:
-        """Run it, or adopt the run of its name. Raises what `verify_running` does, and why there is no result."""
+        """Run it, or adopt the run of its name. Raises what `verify_running` does, and why there is no result.
+
+        Args:
+            request: of the part.
+            log: told what happens, line by line.
+            verify_running: raises when it is to stop.
+            take: told what its pod says; None: `log` is.
+        """
 
 
 class Pods(Protocol):
     """An engine that runs parts."""
 
     def run_part(
-        self, request: BuildRequest, *, log: Callable[[str], None], verify_running: Callable[[], None]
+        self,
+        request: BuildRequest,
+        *,
+        log: Callable[[str], None],
+        verify_running: Callable[[], None],
+        take: Callable[[str], None] | None = None,
     ) -> BuildSucceeded:
         """See RunPart."""
 
@@ -142,7 +169,7 @@ class PodSystemBuilder:
             if end is not None and not end.succeeded:
                 continue
             try:
-                return self.pods.run_part(request, log=words.take, verify_running=verify).digest
+                return self.pods.run_part(request, log=log, verify_running=verify, take=words.take).digest
             except HublishError as error:
                 if end is not None and isinstance(error, ImageInvalid):
                     continue  # the registry lost what an earlier run pushed
@@ -160,7 +187,7 @@ class PodTaskRunner:
     Attributes:
         request: the build, which names the repository that files pass through.
         run_part: runs pods.
-        images: where results are read.
+        images: where bases and results are read.
         output: where files are put for a pod.
     """
 
@@ -185,11 +212,16 @@ class PodTaskRunner:
         files = place.with_digest(digest)
         key = make_key(["script", BUILDER, task.script, str(task.base), task.network, digest])[:_KEY_DIGITS]
         base = replace(task.base, tag=None)
+        # The pod has both on its disk, and a base may be many times as large as what is made in it.
+        base_bytes = read_base_image(self.images, base, platform=task.platform).size_bytes
         plan = make_bare_plan(
             f"FROM {base}\n", base=base, platform=task.platform, builder=BUILDER, seconds=int(task.seconds),
+            size_bytes=base_bytes + task.size_bytes,
+        )  # fmt: skip
+        script = PodScript(
+            title=task.title, text=task.script, files=files, network=task.network, hint=task.hint,
             size_bytes=task.size_bytes,
         )  # fmt: skip
-        script = PodScript(title=task.title, text=task.script, files=files, network=task.network, hint=task.hint)
         part = BuildRequest(
             name=f"{self.request.name}-{key[:_NAME_DIGITS]}", plan=plan, repository=self.request.repository,
             ref=self.request.ref, target=place.with_tag(f"hublish-made-{key}"),

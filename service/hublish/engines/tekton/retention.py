@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hublish.engines.tekton.cluster import TektonCluster
-from hublish.engines.tekton_run import find_end
+from hublish.engines.tekton_run import CANCELLED, PART_OF, STEPS, find_end, is_ours
 
 READ_SECONDS = 300
 """So long whoever attends a run that ended has to read how it ended: builds of this service, or of another replica."""
@@ -54,3 +54,26 @@ def _is_over(cluster: TektonCluster, owner: str, *, namespace: str) -> bool:
 def _ended_at(run: Mapping[str, Any]) -> datetime | None:
     text = (run.get("status") or {}).get("completionTime")
     return None if text is None else datetime.fromisoformat(text)
+
+
+def stop_left_runs(cluster: TektonCluster, name: str, *, namespace: str, selector: str) -> None:
+    """Cancel the run of a build that nobody follows, and those of its parts.
+
+    Args:
+        cluster: asked.
+        name: of the build.
+        namespace: of the runs.
+        selector: labels of all runs that are hublish's.
+    """
+    found = cluster.find_run(name, namespace=namespace)
+    parts = cluster.list_runs(namespace=namespace, selector=f"{selector},{PART_OF}={name}")["items"]
+    for run in (*(() if found is None else (found,)), *parts):
+        if is_ours(run) and find_end(run) is None:
+            cluster.set_run_status(run["metadata"]["name"], CANCELLED, namespace=namespace)
+            delete_secrets(cluster, run["metadata"]["name"], namespace=namespace)
+
+
+def delete_secrets(cluster: TektonCluster, name: str, *, namespace: str) -> None:
+    """Delete what the Steps of a run were given."""
+    for step in STEPS:
+        cluster.delete_secret(f"{name}-{step}", namespace=namespace)

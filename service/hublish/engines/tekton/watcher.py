@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
+
+import urllib3
 
 from hublish.engines.tekton.cluster import TektonCluster
 
 WATCH_SECONDS = 240
 """A watch is begun anew after so long, by a list: a change that was lost on the way is found then."""
 _PAUSE_SECONDS = 1.0
+_STOP_TRIES, _STOP_SECONDS = 50, 0.1
+"""A server that does not answer at all is waited for no longer than this."""
 
 
 class RunWatcher:
@@ -36,6 +41,7 @@ class RunWatcher:
         self._listed = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._answer: urllib3.BaseHTTPResponse | None = None
 
     def ensure_started(self) -> None:
         """Begin to watch, once."""
@@ -45,8 +51,22 @@ class RunWatcher:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Stop watching; the thread ends with its watch at the latest."""
+        """Stop watching, at once: else its connection would outlive whoever closes the engine, until the next change."""
         self._stop.set()
+        thread = self._thread
+        if thread is None:
+            return
+        for _ in range(_STOP_TRIES):
+            # One that is being opened in this moment cannot be ended yet; of one that has just ended nothing is left to.
+            if self._answer is not None:
+                with suppress(ValueError, RuntimeError, OSError):
+                    self._answer.shutdown()
+            thread.join(_STOP_SECONDS)
+            if not thread.is_alive():
+                return
+
+    def _take_answer(self, answer: urllib3.BaseHTTPResponse) -> None:
+        self._answer = answer
 
     def find(self, name: str) -> dict[str, Any] | None:
         """A run as it was last seen; None when it is not there, or nothing was seen yet."""
@@ -85,7 +105,11 @@ class RunWatcher:
 
     def _follow(self, version: str) -> None:
         for event in self._cluster.watch_runs(
-            namespace=self._namespace, selector=self._selector, version=version, seconds=self._seconds
+            namespace=self._namespace,
+            selector=self._selector,
+            version=version,
+            seconds=self._seconds,
+            opened=self._take_answer,
         ):
             if self._stop.is_set():
                 return

@@ -2,27 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from hublish.core.answers.project import make_image_name, render_config, render_project
+from hublish.core.answers.project import render_config, render_project
 from hublish.core.config.file import parse_config
-
-NAMESPACES = {"registry.example.org": {"octo": ("team/",), "*": ("shared",)}, "other.example.org": {"flat": ("",)}}
-
-
-@pytest.mark.parametrize(
-    ("owner", "name", "image"),
-    [
-        ("Octo", "Time Series", "registry.example.org/team/time-series"),
-        ("octo", "../$(id)", "registry.example.org/team/id"),
-        ("octo", "\u202e", "registry.example.org/team/image"),
-        ("flat", "ts", "other.example.org/ts"),
-        ("nobody", "ts", None),
-    ],
-)
-def test_image_is_named_where_the_owner_may_push(owner: str, name: str, image: str | None) -> None:
-    """A place that all share is nobody's to propose; a name is letters, digits and dashes."""
-    assert make_image_name(NAMESPACES, owner=owner, name=name) == image
 
 
 def test_proposed_config_can_be_used() -> None:

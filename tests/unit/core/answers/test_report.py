@@ -6,7 +6,7 @@ import dataclasses
 
 from markdown_it import MarkdownIt
 
-from hublish.core.answers.builds import BuildPlace, BuildReport
+from hublish.core.answers.builds import BuildPlace, BuildReport, render_builds
 from hublish.core.answers.report import Answer, Failure, make_marker, render_answer, render_progress
 from hublish.core.building import BuildStopped, BuildSucceeded, Step
 from hublish.core.finding import Severity
@@ -136,6 +136,16 @@ X: m
 
     assert render_answer(failed) == expected
     assert "| image |" not in render_answer(dataclasses.replace(failed, builds=builds[:1]))
+
+
+def test_path_of_a_repository_cannot_break_out_of_the_table() -> None:
+    """A pipe would end the cell, and what follows it would be live: a mention, a link."""
+    path = "x @octo/team [here](http://e) | z/Dockerfile"
+    stopped = BuildStopped(code="BuildFailed", message="m", hint="", step=Step.BUILD)
+    rows = render_builds([BuildReport(title="b", outcome=stopped, place=BuildPlace(path=path, line=3))])
+    shown = "x @\u200bocto/team \\[here\\](http:\u200b//e) \\| z/Dockerfile:3"
+
+    assert rows[2:] == [f"| b | failed at build: BuildFailed, {shown} |"]
 
 
 def test_failed_answer_holds_the_first_error_and_what_to_do() -> None:

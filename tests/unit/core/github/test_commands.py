@@ -68,7 +68,7 @@ def test_words_of_the_grammar_are_taken(text: str, name: CommandName, words: tup
             "ok-to-build 012345",
             (
                 'Expected `/ok-to-build <sha>`, but "012345" cannot be the SHA of a commit, '
-                "of which at least 7 hex digits are wanted."
+                "of which all 40 hex digits are wanted."
             ),
         ),
         ("ok-to-build 0123456 89abcde", "Expected `/ok-to-build <sha>`, but 2 words follow the command."),

@@ -10,7 +10,7 @@ import pytest
 
 from hublish.core.github.build_issue import USAGE
 from hublish.core.github.commands import CommandName
-from hublish.core.github.events import Event, Ignored, Listener, parse_event
+from hublish.core.github.events import Event, Ignored, Listener, find_former_key, parse_event
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
@@ -103,6 +103,18 @@ def test_a_release_with_an_impossible_tag_carries_the_problem() -> None:
     )
 
     assert parse("release", "published", release={**RELEASE, "tag_name": "--exec=x"}) == expected
+
+
+@pytest.mark.parametrize("tag", ["v1.2", "--exec=x"])
+def test_a_release_had_a_key_without_the_date_of_its_commit(tag: str) -> None:
+    """What a version before this one took up is found by it; without a date nothing has changed."""
+    dated = parse("release", "published", release={**RELEASE, "tag_name": tag, "created_at": "2026-11-20T09:00:00Z"})
+    undated = parse("release", "published", release={**RELEASE, "tag_name": tag})
+
+    assert isinstance(dated, Trigger)
+    assert isinstance(undated, Trigger)
+    assert dated.semantic_key == f"{undated.semantic_key}:2026-11-20T09:00:00Z"
+    assert (find_former_key(dated), find_former_key(undated)) == (undated.semantic_key, None)
 
 
 @pytest.mark.parametrize("action", ["opened", "reopened"])

@@ -20,7 +20,7 @@ OTHER = "012345678f" + SHA[10:]
 HEAD = ResolvedRef(name="3", kind=RefKind.PULL_REQUEST, sha=SHA)
 FORK = replace(HEAD, fork=True)
 ASKED = replace(COMMENT, ref="3", ref_kind=RefKind.PULL_REQUEST, pull_request_number=3)
-APPROVAL = replace(ASKED, command=CommandName.OK_TO_BUILD, approved_sha=SHA[:7])
+APPROVAL = replace(ASKED, command=CommandName.OK_TO_BUILD, approved_sha=SHA)
 OPENED = replace(
     ASKED, kind=TriggerKind.PULL_REQUEST, sha=SHA, thread=Thread(kind="issue", number=3), command=CommandName.BUILD
 )
@@ -34,13 +34,9 @@ WAITING = Deny(
 
 
 def decide_on(
-    trigger: Trigger,
-    ref: ResolvedRef = FORK,
-    *,
-    permission: Permission | None = Permission.WRITE,
-    heads: frozenset[str] = frozenset(),
+    trigger: Trigger, ref: ResolvedRef = FORK, *, permission: Permission | None = Permission.WRITE
 ) -> Decision:
-    return decide(trigger, config=WANTED, config_findings=(), permission=permission, ref=ref, heads=heads)
+    return decide(trigger, config=WANTED, config_findings=(), permission=permission, ref=ref)
 
 
 @pytest.mark.parametrize("command", [CommandName.BUILD, CommandName.RETEST, CommandName.RETRY])
@@ -100,11 +96,10 @@ def test_retry_of_a_head_that_moved_says_where_it_is() -> None:
     assert isinstance(decide_on(replace(ASKED, command=CommandName.RETRY, sha=SHA), HEAD), Build)
 
 
-@pytest.mark.parametrize("digits", [7, 12, 40])
 @pytest.mark.parametrize("ref", [HEAD, FORK])
-def test_person_who_may_write_lets_a_commit_be_built(digits: int, ref: ResolvedRef) -> None:
-    """By its whole SHA or the beginning of it; where no fork is, the word does no harm."""
-    assert decide_on(replace(APPROVAL, approved_sha=SHA[:digits]), ref) == Build(reason="comment by alice")
+def test_person_who_may_write_lets_a_commit_be_built(ref: ResolvedRef) -> None:
+    """By its whole SHA; where no fork is, the word does no harm."""
+    assert decide_on(APPROVAL, ref) == Build(reason="comment by alice")
 
 
 @pytest.mark.parametrize("permission", [None, Permission.NONE, Permission.READ])
@@ -139,18 +134,18 @@ def test_approval_of_another_commit_is_told_the_current_one(given: str) -> None:
     assert decide_on(replace(APPROVAL, approved_sha=given)) == expected
 
 
-def test_part_of_a_sha_that_fits_two_heads_approves_none() -> None:
-    """Seven digits can be forged by trying; the whole SHA cannot."""
+@pytest.mark.parametrize("digits", [7, 12, 39])
+@pytest.mark.parametrize("ref", [HEAD, FORK])
+def test_part_of_a_sha_approves_nothing(digits: int, ref: ResolvedRef) -> None:
+    """It can be forged by trying, the whole SHA cannot; whoever gave it is shown the whole command."""
     expected = Deny(
-        code="ApprovalAmbiguous",
-        reason=f"0123456 fits more than one commit that was the head of pull request 3, which is at {SHA}.",
+        code="ApprovalShort",
+        reason=f"{SHA[:digits]} is only the beginning of a SHA, and another commit can be made that begins alike: all 40 "
+        f"digits are wanted. Pull request 3 is at {SHA}.",
         hint=f"Look at that commit, then comment `/ok-to-build {SHA}`.",
     )
-    heads = frozenset({SHA, OTHER})
 
-    assert decide_on(APPROVAL, heads=heads) == expected
-    assert isinstance(decide_on(replace(APPROVAL, approved_sha=SHA), heads=heads), Build)
-    assert isinstance(decide_on(APPROVAL, heads=frozenset({SHA, "f" * 40})), Build)
+    assert decide_on(replace(APPROVAL, approved_sha=SHA[:digits]), ref) == expected
 
 
 def test_closed_pull_request_is_approved_in_vain() -> None:

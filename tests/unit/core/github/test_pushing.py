@@ -10,7 +10,9 @@ import pytest
 
 from hublish.core.github.events import Event, Ignored, parse_event
 from hublish.core.github.ports import Thread
+from hublish.core.github.pushing import KEY_CHARACTERS
 from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.gitref import REF_LIMIT_BYTES
 from hublish.core.repository import RefKind
 from tests.unit.core.github.parts import BASE, REPOSITORY, SHA
 
@@ -102,6 +104,19 @@ def test_a_created_branch_is_known_by_its_push() -> None:
     expected = Ignored(reason="a new branch starts a build by its push", event="create", action="")
 
     assert create("main", ref_type="branch") == expected
+
+
+@pytest.mark.parametrize("prefix", ["refs/tags/", "refs/heads/"])
+@pytest.mark.parametrize("length", [KEY_CHARACTERS, KEY_CHARACTERS + 1, REF_LIMIT_BYTES])
+def test_the_longest_names_fit_the_records(prefix: str, length: int) -> None:
+    """A key that the database refuses would put the delivery away without an answer; two long names stay two requests."""
+    names = [f"{'v' * (length - 1)}{last}" for last in "ab"]
+    triggers = [push(ref=f"{prefix}{name}") for name in names]
+    keys = [f"{2**63 - 1}:{trigger.semantic_key}" for trigger in triggers if isinstance(trigger, Trigger)]
+
+    assert len(set(keys)) == 2
+    assert max(map(len, keys)) <= 255
+    assert all((name in key) == (length <= KEY_CHARACTERS) for name, key in zip(names, keys, strict=True))
 
 
 @pytest.mark.parametrize("tag", ODD_NAMES)

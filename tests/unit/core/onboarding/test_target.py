@@ -33,7 +33,15 @@ def test_operator_gives_the_place(namespaces: dict[str, dict[str, tuple[str, ...
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("My__Repo.x", "my-repo-x"), ("---", "image"), ("İ$(id)", "i-id"), ("a" * 200, "a" * 100), ("ünï", "n")],
+    [
+        ("My__Repo.x", "my-repo-x"),
+        ("---", "image"),
+        ("İ$(id)", "i-id"),
+        ("a" * 200, "a" * 100),
+        ("ünï", "n"),
+        ("../$(id)", "id"),
+        ("\u202e", "image"),
+    ],
 )
 def test_any_text_becomes_a_part_of_a_name(text: str, expected: str) -> None:
     """Of letters, digits and single hyphens, never empty."""

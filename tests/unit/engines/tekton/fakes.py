@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from hublish.engines.tekton_run import MANAGED_BY, STEPS
@@ -79,6 +80,7 @@ class FakeCluster:
     watch_failures: list[Exception] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     closed: bool = False
+    disconnected: bool = False
 
     # -- what tests do to it ------------------------------------------------------------------------------------------
 
@@ -119,6 +121,9 @@ class FakeCluster:
         with self.changed:
             self.closed = True
             self.changed.notify_all()
+
+    def disconnect(self) -> None:
+        self.disconnected = True
 
     # -- what the engine asks -----------------------------------------------------------------------------------------
 
@@ -193,14 +198,17 @@ class FakeCluster:
             found = [run for run in self.runs.values() if wanted.items() <= run["metadata"].get("labels", {}).items()]
             return {"items": copy.deepcopy(found), "metadata": {"resourceVersion": str(self._now())}}
 
-    def watch_runs(self, *, namespace: str, selector: str, version: str, seconds: int) -> Iterator[dict[str, Any]]:
+    def watch_runs(
+        self, *, namespace: str, selector: str, version: str, seconds: int, opened: Callable[[Any], None]
+    ) -> Iterator[dict[str, Any]]:
         assert (namespace, bool(selector), seconds > 0) == ("hublish-builds", True, True)
         if self.watch_failures:
             raise self.watch_failures.pop(0)
-        at = int(version)
-        while not self.closed:
+        at, ended = int(version), threading.Event()
+        opened(SimpleNamespace(shutdown=ended.set))
+        while not (self.closed or ended.is_set()):
             with self.changed:
-                while at == self._now() and not self.closed:
+                while at == self._now() and not (self.closed or ended.is_set()):
                     self.changed.wait(0.05)
                     if self.watch_failures:
                         raise self.watch_failures.pop(0)

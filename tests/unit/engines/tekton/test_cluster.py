@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import kubernetes
 import pytest
 
 from hublish.engines.tekton import cluster as tekton_cluster
 from hublish.engines.tekton.cluster import TektonCluster
+from hublish.engines.tekton.watcher import RunWatcher
 from hublish.errors import EngineFailed
 
 POD = {"metadata": {"name": "p", "namespace": "n"}, "status": {}}
@@ -47,14 +49,75 @@ def open_server(refusals: list[str]) -> Iterator[str]:
             thread.join()
 
 
+@contextmanager
+def open_silent_server(protocol: str = "HTTP/1.1") -> Iterator[tuple[str, threading.Event]]:
+    """An API server that lists no runs and whose watch never tells of a change; gives its URL, and when it is watched."""
+    watched, ended = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = protocol
+
+        def do_GET(self) -> None:
+            watches = "watch=" in self.path
+            body = b"" if watches else json.dumps({"items": [], "metadata": {"resourceVersion": "1"}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            if not watches:
+                self.send_header("Content-Length", str(len(body)))
+            elif protocol == "HTTP/1.1":
+                self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()
+            if watches:
+                watched.set()
+                ended.wait(300)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", watched
+        finally:
+            ended.set()
+            server.shutdown()
+            thread.join()
+
+
 def make_cluster(url: str) -> TektonCluster:
-    configuration = kubernetes.client.Configuration(host=url)
-    return TektonCluster(None, kubernetes.client.ApiClient(configuration))  # type: ignore[arg-type]  # not called here
+    api = kubernetes.client.ApiClient(kubernetes.client.Configuration(host=url))
+    tekton = SimpleNamespace(api_instance=kubernetes.client.CustomObjectsApi(api))
+    return TektonCluster(tekton, api)  # type: ignore[arg-type]  # what else it can is not called here
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tekton_cluster, "_PAUSE_SECONDS", 0.01)
+
+
+@pytest.mark.parametrize("protocol", ["HTTP/1.0", "HTTP/1.1"])
+def test_watch_ends_at_once_and_leaves_no_connection(protocol: str) -> None:
+    """Also where no run changes for minutes: what is left open would be a warning when it is collected."""
+    with open_silent_server(protocol) as (url, watched):
+        cluster = make_cluster(url)
+        watcher = RunWatcher(cluster, namespace="n", selector="a=b")
+        watcher.ensure_started()
+        assert watched.wait(120)
+        watcher.stop()
+        cluster.disconnect()
+
+        assert [thread.name for thread in threading.enumerate() if thread.name == "watch-n"] == []
+
+
+def test_watcher_that_never_began_stops() -> None:
+    """An engine that built nothing is closed, too."""
+    with open_silent_server() as (url, watched):
+        RunWatcher(make_cluster(url), namespace="n", selector="a=b").stop()
+
+        assert not watched.is_set()
 
 
 def test_server_that_has_just_begun_is_asked_again() -> None:

@@ -10,7 +10,7 @@ from hublish.core.building import BuildStopped, BuildSucceeded, Progress, Step
 from hublish.core.plan import Strategy
 from hublish.core.podlines import LayerRecords, render_message
 from hublish.engines.tekton_run import make_run
-from hublish.errors import StrategyUnavailable
+from hublish.errors import EngineFailed, StrategyUnavailable
 from tests.fakes import FakeLog
 from tests.golden.tekton_runs import LAYERED_CHOICES, REQUEST
 from tests.unit.engines.tekton.fakes import make_pod, make_secret_of, make_time
@@ -115,6 +115,35 @@ def test_pending_run_of_a_killed_service_gets_its_secrets(engine, cluster) -> No
     assert sorted(cluster.secrets) == [f"{NAME}-fetch", f"{NAME}-push"]
 
 
+def test_pending_run_whose_files_cannot_be_made_is_ended(engine, cluster, step_files) -> None:
+    """Tekton waits for ever for the release of a run that nobody comes back for."""
+    step_files.clear()
+    cluster.create_run(make_run(REQUEST, choices=LAYERED_CHOICES), namespace=NAMESPACE)
+    engine.start(REQUEST, FakeLog())
+    outcome = wait_for_outcome(engine)
+
+    assert isinstance(outcome, BuildStopped)
+    assert outcome.message == "the Dockerfile needs a secret that it is not given"
+    assert [call for call in cluster.calls if call.startswith("status")] == [f"status {NAME} Cancelled"]
+
+
+def test_run_that_cannot_be_released_is_ended(engine, cluster, step_files) -> None:
+    """As one whose Secret would be too large; a cluster that does not take the end either hides no reason."""
+    step_files["fetch"] = {"request": b"x" * 1_000_001}
+
+    def refuse(name: str, status: str | None, *, namespace: str) -> None:
+        cluster.calls.append(f"refused {namespace}/{name} {status}")
+        raise EngineFailed("the cluster is away", transient=True)
+
+    cluster.set_run_status = refuse
+    engine.start(REQUEST, FakeLog())
+    outcome = wait_for_outcome(engine)
+
+    assert isinstance(outcome, BuildStopped)
+    assert "a Secret holds" in outcome.message
+    assert f"refused {NAMESPACE}/{NAME} Cancelled" in cluster.calls
+
+
 def test_run_of_somebody_else_is_left_alone(engine, cluster) -> None:
     """A run of the name that is not ours is neither followed nor given a Secret."""
     run = make_run(REQUEST, choices=LAYERED_CHOICES)
@@ -125,6 +154,20 @@ def test_run_of_somebody_else_is_left_alone(engine, cluster) -> None:
 
     assert isinstance(outcome, BuildStopped)
     assert outcome.message == f"there is a PipelineRun {NAMESPACE}/{NAME} that is not hublish's"
+    assert cluster.secrets == {}
+
+
+def test_run_that_pushes_elsewhere_is_left_alone(engine, cluster) -> None:
+    """A run of the name that puts its image at another place would answer for a build that it is not."""
+    other = replace(REQUEST.target, repository="other/ts")
+    cluster.create_run(make_run(replace(REQUEST, target=other), choices=LAYERED_CHOICES), namespace=NAMESPACE)
+    engine.start(REQUEST, FakeLog())
+    outcome = wait_for_outcome(engine)
+
+    assert isinstance(outcome, BuildStopped)
+    assert outcome.message == (
+        f"there is a PipelineRun {NAMESPACE}/{NAME} that pushes to {other}, which is not where this build goes"
+    )
     assert cluster.secrets == {}
 
 
@@ -143,6 +186,7 @@ def test_cancelled_build_ends_its_run(engine, cluster) -> None:
         "the build was stopped before its image was complete; nothing was published",
     )
     assert cluster.secrets == {}
+    assert engine._cancelled == set()
 
 
 def test_closed_engine_lets_runs_go_on(engine, cluster) -> None:
@@ -153,6 +197,7 @@ def test_closed_engine_lets_runs_go_on(engine, cluster) -> None:
 
     assert engine.status(NAME).outcome is None
     assert f"status {NAME} Cancelled" not in cluster.calls
+    assert cluster.disconnected
     assert sorted(cluster.secrets) == [f"{NAME}-fetch", f"{NAME}-push"]
 
 

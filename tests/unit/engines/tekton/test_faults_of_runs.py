@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hublish.core.building import BuildStopped, Step
+from hublish.core.building import BuildStopped, PodPart, Step
 from hublish.core.plan import Trust
 from hublish.core.podlines import render_message
 from hublish.engines.runs import BuildRun
@@ -16,10 +16,12 @@ from hublish.engines.tekton.pods import find_obstacle
 from hublish.engines.tekton_run import RunEnd
 from hublish.errors import BuildFailed
 from tests.fakes import FakeLog
+from tests.golden.tekton_runs import PART as SCRIPT
 from tests.golden.tekton_runs import REQUEST
 from tests.unit.engines.tekton.fakes import make_pod, make_time
 from tests.unit.engines.tekton.parts import NAME, POD, push_image, wait_for, wait_for_outcome
 
+PART = PodPart(script=replace(SCRIPT.script, hint="look at the compiler"))
 MISSING_DIGEST = "sha256:" + "e" * 64
 
 
@@ -130,6 +132,24 @@ def test_pod_that_a_time_out_removes_does_not_hide_it(images) -> None:
     assert circumstances.obstacle is not None
     with pytest.raises(BuildFailed, match="the build ran into its limit of 1800 seconds"):
         make_outcome(run, end, RunReport(run), images=images, circumstances=circumstances)
+
+
+@pytest.mark.parametrize(
+    ("part", "words", "hint"),
+    [
+        (PodPart(), "system.apt: installing the packages took longer than 1800 seconds", "Name fewer packages"),
+        (PART, "the wheel of wordy 1.0 took longer than 1800 seconds", "look at the compiler"),
+    ],
+)
+def test_time_out_of_a_part_names_no_limit_that_it_ignores(images, part, words, hint) -> None:
+    """Its time is not what the config says under `limits.time`; it says what it is, as on the other engines."""
+    run = BuildRun(request=replace(REQUEST, part=part), log=FakeLog(), clock=lambda: 0.0)
+    end = RunEnd(succeeded=False, reason="TaskRunTimeout", message="", results={})
+
+    with pytest.raises(BuildFailed) as caught:
+        make_outcome(run, end, RunReport(run), images=images, circumstances=Circumstances())
+    assert caught.value.message == words
+    assert caught.value.hint.startswith(hint)
 
 
 def test_quota_is_waited_for_and_named(engine, cluster) -> None:

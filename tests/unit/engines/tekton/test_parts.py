@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hublish.builders.baseimage.local import open_bases
+from hublish.builders.containers.plan import NoFiles, make_container_build
 from hublish.builders.filebundle import fetch_files, push_files
 from hublish.core.building import BuildRequest, BuildStopped, BuildSucceeded, HandedWheel, Step
 from hublish.core.plan import Strategy
@@ -21,7 +24,7 @@ from hublish.engines.tekton.engine import TektonEngine
 from hublish.engines.tekton.parts import PodSystemBuilder, PodTaskRunner, RunPart
 from hublish.engines.tekton_run import RunEnd, make_run
 from hublish.errors import BuildCancelled, BuildFailed, EngineFailed, ImageInvalid, RunCancelled
-from tests.fakes import FakeImages, FakeLog
+from tests.fakes import FakeImages, FakeLog, make_tar
 from tests.golden.tekton_runs import BASE, CONTAINER_CHOICES, LAYERED_CHOICES, REGISTRY, REQUEST
 from tests.unit.engines.tekton.fakes import FakeCluster, make_pod, make_time
 from tests.unit.engines.tekton.parts import NAME, push_image, wait_for, wait_for_outcome
@@ -41,10 +44,16 @@ class FakePods:
     asked: list[BuildRequest] = field(default_factory=list)
 
     def run_part(
-        self, request: BuildRequest, *, log: Callable[[str], None], verify_running: Callable[[], None]
+        self,
+        request: BuildRequest,
+        *,
+        log: Callable[[str], None],
+        verify_running: Callable[[], None],
+        take: Callable[[str], None] | None = None,
     ) -> BuildSucceeded:
         self.asked.append(request)
-        return self.run(request, log, verify_running)
+        log(f"PipelineRun builds/{request.name}")
+        return self.run(request, log if take is None else take, verify_running)
 
     def find_part_end(self, name: str) -> RunEnd | None:
         return self.ends.get(name)
@@ -83,7 +92,10 @@ def install(
 
 
 def test_base_is_a_part_without_a_source() -> None:
-    """By the plan of every engine, within the operator's limit; of what apt says the log has what was installed."""
+    """By the plan of every engine, within the operator's limit.
+
+    The log has what the engine says, and of what apt says what was installed.
+    """
 
     def run(_: BuildRequest, log: Callable[[str], None], verify: Callable[[], None]) -> BuildSucceeded:
         verify()
@@ -95,7 +107,7 @@ def test_base_is_a_part_without_a_source() -> None:
     digest = install(pods, log)
     (request,) = pods.asked
 
-    assert (digest, log) == (DIGEST, ["installed: tree 2.1"])
+    assert (digest, log) == (DIGEST, ["PipelineRun builds/base-1-1", "installed: tree 2.1"])
     assert (request.name, request.target, request.repository) == ("base-1-1", TARGET, None)
     assert request.part is not None
     assert request.part.script is None
@@ -130,7 +142,7 @@ def test_apts_refusal_is_the_answer() -> None:
         BuildFailed, match=r"system\.apt: tree, curl cannot be installed: Unable to locate package curl"
     ):
         install(FakePods(run), log)
-    assert log == ["E: Unable to locate package curl"]
+    assert log == ["PipelineRun builds/base-1-1", "E: Unable to locate package curl"]
 
 
 def test_other_failures_say_so_themselves() -> None:
@@ -158,17 +170,22 @@ def test_no_base_begins_once_the_service_stops() -> None:
 # -- scripts ----------------------------------------------------------------------------------------------------------
 
 
-def make_task(folder: Path) -> ContainerTask:
+def add_base(images: FakeImages) -> Reference:
+    """Put a base into the registry; returns it by name and digest."""
+    return BASE.with_digest(images.add_image(replace(BASE, digest=None), [make_tar({"/a": os.urandom(1 << 12)})]))
+
+
+def make_task(folder: Path, base: Reference, *, size_bytes: int = 1 << 20) -> ContainerTask:
     (folder / "source.tar.gz").write_bytes(b"source")
     return ContainerTask(
         title="the wheel of wordy 1.0",
-        base=BASE,
+        base=base,
         platform="linux/amd64",
         script="make",
         files={"source.tar.gz": folder / "source.tar.gz"},
         network=False,
         seconds=60.0,
-        size_bytes=1 << 20,
+        size_bytes=size_bytes,
         hint="look",
     )
 
@@ -176,6 +193,7 @@ def make_task(folder: Path) -> ContainerTask:
 def test_files_of_a_script_come_and_go_by_the_registry(tmp_path: Path) -> None:
     """Its run bears the build's name and ends with it, the same task has the same name, and results are verified files."""
     images = FakeImages()
+    base = add_base(images)
     (tmp_path / "wordy.whl").write_bytes(b"wheel")
 
     def run(request: BuildRequest, *_: object) -> BuildSucceeded:
@@ -191,7 +209,7 @@ def test_files_of_a_script_come_and_go_by_the_registry(tmp_path: Path) -> None:
     pods = FakePods(run)
     runner = PodTaskRunner(request=REQUEST, run_part=pods.run_part, images=images, output=images)
     made = [
-        runner.run_task(make_task(tmp_path), tmp_path / f"out-{number}", log=print, verify_running=lambda: None)
+        runner.run_task(make_task(tmp_path, base), tmp_path / f"out-{number}", log=print, verify_running=lambda: None)
         for number in range(2)
     ]
     first, second = pods.asked
@@ -203,9 +221,33 @@ def test_files_of_a_script_come_and_go_by_the_registry(tmp_path: Path) -> None:
     assert first.name.startswith(f"{NAME}-")
     assert (first.part.build, first.repository, first.ref) == (NAME, REQUEST.repository, REQUEST.ref)
     assert (script.title, script.text, script.network, script.hint) == ("the wheel of wordy 1.0", "make", False, "look")
-    assert (first.plan.container.bases[0].image, first.plan.time_seconds) == (PINNED, 60)
+    assert (first.plan.container.bases[0].image, first.plan.time_seconds) == (replace(base, tag=None), 60)
     assert first.target.name == REQUEST.target.name
     assert len(first.name) <= 63
+
+
+def test_base_may_be_larger_than_what_is_made_in_it(tmp_path: Path) -> None:
+    """The limit of the result is that of the result alone; the pod's disk is for both."""
+    images = FakeImages()
+    base, limit = add_base(images), 1 << 10
+
+    def run(*_: object) -> BuildSucceeded:
+        (tmp_path / "wordy.whl").write_bytes(b"wheel")
+        place = replace(REQUEST.target, tag="made")
+        return succeed(push_files({"wordy.whl": tmp_path / "wordy.whl"}, output=images, target=place))
+
+    pods = FakePods(run)
+    runner = PodTaskRunner(request=REQUEST, run_part=pods.run_part, images=images, output=images)
+    runner.run_task(
+        make_task(tmp_path, base, size_bytes=limit), tmp_path / "out", log=print, verify_running=lambda: None
+    )
+    (part,) = pods.asked
+    (opened,) = open_bases(make_container_build(part.plan, NoFiles()), images)
+
+    assert opened.image.size_bytes > limit
+    assert part.plan.size_bytes == opened.image.size_bytes + limit
+    assert part.part.script.find_limit(part.plan) == limit
+    assert replace(part.part.script, size_bytes=None).find_limit(part.plan) == part.plan.size_bytes
 
 
 # -- the engine -------------------------------------------------------------------------------------------------------
@@ -316,6 +358,27 @@ def test_part_runs_within_the_slot_of_its_build(pods_engine, cluster, images, ho
     assert lines == [f"PipelineRun hublish-builds/{part.name}", "fetch", "build", "push"]
 
 
+def test_lines_of_a_parts_pod_are_told_apart(pods_engine, cluster, images) -> None:
+    """Whoever wants only some of them has the engine's own words in the log all the same."""
+    digest, part = push_image(images), make_part()
+    log: list[str] = []
+    taken: list[str] = []
+    cluster.set_pods(part.name, make_pod("p", fetch="terminated", build="terminated", push="terminated"))
+    for step in ("fetch", "build", "push"):
+        cluster.write_log("p", step, (make_time(1), step), ended=True)
+
+    def end_once_released() -> None:
+        wait_for(lambda: f"status {part.name} None" in cluster.calls, what="the release of the part")
+        cluster.end_run(part.name, succeeded=True, IMAGE_DIGEST=digest)
+
+    thread = threading.Thread(target=end_once_released)
+    thread.start()
+    pods_engine.run_part(part, log=log.append, verify_running=lambda: None, take=taken.append)
+    thread.join(timeout=120)
+
+    assert (log, taken) == ([f"PipelineRun hublish-builds/{part.name}"], ["fetch", "build", "push"])
+
+
 def test_cancelled_build_ends_its_part(pods_engine, cluster, hook) -> None:
     """In the cluster, too; no run of the build itself is made."""
     part = make_part()
@@ -343,6 +406,27 @@ def test_part_outlives_a_service_that_stops(pods_engine, cluster, hook) -> None:
     assert pods_engine.status(NAME).outcome is None
     assert f"status {part.name} Cancelled" not in cluster.calls
     assert pods_engine.find_part_end(part.name) is None
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_pending_run_outlives_only_a_service_that_stops(pods_engine, cluster, hook, closes: bool) -> None:
+    """Whoever comes back makes its wheels again; a build that a person cancels leaves none pending."""
+    begun = threading.Event()
+
+    def make(_run: BuildRun, _run_part: RunPart, verify: Callable[[], None]) -> tuple[HandedWheel, ...]:
+        begun.set()
+        while True:
+            verify()
+
+    hook.make = make
+    cluster.create_run(make_run(NEEDY, choices=LAYERED_CHOICES), namespace="hublish-builds")
+    pods_engine.start(NEEDY, FakeLog())
+    assert begun.wait(120)
+    pods_engine.close() if closes else pods_engine.cancel(NAME)
+    wait_for(lambda: closes or pods_engine.status(NAME).outcome is not None, what="the end")
+
+    assert (f"status {NAME} Cancelled" in cluster.calls) is not closes
+    assert pods_engine._cancelled == set()
 
 
 def test_wheel_that_cannot_be_built_is_the_outcome(pods_engine, cluster, hook) -> None:
