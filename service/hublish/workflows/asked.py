@@ -11,7 +11,7 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.heads import check_fork
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Deny, Skip, check_label
-from hublish.core.repository import Permission, RefKind, ResolvedRef
+from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import NotAllowed, SourceMissing
 from hublish.workflows.prepared import Prepared
@@ -61,11 +61,18 @@ def read_publish_config(services: Services, trigger: Trigger, ref: ResolvedRef |
 
 def read_default_config(services: Services, trigger: Trigger) -> ParsedConfig:
     """Read the config file of the default branch; EMPTY_CONFIG itself when there is none."""
+    repository = trigger.repository
+    found = fetch_config(services, repository, repository.default_branch)
+    return EMPTY_CONFIG if found is None else parse_config(found[1], path=found[0], repository_name=repository.name)
+
+
+def fetch_config(services: Services, repository: Repository, ref: str) -> tuple[str, bytes] | None:
+    """Fetch the config file of a commit or branch: its path and bytes; None when there is none."""
     for path in CONFIG_PATHS:
-        body = services.reader.fetch_file(trigger.repository, path, trigger.repository.default_branch)
+        body = services.reader.fetch_file(repository, path, ref)
         if body is not None:
-            return parse_config(body, path=path, repository_name=trigger.repository.name)
-    return EMPTY_CONFIG
+            return path, body
+    return None
 
 
 def find_silence(services: Services, trigger: Trigger) -> Skip | None:

@@ -18,14 +18,14 @@ from hublish.core.answers.base_update import (
     render_base_title,
 )
 from hublish.core.basetags import choose_newer_tag, is_versioned
-from hublish.core.config.file import CONFIG_PATHS, parse_config
+from hublish.core.config.file import parse_config
 from hublish.core.config.values import Config
 from hublish.core.github.pushing import OWN_BRANCHES
 from hublish.core.github.trigger import Trigger
-from hublish.core.github.triggers import Skip, matches_branch
+from hublish.core.github.triggers import Skip, lists_branch
 from hublish.core.reference import Reference, parse_reference
 from hublish.errors import CatalogInvalid, PullRequestTaken, ReferenceInvalid
-from hublish.workflows.asked import make_refusal
+from hublish.workflows.asked import fetch_config, make_refusal
 from hublish.workflows.bases import verify_base
 from hublish.workflows.ownbranch import ensure_proposal
 from hublish.workflows.prepared import Prepared, make_reply
@@ -52,8 +52,9 @@ class BaseBump:
         """
         repository, branch = trigger.repository, trigger.repository.default_branch
         head = self._services.hub_repository.fetch_head(repository, branch)
-        path, body = self._read_config(trigger, head)
-        config = parse_config(body, path=path, repository_name=repository.name).config
+        found = fetch_config(self._services, repository, head)
+        path, body = found or ("", b"")
+        config = None if found is None else parse_config(body, path=path, repository_name=repository.name).config
         if config is None or not config.triggers.schedule:
             return make_refusal(Skip(reason=f"`triggers.schedule` is off on {branch}"), ref=None)
         text, changes = self._edit(body.decode(), path=path, owner=repository.owner)
@@ -77,13 +78,6 @@ class BaseBump:
                 ),
             )
         return make_reply(render_base_proposed(update, number=pull_request.number, url=pull_request.url))
-
-    def _read_config(self, trigger: Trigger, sha: str) -> tuple[str, bytes]:
-        for path in CONFIG_PATHS:
-            body = self._services.reader.fetch_file(trigger.repository, path, sha)
-            if body is not None:
-                return path, body
-        return CONFIG_PATHS[0], b""
 
     def _edit(self, text: str, *, path: str, owner: str) -> tuple[str, tuple[tuple[Reference, Reference], ...]]:
         changes: dict[Reference, Reference] = {}
@@ -124,7 +118,7 @@ class BaseBump:
             branch=branch,
             commit=head,
             changes=changes,
-            rebuilt=any(matches_branch(pattern, branch) for pattern in config.triggers.push),
+            rebuilt=lists_branch(config, branch),
         )
 
 

@@ -13,13 +13,14 @@ from functools import cache
 from hublish.core.answers.config_check import CHECK_NAME, Place, make_config_check, make_skipped_check
 from hublish.core.codec import parse_value
 from hublish.core.config.allowed import check_allowed
-from hublish.core.config.file import CONFIG_PATHS, choose_config_path
+from hublish.core.config.file import choose_config_path
 from hublish.core.github.ports import CheckRun
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.inspection import Inspection, concerns, inspect_config, inspect_files, may_concern
 from hublish.core.redact import redact
 from hublish.core.repository import Repository
 from hublish.errors import HublishError, SourceInvalid, SourceMissing, clip
+from hublish.workflows.asked import fetch_config
 from hublish.workflows.services import Services
 
 STEP = "check config"
@@ -130,12 +131,8 @@ class ConfigCheck:
         return replace(inspection, findings=(*inspection.findings, *refused))
 
     def _read_published(self, repository: Repository) -> Inspection:
-        branch = repository.default_branch
-        for path in CONFIG_PATHS:
-            body = self._services.reader.fetch_file(repository, path, branch)
-            if body is not None:
-                return inspect_config(path, body, repository_name=repository.name)
-        return inspect_config(None, None, repository_name=repository.name)
+        path, body = fetch_config(self._services, repository, repository.default_branch) or (None, None)
+        return inspect_config(path, body, repository_name=repository.name)
 
 
 def _is_default(trigger: Trigger) -> bool:

@@ -13,7 +13,7 @@ from hublish.core.config.file import CONFIG_PATHS, ParsedConfig
 from hublish.core.finding import Severity
 from hublish.core.github.commands import COMMAND_RULES, CommandName
 from hublish.core.github.trigger import Project, Trigger, TriggerKind
-from hublish.core.github.triggers import check_switches, matches_branch
+from hublish.core.github.triggers import check_switches, lists_branch
 from hublish.core.onboarding.target import choose_target
 from hublish.core.queue import render_place
 from hublish.core.records import Run
@@ -93,8 +93,7 @@ class Replies:
         if refusal is not None:
             return make_refusal(refusal, ref=None)
         branch = trigger.ref or trigger.repository.default_branch
-        listed = () if config is None else config.triggers.push
-        order = LockOrder(branch=branch, rebuilt=any(matches_branch(pattern, branch) for pattern in listed))
+        order = LockOrder(branch=branch, rebuilt=config is not None and lists_branch(config, branch))
         return Prepared(state=RunState.ANSWERED, failure=None, ref=None, reply=render_lock_ordered(branch), lock=order)
 
     def _project(self, trigger: Trigger, project: Project) -> Prepared:

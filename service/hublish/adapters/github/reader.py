@@ -16,6 +16,7 @@ from pydantic import Field
 
 from hublish.adapters.github.app import GitHubApp
 from hublish.adapters.github.permissions import Scope
+from hublish.adapters.github.repositoryreply import RepositoryReply
 from hublish.adapters.github.session import Reply, Session, make_path, parse_reply
 from hublish.core.gitref import is_full_sha, is_ref_name, is_sha_prefix
 from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
@@ -23,19 +24,6 @@ from hublish.errors import GitHubFailed, SourceInvalid, SourceMissing, clip
 
 FILE_LIMIT_BYTES = 1024 * 1024
 _TAG_DEPTH = 5
-
-
-class _Owner(Reply):
-    id: int
-    login: str
-
-
-class _RepositoryReply(Reply):
-    id: int
-    name: str
-    owner: _Owner
-    default_branch: str
-    private: bool
 
 
 class _InstallationReply(Reply):
@@ -104,26 +92,18 @@ class GitHubReader:
         """The repository as it is now. Raises SourceMissing when the App cannot see it."""
         owner, name = _split(full_name)
 
-        def read(session: Session) -> _RepositoryReply | None:
-            return session.find(_RepositoryReply, make_path("repos", owner, name))
+        def read(session: Session) -> RepositoryReply | None:
+            return session.find(RepositoryReply, make_path("repos", owner, name))
 
         reply = self._app.run_named(installation_id, name, Scope.METADATA, read)
         if reply is None:
             raise _make_missing(f"the repository {full_name}")
-        return Repository(
-            id=reply.id,
-            owner=reply.owner.login,
-            name=reply.name,
-            installation_id=installation_id,
-            default_branch=reply.default_branch,
-            private=reply.private,
-            owner_id=reply.owner.id,
-        )
+        return reply.make_repository(installation_id)
 
     def fetch_owner_id(self, repository: Repository) -> int:
         """GitHub's id of whoever owns the repository now; its old name leads to it after a transfer."""
         path = make_path(*_base(repository))
-        reply = self._app.run(repository, Scope.CONTENTS_READ, lambda session: session.find(_RepositoryReply, path))
+        reply = self._app.run(repository, Scope.CONTENTS_READ, lambda session: session.find(RepositoryReply, path))
         if reply is None:
             raise _make_missing(f"the repository {repository.full_name}")
         return reply.owner.id

@@ -7,23 +7,14 @@ from __future__ import annotations
 
 from hublish.adapters.github.app import GitHubApp
 from hublish.adapters.github.permissions import Scope
+from hublish.adapters.github.repositoryreply import RepositoryReply
 from hublish.adapters.github.session import Reply, Session, make_path
 from hublish.core.onboarding.ports import Newcomer, Standing
 from hublish.core.repository import Repository
 from hublish.errors import SourceMissing, clip
 
 
-class _Owner(Reply):
-    id: int
-    login: str
-
-
-class _RepositoryReply(Reply):
-    id: int
-    name: str
-    owner: _Owner
-    default_branch: str
-    private: bool
+class _StandingReply(RepositoryReply):
     fork: bool
     archived: bool = False
     disabled: bool = False
@@ -50,22 +41,14 @@ class GitHubStanding:
             default_branch="",  # not known yet, and not asked for
         )
 
-        def read(session: Session) -> _RepositoryReply | None:
-            return session.find(_RepositoryReply, make_path("repos", owner, name))
+        def read(session: Session) -> _StandingReply | None:
+            return session.find(_StandingReply, make_path("repos", owner, name))
 
         # By a token for its number: its name may be another's by now.
         reply = self._app.run(known, Scope.METADATA, read)
         if reply is None or reply.id != newcomer.repo_id:
             raise SourceMissing(f"the repository {clip(newcomer.full_name)} cannot be seen at GitHub")
-        repository = Repository(
-            id=reply.id,
-            owner=reply.owner.login,
-            name=reply.name,
-            installation_id=newcomer.installation_id,
-            default_branch=reply.default_branch,
-            private=reply.private,
-            owner_id=reply.owner.id,
-        )
+        repository = reply.make_repository(newcomer.installation_id)
         return Standing(repository=repository, fork=reply.fork, archived=reply.archived or reply.disabled)
 
     def has_proposal(self, repository: Repository, branch: str) -> bool:

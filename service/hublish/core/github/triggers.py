@@ -190,7 +190,7 @@ def _check_brought(trigger: Trigger, config: Config) -> Skip | None:
     if trigger.kind in quiet:
         name, on = quiet[trigger.kind]
         return None if on else Skip(reason=f"`triggers.{name}` is off in {config.path}")
-    listed = any(matches_branch(pattern, trigger.ref or "") for pattern in config.triggers.push)
+    listed = lists_branch(config, trigger.ref or "")
     return None if listed else Skip(reason=f"`triggers.push` in {config.path} does not list the branch")
 
 
@@ -220,6 +220,11 @@ def _check_release(trigger: Trigger, config: Config) -> Skip | None:
     if trigger.prerelease and not config.triggers.prerelease:
         return Skip(reason=f"the release is a prerelease and `triggers.prerelease` is off in {config.path}")
     return None
+
+
+def lists_branch(config: Config, branch: str) -> bool:
+    """Tell whether a push to a branch is built."""
+    return any(matches_branch(pattern, branch) for pattern in config.triggers.push)
 
 
 def matches_branch(pattern: str, branch: str) -> bool:

@@ -95,15 +95,9 @@ class RunPart(Protocol):
 class Pods(Protocol):
     """An engine that runs parts."""
 
-    def run_part(
-        self,
-        request: BuildRequest,
-        *,
-        log: Callable[[str], None],
-        verify_running: Callable[[], None],
-        take: Callable[[str], None] | None = None,
-    ) -> BuildSucceeded:
-        """See RunPart."""
+    @property
+    def run_part(self) -> RunPart:
+        """Runs one."""
 
     def find_part_end(self, name: str) -> RunEnd | None:
         """How the run of a part ended; None while it goes on, or where there is none."""
