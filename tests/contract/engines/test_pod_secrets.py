@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shlex
 import shutil
 import time
 from dataclasses import dataclass
@@ -75,9 +77,16 @@ class StepPod:
 
 
 @pytest.fixture
-def pod(yard: Yard, tmp_path: Path) -> StepPod:
-    if shutil.which("buildah") is None:
+def pod(yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StepPod:
+    program = shutil.which("buildah")
+    if program is None:
         pytest.skip("buildah is not installed")
+    # As in a pod, no process but its own is seen: a poor one of this machine's would lend its root, and so every file.
+    alone = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--", program)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "buildah").write_text(f'#!/bin/sh\nexec {shlex.join(alone)} "$@"\n')
+    (tmp_path / "bin" / "buildah").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     (tmp_path / "work").mkdir()
     (tmp_path / "secrets").mkdir(mode=0o700)
     (tmp_path / "secrets" / BUILD_SECRETS_FILE).write_bytes(render_build_secrets(SECRETS))
