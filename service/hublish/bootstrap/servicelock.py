@@ -20,12 +20,13 @@ from hublish.builders.baseimage.record import load_base
 from hublish.builders.containers.taskrun import TaskRunner
 from hublish.builders.layerindex.ownercache import OwnerCaches, name_owner
 from hublish.builders.locking.pipenvtask import LockTools, lock_in_container, read_sources
+from hublish.builders.stopping import verify_serving
 from hublish.core.locks.lock import IndexSource
 from hublish.core.locks.locker import LockRequest
 from hublish.core.locks.renewal import redirect_sources, restore_lock
 from hublish.core.plan import Trust
 from hublish.core.ports import ContainerRunner, ImageReader, PackageIndex
-from hublish.errors import EngineFailed, LockFailed, StrategyUnavailable, clip
+from hublish.errors import LockFailed, StrategyUnavailable, clip
 
 if TYPE_CHECKING:
     from hublish.settings import Settings
@@ -71,8 +72,7 @@ class ServiceLocker:
             )
 
         def verify() -> None:
-            if self.stopping.is_set():
-                raise EngineFailed("this service stops; the lock is made at its next start", transient=True)
+            verify_serving(self.stopping, what="the lock is made")
             verify_running()
 
         verify()

@@ -13,10 +13,11 @@ from typing import Protocol
 
 from hublish.builders.containers.containerrun import ContainerBackend
 from hublish.builders.containers.systembase import BUILD_SECONDS, SystemBaseBuild, make_system_plan
+from hublish.builders.stopping import verify_serving
 from hublish.core.plan import Trust
 from hublish.core.ports import ImageReader, ImageWriter, SystemBaseBuilder
 from hublish.core.reference import Reference
-from hublish.errors import BuildCancelled, BuildFailed, EngineFailed, HublishError
+from hublish.errors import BuildCancelled, BuildFailed, HublishError
 
 _ASK_SECONDS = 1.0
 
@@ -63,8 +64,7 @@ class SystemBuilder:
 
     def verify_open(self) -> None:
         """See the port."""
-        if self.stopping.is_set():
-            raise EngineFailed("this service stops; packages are installed at its next start", transient=True)
+        verify_serving(self.stopping, what="packages are installed")
 
     def build(
         self,

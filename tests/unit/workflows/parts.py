@@ -80,6 +80,13 @@ COMMENT = dataclasses.replace(
     ref_kind=None,
     thread=Thread(kind="issue", number=5, comment_id=50),
 )
+PUSHED = dataclasses.replace(
+    RELEASE,
+    kind=TriggerKind.TAG,
+    sha=SHA,
+    thread=Thread(kind="commit", number=0, sha=SHA),
+    semantic_key=f"tag:v1:{SHA}",
+)
 ISSUE = dataclasses.replace(RELEASE, kind=TriggerKind.ISSUE, thread=Thread(kind="issue", number=5))
 HUB = Hub(
     name="demo",

@@ -9,22 +9,14 @@ from datetime import timedelta
 import pytest
 
 from hublish.core.cancels import Cancel
-from hublish.core.github.ports import Thread
-from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.github.trigger import Trigger
 from hublish.core.records import Run
 from hublish.core.status import RunState
 from hublish.workflows.durable import Fault
 from hublish.workflows.joining import Joining, Verdict, judge, make_joined
-from tests.unit.workflows.parts import AT, COMMENT, RELEASE, RUN_ID, SHA, Stage, make_run
+from tests.unit.workflows.parts import AT, COMMENT, PUSHED, RELEASE, RUN_ID, SHA, Stage, make_run
 
 OTHER_SHA = "f" * 40
-PUSHED = dataclasses.replace(
-    RELEASE,
-    kind=TriggerKind.TAG,
-    sha=SHA,
-    thread=Thread(kind="commit", number=0, sha=SHA),
-    semantic_key=f"tag:v1:{SHA}",
-)
 CREATED = dataclasses.replace(PUSHED, sha=None, semantic_key="tag:v1:created:1")
 LATE = AT - timedelta(seconds=61)
 NO, MAY, ANSWERS = Verdict.NO, Verdict.MAY, Verdict.ANSWERS

@@ -11,17 +11,10 @@ from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
 from hublish.workflows.answer import Answering
-from tests.unit.workflows.parts import AT, CONFIG, RELEASE, RUN_ID, SHA, TAG, Stage, make_run
+from tests.unit.workflows.parts import AT, CONFIG, PUSHED, RELEASE, RUN_ID, SHA, TAG, Stage, make_run
 from tests.unit.workflows.prepare_parts import prepare, use_config
 from tests.unit.workflows.test_answer import ANSWER, COMMIT, PREPARED, PROGRESS, make_answer
 
-PUSHED = dataclasses.replace(
-    RELEASE,
-    kind=TriggerKind.TAG,
-    sha=SHA,
-    thread=Thread(kind="commit", number=0, sha=SHA),
-    semantic_key=f"tag:v1:{SHA}",
-)
 CREATED = dataclasses.replace(PUSHED, sha=None, thread=Thread(kind="commit", number=0, sha=""))
 TAGS = CONFIG + "triggers: {tag: true}\n"
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hublish.core.answers.markdown import cell, code_span, escape_inline, link, no_mention
-from hublish.core.answers.report import SHORT_SHA, make_marker
+from hublish.core.answers.proposal import REFERENCE_LIMIT, TITLE_LIMIT_CHARACTERS, render_commit, render_merged
+from hublish.core.answers.report import make_marker
 from hublish.core.reference import Reference
-
-TITLE_LIMIT_CHARACTERS = 120
-_REFERENCE_LIMIT = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +52,11 @@ def render_base_message(update: BaseUpdate) -> str:
 
 def render_base_body(update: BaseUpdate) -> str:
     """Render the body of the pull request: what moved, what merging it does, how to undo it."""
-    commit = link(update.commit[:SHORT_SHA], f"{update.repository_url}/commit/{update.commit}")
+    commit = render_commit(update.repository_url, update.commit)
     branch = code_span(update.branch)
-    merged = (
-        f"`triggers.push` lists {branch}, so it is built."
-        if update.rebuilt
-        else f"nothing is built, as `triggers.push` does not list {branch}; the next release takes the new base."
-    )
+    merged = render_merged(branch, rebuilt=update.rebuilt, otherwise="the next release takes the new base.")
     rows = [
-        f"| {cell(old.name, limit=_REFERENCE_LIMIT)} | {cell(_render(old))} | {cell(_render(new))} |"
+        f"| {cell(old.name, limit=REFERENCE_LIMIT)} | {cell(_render(old))} | {cell(_render(new))} |"
         for old, new in update.changes
     ]
     moved = f"A base image that {escape_inline(update.path)} of {branch} at {commit} pins is there in a newer state."
@@ -73,7 +67,7 @@ def render_base_body(update: BaseUpdate) -> str:
         "| --- | --- | --- |",
         *rows,
         "",
-        f"**Once merged:** {merged}",
+        merged,
         "",
         "**To undo:** close this pull request: the same images are not proposed again. Once it is merged, revert it.",
         "",

@@ -9,16 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hublish.core.answers.markdown import cell, code_span, escape_inline, link, no_mention
+from hublish.core.answers.proposal import REFERENCE_LIMIT, TITLE_LIMIT_CHARACTERS, render_commit, render_merged
 from hublish.core.answers.report import SHORT_SHA, Failure, make_marker, render_failure
 from hublish.core.locks.renewal import PackageChange
 from hublish.core.reference import Reference
 
 SHOWN_PACKAGES = 100
 """Rows of the table; a hundred fill a few screens, and the diff has them all."""
-TITLE_LIMIT_CHARACTERS = 120
 DEFAULT_GROUP = "default"
 _FOLDED_ROWS = 10
-_REFERENCE_LIMIT = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +59,17 @@ def render_lock_title(update: LockUpdate) -> str:
 def render_lock_message(update: LockUpdate) -> str:
     """Render the commit's message, without a sign-off."""
     made = f"Made by pipenv from the Pipfile at {update.commit}, in {update.base}."
-    return f"{render_lock_title(update)}\n\n{no_mention(made, limit=_REFERENCE_LIMIT)}\nRun: {update.run_id}\n"
+    return f"{render_lock_title(update)}\n\n{no_mention(made, limit=REFERENCE_LIMIT)}\nRun: {update.run_id}\n"
 
 
 def render_lock_body(update: LockUpdate) -> str:
     """Render the body of the pull request: what changed, what merging it does, how to undo it."""
-    commit = link(update.commit[:SHORT_SHA], f"{update.repository_url}/commit/{update.commit}")
+    commit = render_commit(update.repository_url, update.commit)
     branch = code_span(update.branch)
-    merged = (
-        f"`triggers.push` lists {branch}, so it is built."
-        if update.rebuilt
-        else f"nothing is built, as `triggers.push` does not list {branch}; a release or `/build` takes the new lock."
-    )
+    merged = render_merged(branch, rebuilt=update.rebuilt, otherwise="a release or `/build` takes the new lock.")
     made = (
         f"pipenv made {code_span(update.path)} anew from the Pipfile of {branch} at {commit}, in a container of "
-        f"{code_span(str(update.base), limit=_REFERENCE_LIMIT)}. No other file changes."
+        f"{code_span(str(update.base), limit=REFERENCE_LIMIT)}. No other file changes."
     )
     lines = [
         f"{code_span(update.actor)} asked for it: {link('/lock', update.comment_url)}.",
@@ -83,7 +78,7 @@ def render_lock_body(update: LockUpdate) -> str:
         "",
         *_render_changes(update.changes),
         "",
-        f"**Once merged:** {merged}",
+        merged,
         "",
         "**To undo:** close this pull request; once it is merged, revert it.",
         "",

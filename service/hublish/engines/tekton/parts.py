@@ -19,12 +19,13 @@ from hublish.builders.containers.plan import make_bare_plan
 from hublish.builders.containers.systembase import SystemWords, make_system_plan
 from hublish.builders.filebundle import fetch_files, push_files
 from hublish.builders.keys import make_key
+from hublish.builders.stopping import verify_serving
 from hublish.core.building import BuildRequest, BuildSucceeded, PodPart, PodScript
 from hublish.core.ports import ContainerTask, ImageReader, ImageWriter
 from hublish.core.reference import Reference
 from hublish.engines.runs import BuildRun, find_target
 from hublish.engines.tekton_run import RunEnd
-from hublish.errors import EngineFailed, HublishError, ImageInvalid
+from hublish.errors import HublishError, ImageInvalid
 
 BUILDER = "script-1"
 _ASK_SECONDS = 1.0
@@ -130,8 +131,7 @@ class PodSystemBuilder:
 
     def verify_open(self) -> None:
         """See the port."""
-        if self.stopping.is_set():
-            raise EngineFailed("this service stops; packages are installed at its next start", transient=True)
+        verify_serving(self.stopping, what="packages are installed")
 
     def build(
         self,
