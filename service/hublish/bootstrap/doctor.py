@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from hublish.adapters.github import GitHubApp, Patience
 from hublish.adapters.registry import RegistryClient
-from hublish.adapters.store import ReplicaStore, ensure_schema, open_database
+from hublish.adapters.store import ReplicaStore, ensure_schema, find_file, open_database
 from hublish.bootstrap.clients import make_bases, make_network
 from hublish.bootstrap.queue import make_replica_name
 from hublish.core.measures import render_bytes, render_seconds
@@ -97,6 +97,15 @@ def _check_call(name: str, call: Callable[[], str]) -> Check:
 
 
 def _open_database(settings: Settings) -> str:
+    file = find_file(settings.database)
+    if file is not None and not os.path.lexists(file):
+        # Whoever makes it owns it, and this may be root.
+        if not os.access(file.parent, os.W_OK | os.X_OK):
+            raise SettingsInvalid(
+                f"there is no database at {file}, and none can be made in that folder",
+                hint="check `database` in the settings, and that the folder exists and is writable",
+            )
+        return f"SQLite; there is none at {file} yet, the service makes it"
     engine = open_database(settings.database)
     ensure_schema(engine)
     if engine.dialect.name != "postgresql":
