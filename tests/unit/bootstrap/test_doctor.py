@@ -116,13 +116,14 @@ def test_settings_are_followed_to_what_they_name(tmp_path: Path) -> None:
     assert "s3cret" not in str(checks)
 
 
-def test_database_of_a_service_that_never_started_is_not_made(tmp_path: Path) -> None:
-    """Root may look first; a database that root made could not be written by the service."""
+@pytest.mark.parametrize("place", ["hublish.sqlite", "data/hublish.sqlite"])
+def test_database_of_a_service_that_never_started_is_not_made(tmp_path: Path, place: str) -> None:
+    """Nor the folder `data`: root may look first, and what root made the service could not write."""
     text = f"""\
 github: {{app_id: 1, private_key_file: missing.pem, webhook_secret_files: [secret]}}
 public_url: https://hublish.example.org
 data: data
-database: sqlite:///{tmp_path}/hublish.sqlite
+database: sqlite:///{tmp_path}/{place}
 """
     settings = parse_settings(text.encode(), path=tmp_path / "settings.yaml")
     before = {item.name: item for item in check_settings(settings)}["database"]
@@ -131,7 +132,7 @@ database: sqlite:///{tmp_path}/hublish.sqlite
     after = {item.name: item for item in check_settings(settings)}["database"]
 
     assert before == Check(
-        name="database", ok=True, detail=f"SQLite; there is none at {tmp_path}/hublish.sqlite yet, the service makes it"
+        name="database", ok=True, detail=f"SQLite; there is none at {tmp_path}/{place} yet, the service makes it"
     )
     assert left == []
     assert after == Check(name="database", ok=True, detail="SQLite opens; it serves one process")
