@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from hublish.adapters.store import DeliveryStore, ensure_schema, open_database
+from hublish.adapters.store import DeliveryStore
 from hublish.bootstrap.ports import make_services
+from hublish.bootstrap.storage import open_storage
 from hublish.core.github.deliveries import EVENT_PATTERN
 from hublish.core.github.events import parse_event
 from hublish.core.records import DeliveryEntry
@@ -70,10 +71,6 @@ class Deliveries:
         parse_event(event=event, body=body)
 
 
-def open_deliveries(settings: Settings) -> Deliveries:
-    """Open the deliveries that `settings` name. Raises DatabaseFailed: the database cannot be reached."""
-    # As the service does at its first start: the SQLite file lies there, and bodies of webhooks are nobody else's business.
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = open_database(settings.database)
-    ensure_schema(engine)
-    return Deliveries(settings, engine)
+def open_deliveries(settings: Settings, *, make: bool) -> Deliveries:
+    """Open the deliveries that `settings` name; arguments and errors as of `open_storage`."""
+    return Deliveries(settings, open_storage(settings, make=make))

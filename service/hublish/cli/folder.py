@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hublish.cli.house import WorkbenchChoice
-from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig
+from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, check_config_names
 from hublish.core.config.valuetext import parse_image_name
 from hublish.errors import clip
 
@@ -80,7 +80,8 @@ EngineOption = Annotated[
     EngineChoice | None,
     typer.Option(
         "--engine",
-        help="What builds in containers: Dockerfiles, source-to-image, packages without a wheel.",
+        metavar="ENGINE",
+        help="What builds in containers (Dockerfiles, source-to-image, packages without a wheel): buildah or docker.",
         show_default="what works here",
     ),
 ]
@@ -192,7 +193,8 @@ def open_folder(
     else:
         parsed = workbench.read_config(source, repository_name=name)
     opened = OpenedFolder(workbench=workbench, source=source, config=parsed.config, images=())
-    screen.show_findings((*source.tree.findings, *parsed.findings), read_source=opened.read_text)
+    names = check_config_names(source.tree.paths)
+    screen.show_findings((*source.tree.findings, *names, *parsed.findings), read_source=opened.read_text)
     if parsed.config is None:
         return opened
     return OpenedFolder(

@@ -172,11 +172,11 @@ class House(Protocol):
     def open_records(self) -> Records:
         """The runs stored where the operator's settings say."""
 
-    def open_deliveries(self) -> Deliveries:
-        """The webhooks stored there."""
+    def open_deliveries(self, *, make: bool = False) -> Deliveries:
+        """The webhooks stored there; with `make` the database is made where there is none."""
 
-    def open_tokens(self) -> Tokens:
-        """The tokens of the API stored there."""
+    def open_tokens(self, *, make: bool = False) -> Tokens:
+        """The tokens of the API stored there; with `make` the database is made where there is none."""
 
     def preview_app(self, request: AppRequest) -> Mapping[str, object]:
         """The manifest that GitHub would get."""
@@ -245,19 +245,19 @@ class RealHouse:
 
         return records.open_records(_load_settings())
 
-    def open_deliveries(self) -> Deliveries:
+    def open_deliveries(self, *, make: bool = False) -> Deliveries:
         """See House."""
         with uncollected():
             from hublish.bootstrap import deliveries  # noqa: PLC0415  # start-up time, see the module's docstring
 
-        return deliveries.open_deliveries(_load_settings())
+        return deliveries.open_deliveries(_load_settings(), make=make)
 
-    def open_tokens(self) -> Tokens:
+    def open_tokens(self, *, make: bool = False) -> Tokens:
         """See House."""
         with uncollected():
             from hublish.bootstrap import tokens  # noqa: PLC0415  # start-up time, see the module's docstring
 
-        return tokens.open_tokens(_load_settings())
+        return tokens.open_tokens(_load_settings(), make=make)
 
     def preview_app(self, request: AppRequest) -> Mapping[str, object]:
         """See House."""

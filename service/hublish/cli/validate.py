@@ -15,7 +15,14 @@ import typer
 
 from hublish.cli.folder import make_image_name
 from hublish.cli.screen import JSONOption, open_screen
-from hublish.core.config.file import CONFIG_PATH, CONFIG_PATHS, LEGACY_PATH, parse_config
+from hublish.core.config.file import (
+    CONFIG_PATH,
+    CONFIG_PATHS,
+    LEGACY_PATH,
+    NEAR_NAMES,
+    check_config_names,
+    parse_config,
+)
 from hublish.core.finding import Finding
 from hublish.core.inspection import PIPFILE, inspect_files
 from hublish.core.locks.choice import EXPORTS, LOCK_NAMES, choose_lock, is_lock_name, read_lock
@@ -73,7 +80,11 @@ def check_folder(folder: Path) -> Checked:
     """
     names = (PIPFILE, *CONFIG_PATHS, *LOCK_NAMES, *EXPORTS)
     if not any((folder / path).is_file() for path in names):
-        raise typer.BadParameter(f"neither {CONFIG_PATH} nor {PIPFILE} nor a lock in {folder}", param_hint="PATH")
+        wrong = _check_names(folder)
+        way_out = "".join(f"; {found.message}: {found.hint}" for found in wrong)
+        raise typer.BadParameter(
+            f"neither {CONFIG_PATH} nor {PIPFILE} nor a lock in {folder}{way_out}", param_hint="PATH"
+        )
     found = inspect_files(
         has=lambda path: (folder / path).is_file(),
         read=lambda path: _read_if_present(folder / path),
@@ -94,10 +105,16 @@ def check_file(path: Path) -> Checked:
     # A file of another name, such as an example, is read as the config it would be under the usual name.
     known = LEGACY_PATH if path.name.endswith(LEGACY_PATH.removeprefix(".")) else CONFIG_PATH
     parsed = parse_config(read_bytes(path), path=known, repository_name=make_image_name(folder.absolute().name))
+    wrong = (found for found in _check_names(folder) if found.path == path.name)
     return Checked(
         files=(str(path),),
-        findings=tuple(dataclasses.replace(finding, path=str(path)) for finding in parsed.findings),
+        findings=tuple(dataclasses.replace(finding, path=str(path)) for finding in (*wrong, *parsed.findings)),
     )
+
+
+def _check_names(folder: Path) -> tuple[Finding, ...]:
+    names = (*CONFIG_PATHS, *NEAR_NAMES)
+    return check_config_names(frozenset(path for path in names if (folder / path).is_file()))
 
 
 def _wants_develop(folder: Path) -> bool:

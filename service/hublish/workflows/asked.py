@@ -6,7 +6,15 @@ Reads from GitHub only. The rules themselves are `hublish.core.github.triggers`.
 from __future__ import annotations
 
 from hublish.core.answers.report import Failure
-from hublish.core.config.file import CONFIG_PATHS, Config, ImageConfig, ParsedConfig, parse_config
+from hublish.core.config.file import (
+    CONFIG_PATHS,
+    MISNAMED_PATH,
+    Config,
+    ImageConfig,
+    ParsedConfig,
+    check_config_names,
+    parse_config,
+)
 from hublish.core.github.commands import CommandName
 from hublish.core.github.heads import check_fork
 from hublish.core.github.trigger import Trigger, TriggerKind
@@ -19,6 +27,9 @@ from hublish.workflows.services import Services
 
 EMPTY_CONFIG = ParsedConfig(config=None, findings=())
 """What stands for a config file that is not there."""
+
+UNASKED = frozenset({TriggerKind.PULL_REQUEST, TriggerKind.PUSH, TriggerKind.TAG, TriggerKind.SCHEDULE})
+"""Kinds that end without a word where there is no config."""
 
 
 def find_permission(services: Services, trigger: Trigger) -> Permission | None:
@@ -56,7 +67,12 @@ def read_publish_config(services: Services, trigger: Trigger, ref: ResolvedRef |
         unread = trigger.kind is not TriggerKind.TAG
     else:
         unread = trigger.kind is not TriggerKind.PULL_REQUEST and check_fork(trigger, ref) is not None
-    return EMPTY_CONFIG if unread else read_default_config(services, trigger)
+    if unread:
+        return EMPTY_CONFIG
+    parsed = read_default_config(services, trigger)
+    if parsed is EMPTY_CONFIG and trigger.kind not in UNASKED:
+        return find_misnamed(services, trigger.repository)
+    return parsed
 
 
 def read_default_config(services: Services, trigger: Trigger) -> ParsedConfig:
@@ -64,6 +80,17 @@ def read_default_config(services: Services, trigger: Trigger) -> ParsedConfig:
     repository = trigger.repository
     found = fetch_config(services, repository, repository.default_branch)
     return EMPTY_CONFIG if found is None else parse_config(found[1], path=found[0], repository_name=repository.name)
+
+
+def find_misnamed(services: Services, repository: Repository) -> ParsedConfig:
+    """Look for the likeliest wrong name of a config on a default branch that has none, which takes one request more.
+
+    Returns:
+        No config, with the finding that names the file; EMPTY_CONFIG itself when it is not there.
+    """
+    if services.reader.fetch_file(repository, MISNAMED_PATH, repository.default_branch) is None:
+        return EMPTY_CONFIG
+    return ParsedConfig(config=None, findings=check_config_names(frozenset({MISNAMED_PATH})))
 
 
 def fetch_config(services: Services, repository: Repository, ref: str) -> tuple[str, bytes] | None:

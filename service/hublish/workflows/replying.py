@@ -9,7 +9,7 @@ from hublish.core.answers.markdown import code_span, escape_inline
 from hublish.core.answers.project import render_project
 from hublish.core.answers.replies import PlannedImage, RunLine, render_help, render_plan, render_status
 from hublish.core.building import BuildSucceeded
-from hublish.core.config.file import CONFIG_PATHS, ParsedConfig
+from hublish.core.config.file import CONFIG_PATHS, MISNAMED_PATH, ParsedConfig
 from hublish.core.finding import Severity
 from hublish.core.github.commands import COMMAND_RULES, CommandName
 from hublish.core.github.trigger import Project, Trigger, TriggerKind
@@ -19,7 +19,7 @@ from hublish.core.queue import render_place
 from hublish.core.records import Run
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
-from hublish.workflows.asked import EMPTY_CONFIG, make_refusal
+from hublish.workflows.asked import EMPTY_CONFIG, find_misnamed, make_refusal
 from hublish.workflows.basebump import BaseBump
 from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.places import read_places
@@ -104,7 +104,7 @@ class Replies:
         # Which registries others may push to is between them and the operator.
         mine = owner.lower() == repository.owner.lower()
         component = project.name or name.partition("/")[2]
-        parsed = self._read_config(trigger) if here else EMPTY_CONFIG
+        parsed = self._read(trigger) if here else EMPTY_CONFIG
         target = choose_target(policy.namespaces, owner=owner, name=component) if mine else None
         reply = render_project(
             name,
@@ -128,9 +128,13 @@ class Replies:
         lines = tuple(
             RunLine(run=run, url=f"{services.policy.public_url}/runs/{run.id}", waits=find_waits(run)) for run in shown
         )
-        parsed = self._read_config(trigger)
+        parsed = self._read(trigger)
         reply = render_status(trigger.repository.full_name, lines, config=_describe_config(trigger, parsed))
         return make_reply(reply, Prepared(state=RunState.ANSWERED, failure=None, ref=None, findings=parsed.findings))
+
+    def _read(self, trigger: Trigger) -> ParsedConfig:
+        parsed = self._read_config(trigger)
+        return find_misnamed(self._services, trigger.repository) if parsed is EMPTY_CONFIG else parsed
 
 
 def _describe_config(trigger: Trigger, parsed: ParsedConfig) -> str:
@@ -139,7 +143,8 @@ def _describe_config(trigger: Trigger, parsed: ParsedConfig) -> str:
         errors = sum(finding.severity is Severity.ERROR for finding in parsed.findings)
         if errors:
             return f"The config file on {branch} cannot be used: {errors} error{'s' if errors > 1 else ''}, see below."
-        return f"There is neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]} on {branch}: nothing can be built."
+        missing = f"There is neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]} on {branch}: nothing can be built"
+        return f"{missing} before {MISNAMED_PATH} is renamed, see below." if parsed.findings else f"{missing}."
     titles = ", ".join(code_span(image.title) for image in parsed.config.images)
     hubs = ", ".join(code_span(hub) for hub in parsed.config.hubs) or "none"
     return f"{escape_inline(parsed.config.path)} on {branch} can be used. Images: {titles}. Hubs: {hubs}."

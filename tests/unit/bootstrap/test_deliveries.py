@@ -82,7 +82,7 @@ def test_rehearsal_stores_nothing(deliveries: Deliveries) -> None:
 
 def test_deliveries_lie_where_the_settings_say(tmp_path: Path) -> None:
     """Tables are made when they are missing."""
-    opened = open_deliveries(parse_settings(TEXT.encode(), path=tmp_path / "settings.yaml"))
+    opened = open_deliveries(parse_settings(TEXT.encode(), path=tmp_path / "settings.yaml"), make=True)
 
     assert opened.list_entries(1) == ()
     assert (tmp_path / "hublish.sqlite").is_file()

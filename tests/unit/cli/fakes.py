@@ -284,6 +284,7 @@ class FakeHouse:
     error: BaseException | None = None
     choices: list[WorkbenchChoice] = field(default_factory=list)
     served: list[tuple[str, int]] = field(default_factory=list)
+    made: list[bool] = field(default_factory=list)
 
     def open_workbench(self, choice: WorkbenchChoice) -> FakeWorkbench:
         self._fail()
@@ -303,12 +304,14 @@ class FakeHouse:
         self._fail()
         return self.records
 
-    def open_deliveries(self) -> FakeDeliveries:
+    def open_deliveries(self, *, make: bool = False) -> FakeDeliveries:
         self._fail()
+        self.made.append(make)
         return self.deliveries
 
-    def open_tokens(self) -> object:
+    def open_tokens(self, *, make: bool = False) -> object:
         self._fail()
+        self.made.append(make)
         return self.tokens
 
     def preview_app(self, request: AppRequest) -> Mapping[str, object]:

@@ -93,6 +93,18 @@ def test_folder_without_config_gets_defaults_and_is_told_so(run: Run, repository
     assert result.stdout.startswith("localhost/ts\n")
 
 
+def test_folder_with_a_misnamed_config_is_told_its_right_name(run: Run, repository: Path) -> None:
+    """It is planned without, as what it says is not read."""
+    (repository / ".hublish.yaml").rename(repository / ".hublish.yml")
+    first, second, third = run("plan", repository).stdout.splitlines()[:3]
+
+    assert (first, second, third) == (
+        ".hublish.yml: warning[WrongFileName]: `.hublish.yml` is not read; the config file is called `.hublish.yaml`",
+        "  hint: rename it: `git mv .hublish.yml .hublish.yaml`",
+        "localhost/ts",
+    )
+
+
 def test_options_reach_the_workbench(run: Run, house: FakeHouse, repository: Path, tmp_path: Path) -> None:
     """Base, hosts, index map and cache are handed on."""
     options = ["--base", "oci:here", "--plain-http", "localhost:5000", "--cache", tmp_path / "cache"]

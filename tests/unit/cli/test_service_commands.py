@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,14 @@ def test_reference_page_is_up_to_date() -> None:
     expected = render_reference()
 
     assert expected == (PAGES / "cli.md").read_text(encoding="utf-8")
+
+
+def test_reference_page_has_no_blank_where_a_word_belongs() -> None:
+    """Each option with a value names it, each default is said in words, and 0 is one."""
+    page = render_reference()
+
+    assert re.findall(r"^\| .*(?:None`|Default: \.).*$", page, re.MULTILINE) == []
+    assert "| `--port PORT` | Of the local page; 0 takes a free one. Default: 0. |" in page.splitlines()
 
 
 def test_commands_page_is_up_to_date() -> None:

@@ -183,6 +183,32 @@ def test_misnamed_config_is_a_warning_that_names_the_right_name(run: Run, reposi
     assert result.exit_code == 0
 
 
+def test_misnamed_config_alone_is_named_with_its_right_name(run: Run, repository: Path) -> None:
+    """A folder that holds nothing else to check is refused; who forgot the "a" need not guess why."""
+    (repository / ".hublish.yaml").rename(repository / ".hublish.yml")
+    result = run("validate", repository)
+    words = " ".join(result.stderr.replace("│", " ").split())
+
+    assert (
+        f"neither .hublish.yaml nor Pipfile nor a lock in {repository}; `.hublish.yml` is not read; the config file is "
+        "called `.hublish.yaml`: rename it: `git mv .hublish.yml .hublish.yaml`"
+    ) in words
+    assert result.exit_code == 2
+
+
+def test_misnamed_config_given_by_its_name_is_checked_and_warned_of(run: Run, repository: Path) -> None:
+    """Its keys are well, and yet no service would read it."""
+    misnamed = repository / ".hublish.yml"
+    (repository / ".hublish.yaml").rename(misnamed)
+    expected = (
+        f"{misnamed}: warning[WrongFileName]: `.hublish.yml` is not read; the config file is called `.hublish.yaml`\n"
+        "  hint: rename it: `git mv .hublish.yml .hublish.yaml`\n"
+        f"1 warning in {misnamed}\n"
+    )
+
+    assert run("validate", misnamed).stdout == expected
+
+
 def test_example_of_the_old_format_is_read_as_the_old_format(run: Run, repository: Path) -> None:
     """A name that ends in `aicoe-ci.yaml` decides the format, whatever stands before it."""
     path = repository / "legacy.aicoe-ci.yaml"

@@ -34,6 +34,21 @@ def test_default_branch_without_a_config_is_told_what_to_add(stage: Stage) -> No
     assert prepared.failure.code == "ConfigMissing"
 
 
+def test_default_branch_whose_config_has_a_wrong_name_is_told_to_rename_it(stage: Stage) -> None:
+    """One request more, and only where somebody gets an answer."""
+    use_config(stage, None, CONFIG)
+    stage.reader.files["octo/ts", ".hublish.yml"] = CONFIG.encode()
+    expected = Failure(
+        code="ConfigMissing",
+        message="The default branch has neither .hublish.yaml nor .aicoe-ci.yaml, so there is nothing to build.",
+        hint="Rename .hublish.yml to .hublish.yaml on the default branch, then ask again.",
+    )
+    prepared = prepare(stage)
+
+    assert prepared.failure == expected
+    assert [finding.code for finding in prepared.findings] == ["WrongFileName"]
+
+
 def test_faults_of_the_default_branchs_config_are_all_told(stage: Stage) -> None:
     """With their places."""
     use_config(stage, CONFIG + "strategi: layered\nlimits: {time: 5}\n")

@@ -113,6 +113,19 @@ def test_status_says_whether_the_config_can_be_used(stage: Stage, config: str | 
     assert bool(prepared.findings) is (config == "version: 7\n")
 
 
+def test_status_names_a_config_with_a_wrong_name(stage: Stage) -> None:
+    """Who calls it `.hublish.yml` is told what to rename."""
+    stage.reader.files.clear()
+    stage.reader.files["octo/ts", ".hublish.yml"] = CONFIG.encode()
+    prepared = prepare(stage, STATUS)
+
+    assert prepared.reply[2] == (
+        "There is neither .hublish.yaml nor .aicoe-ci.yaml on `main`: nothing can be built before .hublish.yml is "
+        "renamed, see below."
+    )
+    assert [finding.hint for finding in prepared.findings] == ["rename it: `git mv .hublish.yml .hublish.yaml`"]
+
+
 def test_plan_is_the_build_that_would_be(stage: Stage) -> None:
     """Tags and hubs as a build would have them; no check run is opened and no build claimed."""
     prepared = prepare(stage, PLAN)

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONFIG_PATHS",
+    "MISNAMED_PATH",
     "NEAR_NAMES",
     "Approvers",
     "Config",
@@ -72,8 +73,10 @@ __all__ = [
 CONFIG_PATH = ".hublish.yaml"
 LEGACY_PATH = ".aicoe-ci.yaml"
 CONFIG_PATHS = (CONFIG_PATH, LEGACY_PATH)
+MISNAMED_PATH = ".hublish.yml"
+"""The wrong name that people give a config most often."""
 NEAR_NAMES = {
-    ".hublish.yml": CONFIG_PATH,
+    MISNAMED_PATH: CONFIG_PATH,
     "hublish.yaml": CONFIG_PATH,
     "hublish.yml": CONFIG_PATH,
     ".aicoe-ci.yml": LEGACY_PATH,
@@ -94,7 +97,7 @@ def check_config_names(paths: frozenset[str]) -> tuple[Finding, ...]:
             severity=Severity.WARNING,
             code="WrongFileName",
             message=f"`{path}` is not read; the config file is called `{right}`",
-            hint=f"run `git mv {path} {right}`",
+            hint=f"rename it: `git mv {path} {right}`",
             path=path,
         )
         for path, right in sorted(NEAR_NAMES.items())

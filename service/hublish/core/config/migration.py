@@ -67,7 +67,10 @@ def migrate_config(body: bytes, *, name: str, repository_name: str | None, has: 
     ]
     config, changes = _settle_all(parsed.config, has)
     changes += [
-        f"`deploy` named {repo}: write the name of the hub with its list there into `hubs`" for repo in config.deploys
+        f"`deploy` named {repo}: add the line `hubs: [NAME]`, where NAME is what the operator of your hublish calls the hub "
+        "with its list in that repository (ask for it: their settings have it under `hubs`); without that line no hub "
+        "lists the image"
+        for repo in config.deploys
     ]
     return Migration(text=_render(config, [*remarks, *changes], name=name), findings=parsed.findings)
 

@@ -6,7 +6,7 @@ because nobody asked by hand; Deny ends it with one answer that says what to do.
 
 from __future__ import annotations
 
-from hublish.core.config.file import CONFIG_PATHS, Config
+from hublish.core.config.file import CONFIG_PATHS, NEAR_NAMES, Config
 from hublish.core.finding import Finding, Severity
 from hublish.core.github.commands import CommandName, find_rule
 from hublish.core.github.decisions import Build, Decision, Deny, Skip
@@ -152,9 +152,14 @@ def _explain_config(trigger: Trigger, findings: tuple[Finding, ...]) -> Skip | D
         return Skip(reason="the default branch has no config file, so no branch is listed in `triggers.push`")
     if trigger.kind in (TriggerKind.TAG, TriggerKind.SCHEDULE):
         return Skip(reason=f"the default branch has no config file, so `triggers.{trigger.kind.value}` is not on")
+    reason = f"The default branch has neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]}, so there is nothing to build."
+    misnamed = tuple(finding for finding in findings if finding.code == "WrongFileName")
+    if misnamed:
+        hint = f"Rename {misnamed[0].path} to {NEAR_NAMES[misnamed[0].path]} on the default branch, then ask again."
+        return Deny(code="ConfigMissing", reason=reason, hint=hint, findings=misnamed)
     return Deny(
         code="ConfigMissing",
-        reason=f"The default branch has neither {CONFIG_PATHS[0]} nor {CONFIG_PATHS[1]}, so there is nothing to build.",
+        reason=reason,
         hint=f"Add {CONFIG_PATHS[0]} with at least `version: 1` and `image: {{name: REGISTRY/PATH}}`, then ask again.",
     )
 

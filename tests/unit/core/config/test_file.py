@@ -154,7 +154,7 @@ def test_file_with_nearly_the_right_name_is_reported() -> None:
         severity=Severity.WARNING,
         code="WrongFileName",
         message="`.hublish.yml` is not read; the config file is called `.hublish.yaml`",
-        hint="run `git mv .hublish.yml .hublish.yaml`",
+        hint="rename it: `git mv .hublish.yml .hublish.yaml`",
         path=".hublish.yml",
     )
 

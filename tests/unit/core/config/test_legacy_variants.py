@@ -42,4 +42,4 @@ def test_file_without_its_dot_is_told_apart(name: str) -> None:
     """A name that is nearly right is not read, and the command that mends it is named."""
     (finding,) = check_config_names(frozenset({name}))
 
-    assert finding.hint == f"run `git mv {name} .aicoe-ci.yaml`"
+    assert finding.hint == f"rename it: `git mv {name} .aicoe-ci.yaml`"

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from hublish.core.config.file import Config, ParsedConfig, parse_config
+from hublish.core.config.file import Config, ParsedConfig, check_config_names, parse_config
 from hublish.core.finding import Finding, Severity
 from hublish.core.github.commands import CommandName
 from hublish.core.github.ports import Thread
@@ -170,6 +170,19 @@ def test_a_repository_without_a_config_is_told_what_to_add(trigger: Trigger) -> 
 
     assert decide_with(trigger, config=None) == expected
     assert decide_with(trigger, config=None, findings=(note,)) == expected
+
+
+def test_a_repository_whose_config_has_a_wrong_name_is_told_to_rename_it() -> None:
+    """Not to write a second one."""
+    (misnamed,) = check_config_names(frozenset({".hublish.yml"}))
+    expected = Deny(
+        code="ConfigMissing",
+        reason="The default branch has neither .hublish.yaml nor .aicoe-ci.yaml, so there is nothing to build.",
+        hint="Rename .hublish.yml to .hublish.yaml on the default branch, then ask again.",
+        findings=(misnamed,),
+    )
+
+    assert decide_with(COMMENT, config=None, findings=(misnamed,)) == expected
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "1 error"), (2, "2 errors")])
