@@ -104,8 +104,11 @@ class Workbench(Protocol):
     ) -> Verification:
         """Rebuild it with nothing kept from earlier builds, and compare."""
 
-    def check_environment(self, *, cluster: bool) -> Sequence[Check]:
-        """What this machine offers, and what is missing; with `cluster` what pods of builds meet there, too."""
+    def check_environment(self, *, cluster: bool, say: Callable[[str], None]) -> Sequence[Check]:
+        """What this machine offers, and what is missing; with `cluster` what pods of builds meet there, too.
+
+        `say` is told what is waited for.
+        """
 
 
 class Locker(Protocol):

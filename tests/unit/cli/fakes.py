@@ -226,12 +226,11 @@ class FakeWorkbench:
             raise BuildCancelled("the build was stopped")
         return self.verification
 
-    def check_environment(self, *, cluster: bool) -> tuple[Check, ...]:
-        return (
-            tuple(dataclasses.replace(check, name=f"{check.name} of pods") for check in self.checks)
-            if cluster
-            else self.checks
-        )
+    def check_environment(self, *, cluster: bool, say: Callable[[str], None]) -> tuple[Check, ...]:
+        if not cluster:
+            return self.checks
+        say("a pod comes up")
+        return tuple(dataclasses.replace(check, name=f"{check.name} of pods") for check in self.checks)
 
 
 @dataclass(slots=True, kw_only=True)
