@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
-from hublish.adapters.store import DeliveryStore
+from hublish.adapters.store import DeliveryStore, find_file
 from hublish.bootstrap.ports import make_services
 from hublish.bootstrap.storage import open_storage
 from hublish.core.github.deliveries import EVENT_PATTERN
@@ -74,3 +77,17 @@ class Deliveries:
 def open_deliveries(settings: Settings, *, make: bool) -> Deliveries:
     """Open the deliveries that `settings` name; arguments and errors as of `open_storage`."""
     return Deliveries(settings, open_storage(settings, make=make))
+
+
+def rehearse_payload(settings: Settings, event: str, body: bytes) -> Rehearsal:
+    """Rehearse a payload that nobody stored; arguments and errors as of `Deliveries.rehearse`.
+
+    Before the service ever started that happens in a folder of its own, which is removed: neither database, keys nor
+    caches are made where the service will look for its own.
+    """
+    file = find_file(settings.database)
+    if file is None or os.path.lexists(file):
+        return open_deliveries(settings, make=False).rehearse(event, body, again=False)
+    with TemporaryDirectory(prefix="hublish-", ignore_cleanup_errors=True) as folder:
+        places = {"data": Path(folder), "database": f"sqlite:///{folder}/hublish.sqlite"}
+        return open_deliveries(settings.model_copy(update=places), make=True).rehearse(event, body, again=False)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hublish.core.ports import ProgressSink, Source
     from hublish.core.reference import Reference
     from hublish.settings import Settings
+    from hublish.workflows.rehearsal import Rehearsal
 
 
 class Check(Protocol):
@@ -175,6 +176,9 @@ class House(Protocol):
     def open_deliveries(self, *, make: bool = False) -> Deliveries:
         """The webhooks stored there; with `make` the database is made where there is none."""
 
+    def rehearse(self, event: str, body: bytes) -> Rehearsal:
+        """What a payload would come to; nothing is stored or sent, and no database is made."""
+
     def open_tokens(self, *, make: bool = False) -> Tokens:
         """The tokens of the API stored there; with `make` the database is made where there is none."""
 
@@ -251,6 +255,13 @@ class RealHouse:
             from hublish.bootstrap import deliveries  # noqa: PLC0415  # start-up time, see the module's docstring
 
         return deliveries.open_deliveries(_load_settings(), make=make)
+
+    def rehearse(self, event: str, body: bytes) -> Rehearsal:
+        """See House."""
+        with uncollected():
+            from hublish.bootstrap import deliveries  # noqa: PLC0415  # start-up time, see the module's docstring
+
+        return deliveries.rehearse_payload(_load_settings(), event, body)
 
     def open_tokens(self, *, make: bool = False) -> Tokens:
         """See House."""

@@ -21,7 +21,7 @@ FILE holds the payload, a JSON object: copied from GitHub, where the App's setti
 joins the run that it started, and a run that failed is tried again. HUBLISH_SETTINGS names the settings.
 
 With --dry-run nothing is stored or sent: what would be decided and said is printed. For that the repository is read from
-GitHub, with the App's key, and the database, which must be there.
+GitHub, with the App's key.
 
 \b
 Examples:
@@ -51,7 +51,7 @@ def trigger(
         if findings:
             return
         if dry_run:
-            rehearsal = house.open_deliveries().rehearse(event, body, again=False)
+            rehearsal = house.rehearse(event, body)
             screen.result = make_rehearsal_document(rehearsal)
             show_rehearsal(screen, rehearsal)
             return

@@ -30,6 +30,7 @@ from hublish.core.status import RunState
 from hublish.errors import BuildCancelled, HublishError
 from hublish.oci.image import ImageSpec
 from hublish.oci.manifest import Descriptor, ImageManifest
+from hublish.workflows.rehearsal import Rehearsal
 from tests.unit.cli.delivery_fakes import FakeDeliveries
 
 DIGEST = "sha256:" + "d" * 64
@@ -308,6 +309,10 @@ class FakeHouse:
         self._fail()
         self.made.append(make)
         return self.deliveries
+
+    def rehearse(self, event: str, body: bytes) -> Rehearsal:
+        self._fail()
+        return self.deliveries.rehearse(event, body, again=False)
 
     def open_tokens(self, *, make: bool = False) -> object:
         self._fail()

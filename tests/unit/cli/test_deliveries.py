@@ -162,7 +162,7 @@ def test_dry_trigger_stores_nothing(house: FakeHouse) -> None:
     result = CliRunner().invoke(app, arguments, obj=house, input=RELEASED)
 
     assert result.stdout == "decision    ignored\nreason      the release is a draft\nnothing would be said\n"
-    assert (house.made, house.deliveries.calls) == ([False], [("rehearse", "release", RELEASED, False)])
+    assert (house.made, house.deliveries.calls) == ([], [("rehearse", "release", RELEASED, False)])
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
