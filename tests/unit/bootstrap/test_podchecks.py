@@ -25,6 +25,8 @@ FINE = {"user-namespace": "", "work": "", "registry r.example.org": ""}
         ("the image i:1 cannot be pulled: ErrImagePull", "imagePullSecrets"),
         ("the cluster did not create a PipelineRun: forbidden", "access.yaml"),
         ("the cluster has no room for the pod yet", "add nodes"),
+        ('translating TaskSpec to Pod: serviceaccounts "build" not found', "engines.tekton.service_account"),
+        ('pods "x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 4Gi', "LimitRange"),
         ("who knows", ""),
     ],
 )

@@ -34,6 +34,9 @@ _CAUSES = {
     "violates PodSecurity": "The namespace's label pod-security.kubernetes.io/enforce is stricter than this strategy needs: "
     "restricted for layered, baseline for source and dockerfile. Apply deploy/kubernetes, or name other namespaces.",
     "quota": "A ResourceQuota of the namespace leaves no room: raise it, or lower engines.tekton.slots.",
+    'serviceaccounts "': "The pods' account is missing: apply deploy/kubernetes, or name another under "
+    "engines.tekton.service_account.",
+    "usage per Container": "A LimitRange of the namespace is in the way: raise it, or lower engines.tekton.memory.",
     "pull": "Nodes cannot pull the image: name another under engines.tekton, or give the pods' account imagePullSecrets.",
     "forbidden": "The service's account lacks rights: apply deploy/kubernetes/access.yaml.",
     "no room": "No node takes the pod: add nodes, or lower engines.tekton.memory.",
