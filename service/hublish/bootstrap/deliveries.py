@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
-from hublish.adapters.store import DeliveryStore, ensure_schema, open_database
+from hublish.adapters.store import DeliveryStore, find_file
 from hublish.bootstrap.ports import make_services
+from hublish.bootstrap.storage import open_storage
 from hublish.core.github.deliveries import EVENT_PATTERN
 from hublish.core.github.events import parse_event
 from hublish.core.records import DeliveryEntry
@@ -70,10 +74,20 @@ class Deliveries:
         parse_event(event=event, body=body)
 
 
-def open_deliveries(settings: Settings) -> Deliveries:
-    """Open the deliveries that `settings` name. Raises DatabaseFailed: the database cannot be reached."""
-    # As the service does at its first start: the SQLite file lies there, and bodies of webhooks are nobody else's business.
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = open_database(settings.database)
-    ensure_schema(engine)
-    return Deliveries(settings, engine)
+def open_deliveries(settings: Settings, *, make: bool) -> Deliveries:
+    """Open the deliveries that `settings` name; arguments and errors as of `open_storage`."""
+    return Deliveries(settings, open_storage(settings, make=make))
+
+
+def rehearse_payload(settings: Settings, event: str, body: bytes) -> Rehearsal:
+    """Rehearse a payload that nobody stored; arguments and errors as of `Deliveries.rehearse`.
+
+    Before the service ever started that happens in a folder of its own, which is removed: neither database, keys nor
+    caches are made where the service will look for its own.
+    """
+    file = find_file(settings.database)
+    if file is None or os.path.lexists(file):
+        return open_deliveries(settings, make=False).rehearse(event, body, again=False)
+    with TemporaryDirectory(prefix="hublish-", ignore_cleanup_errors=True) as folder:
+        places = {"data": Path(folder), "database": f"sqlite:///{folder}/hublish.sqlite"}
+        return open_deliveries(settings.model_copy(update=places), make=True).rehearse(event, body, again=False)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from hublish.adapters.github import GitHubApp, Patience
 from hublish.adapters.registry import RegistryClient
-from hublish.adapters.store import ReplicaStore, ensure_schema, open_database
+from hublish.adapters.store import ReplicaStore, ensure_schema, find_file, open_database
 from hublish.bootstrap.clients import make_bases, make_network
 from hublish.bootstrap.queue import make_replica_name
 from hublish.core.measures import render_bytes, render_seconds
@@ -97,6 +97,9 @@ def _check_call(name: str, call: Callable[[], str]) -> Check:
 
 
 def _open_database(settings: Settings) -> str:
+    file = find_file(settings.database)
+    if file is not None and not os.path.lexists(file):
+        return _foresee_file(file, data=settings.data)
     engine = open_database(settings.database)
     ensure_schema(engine)
     if engine.dialect.name != "postgresql":
@@ -106,6 +109,18 @@ def _open_database(settings: Settings) -> str:
     named = ", ".join(f"{item.id} ({_describe_age(item, now)})" for item in replicas)
     version = ".".join(str(part) for part in engine.dialect.server_version_info or ())
     return f"PostgreSQL {version} opens; {named or 'no replica runs'}"
+
+
+def _foresee_file(file: Path, *, data: Path) -> str:
+    # Whoever makes it owns it, and this may be root. The service makes `data` with its parents, and no other folder.
+    folders = (data, *data.parents) if file.parent == data else (file.parent,)
+    nearest = next((folder for folder in folders if os.path.lexists(folder)), None)
+    if nearest is None or not os.access(nearest, os.W_OK | os.X_OK):
+        raise SettingsInvalid(
+            f"there is no database at {file}, and none can be made there",
+            hint="check `database` in the settings, and that the folder exists and is writable",
+        )
+    return f"SQLite; there is none at {file} yet, the service makes it"
 
 
 def _describe_age(replica: Replica, now: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hublish.adapters.archive import DiskArchive
-from hublish.adapters.store import QueueStore, ReplicaStore, RunStore, StepStore, ensure_schema, open_database
+from hublish.adapters.store import QueueStore, ReplicaStore, RunStore, StepStore, open_existing_database
 from hublish.bootstrap.queue import make_queue_limits, make_replica_name
 from hublish.core.queue import Place
 from hublish.core.records import Run, RunStep
@@ -53,13 +53,12 @@ class Records:
 
 
 def open_records(settings: Settings) -> Records:
-    """Open the records that `settings` name.
+    """Open the records that `settings` name; nothing is made.
 
     Raises:
-        DatabaseFailed: the database cannot be reached.
+        DatabaseFailed: there is no database yet, or it cannot be reached.
     """
-    engine = open_database(settings.database)
-    ensure_schema(engine)
+    engine = open_existing_database(settings.database)
     queue, replicas = QueueStore(engine), ReplicaStore(engine, make_replica_name(settings))
     limits = make_queue_limits(settings)
     return Records(

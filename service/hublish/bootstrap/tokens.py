@@ -7,18 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hublish.adapters.store import TokenStore, ensure_schema, open_database
+from hublish.adapters.store import TokenStore
 from hublish.bootstrap.signing import ensure_key_file
-from hublish.core.access.tokens import (
-    NAME_PATTERN,
-    SCOPES_LIMIT,
-    Token,
-    TokenRecords,
-    hash_secret,
-    make_secret,
-    parse_scope,
-)
-from hublish.errors import SettingsInvalid, ValueInvalid, clip
+from hublish.bootstrap.storage import open_storage
+from hublish.core.access.tokens import Token, TokenRecords, hash_secret, make_secret, parse_wish
+from hublish.errors import SettingsInvalid
 from hublish.settings import Settings
 
 KEY_FILE = "api-key"
@@ -29,9 +22,9 @@ ID_BYTES = 8
 class Tokens:
     """The tokens that the settings' database holds; a running service heeds a change at the next request."""
 
-    def __init__(self, records: TokenRecords, *, key: bytes, now: Callable[[], datetime]) -> None:
+    def __init__(self, records: TokenRecords, *, load_key: Callable[[], bytes], now: Callable[[], datetime]) -> None:
         self._records = records
-        self._key = key
+        self._load_key = load_key
         self._now = now
 
     def create(self, *, name: str, scopes: Sequence[str], days: int) -> tuple[Token, str]:
@@ -39,14 +32,9 @@ class Tokens:
 
         Raises:
             ValueInvalid: the name or a scope is none, or there is no scope or too many.
+            SettingsInvalid: the key cannot be read or written, or is too short.
         """
-        if not NAME_PATTERN.fullmatch(name):
-            raise ValueInvalid(
-                f"Expected a name of 1 to 39 letters, digits or ._- characters, but got {clip(name, limit=80)!r}."
-            )
-        parsed = tuple(dict.fromkeys(parse_scope(scope) for scope in scopes))
-        if not 1 <= len(parsed) <= SCOPES_LIMIT:
-            raise ValueInvalid(f"A token has 1 to {SCOPES_LIMIT} scopes; {len(parsed)} were given.")
+        parsed = parse_wish(name, scopes)
         now = self._now().replace(microsecond=0)
         token = Token(
             id=secrets.token_hex(ID_BYTES),
@@ -55,7 +43,7 @@ class Tokens:
             created_at=now,
             expires_at=now + timedelta(days=days),
         )
-        secret = make_secret(self._key, token)
+        secret = make_secret(self._load_key(), token)
         token = replace(token, secret_sha256=hash_secret(secret))
         self._records.insert_token(token)
         return token, secret
@@ -69,13 +57,10 @@ class Tokens:
         return self._records.revoke_token(token_id, at=self._now())
 
 
-def open_tokens(settings: Settings) -> Tokens:
-    """Open the tokens that `settings` name. Raises DatabaseFailed: the database cannot be reached."""
-    # As the service does at its first start: the SQLite file lies there.
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = open_database(settings.database)
-    ensure_schema(engine)
-    return Tokens(TokenStore(engine), key=load_api_key(settings), now=lambda: datetime.now(UTC))
+def open_tokens(settings: Settings, *, make: bool) -> Tokens:
+    """Open the tokens that `settings` name; arguments and errors as of `open_storage`."""
+    store = TokenStore(open_storage(settings, make=make))
+    return Tokens(store, load_key=lambda: load_api_key(settings), now=lambda: datetime.now(UTC))
 
 
 def load_api_key(settings: Settings) -> bytes:

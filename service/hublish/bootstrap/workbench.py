@@ -216,8 +216,10 @@ class Workbench:
             )  # fmt: skip
             return verify_by_rebuild(opened, plan, source, tools=tools)
 
-    def check_environment(self, *, cluster: bool = False) -> tuple[Check, ...]:
-        """Look at what this machine offers a build, and with `cluster` at what its pods meet."""
+    def check_environment(
+        self, *, cluster: bool = False, say: Callable[[str], None] = lambda _: None
+    ) -> tuple[Check, ...]:
+        """Look at what this machine offers a build, and with `cluster` at what its pods meet; `say` is told of waits."""
         # Here, because a build must not wait for the clients of GitHub and of the database.
         from hublish.bootstrap.doctor import check_environment, check_settings  # noqa: PLC0415  # start-up time
         from hublish.bootstrap.enginecheck import check_chosen_engines, check_engines  # noqa: PLC0415  # start-up time
@@ -230,7 +232,8 @@ class Workbench:
             registry=self._registry,
             hosts=tuple(sorted(settings.registries)) if settings else (),
         )
-        pods = _check_cluster(settings) if cluster else ()
+        named = settings is not None and "tekton" in settings.engines.use
+        pods = _check_cluster(settings, pods=cluster, say=say) if cluster or named else ()
         if settings is None:
             return (*engines, *here)
         chosen = check_chosen_engines(settings.engines, data=settings.data)
@@ -279,7 +282,7 @@ def open_workbench(options: WorkbenchOptions) -> Workbench:
     return Workbench(options)
 
 
-def _check_cluster(settings: Settings | None) -> tuple[Check, ...]:
+def _check_cluster(settings: Settings | None, *, pods: bool, say: Callable[[str], None]) -> tuple[Check, ...]:
     from hublish.bootstrap.pods.checks import check_cluster  # noqa: PLC0415  # an extra, slow to import
 
-    return check_cluster(settings)
+    return check_cluster(settings, pods=pods, say=say)

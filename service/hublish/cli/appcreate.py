@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from hublish.cli.house import AppRequest, House
 from hublish.cli.screen import JSONOption, open_screen
-from hublish.errors import ValueInvalid, clip
+from hublish.core.address import is_loopback
+from hublish.errors import clip
 
 HELP = """Create the GitHub App that the service is."""
 CREATE_HELP = """Create a GitHub App by GitHub's manifest flow, with the permissions and events that hublish needs.
@@ -42,7 +44,7 @@ def _group() -> None:
 def create(
     context: typer.Context,
     *,
-    public_url: Annotated[str, typer.Option(metavar="URL", help="Root of the service as GitHub reaches it.")],
+    public_url: Annotated[str, typer.Option(metavar="URL", help="Root of the service as GitHub reaches it, by https.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="Of the App; nobody else's on GitHub.")] = DEFAULT_NAME,
     organization: Annotated[
         str | None, typer.Option(metavar="LOGIN", help="Organization that owns it; without one, you.")
@@ -61,7 +63,7 @@ def create(
     with open_screen("app create", as_json=as_json) as screen:
         request = AppRequest(
             name=_require(name, _NAME, "--name", "letters, digits, spaces, dots and dashes, at most 34"),
-            public_url=_require(public_url.rstrip("/"), _URL, "--public-url", "https://host"),
+            public_url=_require_reachable(_require(public_url.rstrip("/"), _URL, "--public-url", "https://host")),
             organization=None if organization is None else _require(organization, _LOGIN, "--organization", "a login"),
             folder=folder,
             port=port,
@@ -85,8 +87,24 @@ def create(
 
 def _require(text: str, pattern: re.Pattern[str], option: str, expected: str) -> str:
     if not pattern.fullmatch(text):
-        raise ValueInvalid(f"{option}: expected {expected}, but got {clip(text)!r}.")
+        raise typer.BadParameter(f"expected {expected}, but got {clip(text)!r}", param_hint=option)
     return text
+
+
+def _require_reachable(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError as error:
+        raise typer.BadParameter(f"expected https://host, but got {clip(url)!r}", param_hint="--public-url") from error
+    if parts.scheme != "https" and not is_loopback(host):
+        # Webhooks and the links in comments go there over the internet; over http anybody on the way reads them.
+        raise typer.BadParameter(
+            f"expected https://{clip(host)}, but got {clip(url)!r}; put a proxy that ends TLS before the service "
+            "(http is taken for localhost only)",
+            param_hint="--public-url",
+        )
+    return url
 
 
 def make_app_document(app_id: int, slug: str, page: str, folder: Path) -> Mapping[str, object]:

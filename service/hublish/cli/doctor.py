@@ -44,7 +44,7 @@ def doctor(
     house: House = context.obj
     choice = make_choice(cache=cache, plain_http=plain_http, index_map=index_map, workers=None)
     with open_screen("doctor", as_json=as_json) as screen:
-        checks = tuple(house.open_workbench(choice).check_environment(cluster=cluster))
+        checks = tuple(house.open_workbench(choice).check_environment(cluster=cluster, say=screen.remark))
         screen.result = [
             {"name": check.name, "ok": check.ok, "detail": check.detail, "hint": check.hint} for check in checks
         ]

@@ -43,7 +43,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "done; warnings may have been printed",
     ExitCode.FAILED: "failed: the build, a check of `doctor`, or an error nobody foresaw",
     ExitCode.USAGE: "the command line itself is wrong: an unknown option, a path or run that does not exist",
-    ExitCode.FINDINGS: "a file has errors: config, lock, plan or the operator's settings",
+    ExitCode.FINDINGS: "a file has errors: config, lock, plan, payload or the operator's settings",
     ExitCode.REFUSED: "not allowed, or a server refused the credentials",
     ExitCode.UNREACHABLE: "a server or the network failed; the same command may succeed later",
     ExitCode.DIFFERENT: "`verify`: the image is not what its lock and source give",

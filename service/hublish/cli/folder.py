@@ -80,7 +80,8 @@ EngineOption = Annotated[
     EngineChoice | None,
     typer.Option(
         "--engine",
-        help="What builds in containers: Dockerfiles, source-to-image, packages without a wheel.",
+        metavar="ENGINE",
+        help="What builds in containers (Dockerfiles, source-to-image, packages without a wheel): buildah or docker.",
         show_default="what works here",
     ),
 ]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hublish.core.ports import ProgressSink, Source
     from hublish.core.reference import Reference
     from hublish.settings import Settings
+    from hublish.workflows.rehearsal import Rehearsal
 
 
 class Check(Protocol):
@@ -103,8 +104,11 @@ class Workbench(Protocol):
     ) -> Verification:
         """Rebuild it with nothing kept from earlier builds, and compare."""
 
-    def check_environment(self, *, cluster: bool) -> Sequence[Check]:
-        """What this machine offers, and what is missing; with `cluster` what pods of builds meet there, too."""
+    def check_environment(self, *, cluster: bool, say: Callable[[str], None]) -> Sequence[Check]:
+        """What this machine offers, and what is missing; with `cluster` what pods of builds meet there, too.
+
+        `say` is told what is waited for.
+        """
 
 
 class Locker(Protocol):
@@ -169,11 +173,14 @@ class House(Protocol):
     def open_records(self) -> Records:
         """The runs stored where the operator's settings say."""
 
-    def open_deliveries(self) -> Deliveries:
-        """The webhooks stored there."""
+    def open_deliveries(self, *, make: bool = False) -> Deliveries:
+        """The webhooks stored there; with `make` the database is made where there is none."""
 
-    def open_tokens(self) -> Tokens:
-        """The tokens of the API stored there."""
+    def rehearse(self, event: str, body: bytes) -> Rehearsal:
+        """What a payload would come to; nothing is stored or sent, and no database is made."""
+
+    def open_tokens(self, *, make: bool = False) -> Tokens:
+        """The tokens of the API stored there; with `make` the database is made where there is none."""
 
     def preview_app(self, request: AppRequest) -> Mapping[str, object]:
         """The manifest that GitHub would get."""
@@ -242,19 +249,26 @@ class RealHouse:
 
         return records.open_records(_load_settings())
 
-    def open_deliveries(self) -> Deliveries:
+    def open_deliveries(self, *, make: bool = False) -> Deliveries:
         """See House."""
         with uncollected():
             from hublish.bootstrap import deliveries  # noqa: PLC0415  # start-up time, see the module's docstring
 
-        return deliveries.open_deliveries(_load_settings())
+        return deliveries.open_deliveries(_load_settings(), make=make)
 
-    def open_tokens(self) -> Tokens:
+    def rehearse(self, event: str, body: bytes) -> Rehearsal:
+        """See House."""
+        with uncollected():
+            from hublish.bootstrap import deliveries  # noqa: PLC0415  # start-up time, see the module's docstring
+
+        return deliveries.rehearse_payload(_load_settings(), event, body)
+
+    def open_tokens(self, *, make: bool = False) -> Tokens:
         """See House."""
         with uncollected():
             from hublish.bootstrap import tokens  # noqa: PLC0415  # start-up time, see the module's docstring
 
-        return tokens.open_tokens(_load_settings())
+        return tokens.open_tokens(_load_settings(), make=make)
 
     def preview_app(self, request: AppRequest) -> Mapping[str, object]:
         """See House."""

@@ -32,7 +32,10 @@ Examples:
 
 def migrate(
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", exists=True, help="A folder, or the old file itself.")
+        Path,
+        typer.Argument(
+            metavar="PATH", exists=True, help="A folder, or the old file itself.", show_default="the current folder"
+        ),
     ] = Path(),
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the new file and write nothing.")] = False,

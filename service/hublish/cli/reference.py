@@ -104,7 +104,9 @@ def _render_row(parameter: Any) -> str:
         value = "" if parameter.is_flag else f" {parameter.metavar}"
         name = ", ".join(parameter.opts) + value
     default = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
-    note = "" if default in (None, False, [], ()) or parameter.required else f" Default: {default}."
+    # 0 equals False, and is a default worth showing.
+    silent = default is None or default is False or default in ([], ()) or parameter.required
+    note = "" if silent else f" Default: {default}."
     variable = f" Variable: `{parameter.envvar}`." if parameter.envvar else ""
     return f"| `{name}` | {parameter.help or ''}{note}{variable} |\n"
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from hublish.cli.exit_codes import ExitCode
 from hublish.cli.house import House
 from hublish.cli.screen import JSONOption, open_screen
-from hublish.errors import clip
+from hublish.core.access.tokens import parse_wish
+from hublish.errors import ValueInvalid, clip
 
 if TYPE_CHECKING:
     from hublish.core.access.tokens import Token
@@ -57,14 +60,23 @@ def create_token(
 ) -> None:
     """Make a token; see CREATE_HELP."""
     house: House = context.obj
+    _verify_wish(name, scopes)
     with open_screen("token create", as_json=as_json) as screen:
-        token, secret = house.open_tokens().create(name=name, scopes=scopes, days=days)
+        token, secret = house.open_tokens(make=True).create(name=name, scopes=scopes, days=days)
         screen.result = {**make_token_document(token), "secret": secret}
         screen.say(f"token    {token.id}")
         screen.say(f"secret   {secret}")
         screen.say(f"scopes   {' '.join(str(scope) for scope in token.scopes)}")
         screen.say(f"expires  {_render_time(token.expires_at.isoformat())}")
         screen.remark("The secret is shown this once; whoever has it can order builds.")
+
+
+def _verify_wish(name: str, scopes: Sequence[str]) -> None:
+    # Before the doors open: a command line that is wrong makes neither a database nor a key.
+    try:
+        parse_wish(name, scopes)
+    except ValueInvalid as error:
+        raise typer.BadParameter(error.message) from error
 
 
 @commands.command("list", help=LIST_HELP)
@@ -76,11 +88,26 @@ def list_tokens(context: typer.Context, *, as_json: JSONOption = False) -> None:
         screen.result = documents
         if as_json:
             return
-        if not documents:
+        rows = [_make_cells(document) for document in documents]
+        if not rows:
             screen.say("No tokens yet.")
-        for document in documents:
-            # rich would turn the tabs into spaces.
-            typer.echo("\t".join(" ".join(v) if isinstance(v, list) else str(v or "-") for v in document.values()))
+        elif screen.out.is_terminal:
+            screen.out.show(make_table(rows))
+        else:
+            for row in rows:
+                typer.echo("\t".join(row))  # rich would turn the tabs into spaces
+
+
+def _make_cells(document: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(" ".join(item) if isinstance(item, list) else str(item or "-") for item in document.values())
+
+
+def make_table(rows: Sequence[Sequence[str]]) -> Table:
+    """Make the table that a person at a terminal sees."""
+    table = Table("token", "name", "scopes", "created", "expires", "revoked", box=None)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
 
 
 @commands.command("revoke", help=REVOKE_HELP)

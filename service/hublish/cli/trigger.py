@@ -11,16 +11,21 @@ import typer
 from hublish.cli.house import House
 from hublish.cli.rehearsal import DryRunOption, make_rehearsal_document, show_rehearsal
 from hublish.cli.screen import JSONOption, open_screen
-from hublish.errors import SourceMissing, clip
+from hublish.core.github.byhand import check_payload, explain_ignored, verify_event
+from hublish.errors import SourceMissing, ValueInvalid, clip
 
 HELP = """Give the service a webhook's payload from a file, as if GitHub had delivered it.
 
-The payload is a JSON object as GitHub's page of the App shows it. The same payload again is a redelivery: it joins the
-run that it started, and a run that failed is tried again. With --dry-run nothing is stored or sent: what would be decided
-and said is printed. HUBLISH_SETTINGS names the settings.
+FILE holds the payload, a JSON object: copied from GitHub, where the App's settings list its recent deliveries under
+"Advanced", or printed by `hublish deliveries show` of what the service stored. The same payload again is a redelivery: it
+joins the run that it started, and a run that failed is tried again. HUBLISH_SETTINGS names the settings.
+
+With --dry-run nothing is stored or sent: what would be decided and said is printed. For that the repository is read from
+GitHub, with the App's key.
 
 \b
 Examples:
+  hublish deliveries show 17 --body --json | jq -r .result.body > payload.json
   hublish trigger payload.json --event release --dry-run
   hublish trigger payload.json --event release
   hublish trigger - --event issue_comment < payload.json
@@ -37,17 +42,31 @@ def trigger(
 ) -> None:
     """Take a payload in; see HELP."""
     house: House = context.obj
+    _verify(event)
     with open_screen("trigger", as_json=as_json) as screen:
         body = _read(file)
-        deliveries = house.open_deliveries()
+        path = "standard input" if file == "-" else clip(file)
+        findings = check_payload(body, event=event, path=path)
+        screen.show_findings(findings, read_source=lambda _path: body.decode(errors="replace"))
+        if findings:
+            return
         if dry_run:
-            rehearsal = deliveries.rehearse(event, body, again=False)
+            rehearsal = house.rehearse(event, body)
             screen.result = make_rehearsal_document(rehearsal)
             show_rehearsal(screen, rehearsal)
             return
-        guid = deliveries.bring(event, body)
-        screen.result = {"guid": guid}
-        screen.say(f"Stored as delivery {guid}; the service takes it up when it runs.")
+        reason, sure = explain_ignored(body, event=event)
+        guid = house.open_deliveries(make=True).bring(event, body)
+        screen.result = {"guid": guid, "reason": reason}
+        ignored = f"{'' if sure else 'probably '}nothing will be done: {reason}"
+        screen.say(f"Stored as delivery {guid}; {ignored if reason else 'the service takes it up when it runs'}.")
+
+
+def _verify(event: str) -> None:
+    try:
+        verify_event(event)
+    except ValueInvalid as error:
+        raise typer.BadParameter(error.message, param_hint="--event") from error
 
 
 def _read(file: str) -> bytes:

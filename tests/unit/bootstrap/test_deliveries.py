@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hublish.adapters.store import ensure_schema, open_database
-from hublish.bootstrap.deliveries import Deliveries, open_deliveries
-from hublish.errors import HublishError, ValueInvalid, WebhookRefused
+from hublish.bootstrap.deliveries import Deliveries, open_deliveries, rehearse_payload
+from hublish.errors import DatabaseFailed, HublishError, ValueInvalid, WebhookRefused
 from hublish.settings import parse_settings
 
 TEXT = """\
@@ -82,8 +82,30 @@ def test_rehearsal_stores_nothing(deliveries: Deliveries) -> None:
 
 def test_deliveries_lie_where_the_settings_say(tmp_path: Path) -> None:
     """Tables are made when they are missing."""
-    opened = open_deliveries(parse_settings(TEXT.encode(), path=tmp_path / "settings.yaml"))
+    opened = open_deliveries(parse_settings(TEXT.encode(), path=tmp_path / "settings.yaml"), make=True)
 
     assert opened.list_entries(1) == ()
     assert (tmp_path / "hublish.sqlite").is_file()
     opened._store._engine.dispose()
+
+
+def test_rehearsal_before_the_service_started_makes_nothing(tmp_path: Path) -> None:
+    """Neither database nor key nor cache: the service would find them belonging to somebody else."""
+    (tmp_path / "key.pem").write_text("read when the first token is asked for")
+    settings = parse_settings(TEXT.encode(), path=tmp_path / "settings.yaml")
+    rehearsal = rehearse_payload(settings, "ping", b'{"zen": "x"}')
+
+    assert (rehearsal.decision, rehearsal.reason) == ("ignored", "a ping needs no answer")
+    assert [path.name for path in tmp_path.iterdir()] == ["key.pem"]
+
+
+def test_rehearsal_reads_the_database_that_is_there(tmp_path: Path) -> None:
+    """What was built already is known."""
+    (tmp_path / "key.pem").write_text("read when the first token is asked for")
+    settings = parse_settings(TEXT.encode(), path=tmp_path / "settings.yaml")
+    (tmp_path / "hublish.sqlite").touch()
+    with pytest.raises(DatabaseFailed, match="lacks"):
+        rehearse_payload(settings, "ping", b'{"zen": "x"}')
+    open_deliveries(settings, make=True)._store._engine.dispose()
+
+    assert rehearse_payload(settings, "ping", b'{"zen": "x"}').decision == "ignored"

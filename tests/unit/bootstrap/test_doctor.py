@@ -12,6 +12,7 @@ import pytest
 from hublish.adapters.registry import RegistryClient
 from hublish.bootstrap import doctor
 from hublish.bootstrap.doctor import Check, check_environment, check_settings
+from hublish.bootstrap.storage import open_storage
 from hublish.errors import RegistryFailed
 from hublish.settings import parse_settings
 
@@ -113,3 +114,25 @@ def test_settings_are_followed_to_what_they_name(tmp_path: Path) -> None:
     assert checks["github.private_key_file"].detail == f"{tmp_path / 'missing.pem'}: No such file or directory"
     assert checks["GitHub App"].detail == "not asked: the private key cannot be read"
     assert "s3cret" not in str(checks)
+
+
+@pytest.mark.parametrize("place", ["hublish.sqlite", "data/hublish.sqlite"])
+def test_database_of_a_service_that_never_started_is_not_made(tmp_path: Path, place: str) -> None:
+    """Nor the folder `data`: root may look first, and what root made the service could not write."""
+    text = f"""\
+github: {{app_id: 1, private_key_file: missing.pem, webhook_secret_files: [secret]}}
+public_url: https://hublish.example.org
+data: data
+database: sqlite:///{tmp_path}/{place}
+"""
+    settings = parse_settings(text.encode(), path=tmp_path / "settings.yaml")
+    before = {item.name: item for item in check_settings(settings)}["database"]
+    left = list(tmp_path.iterdir())
+    open_storage(settings, make=True).dispose()
+    after = {item.name: item for item in check_settings(settings)}["database"]
+
+    assert before == Check(
+        name="database", ok=True, detail=f"SQLite; there is none at {tmp_path}/{place} yet, the service makes it"
+    )
+    assert left == []
+    assert after == Check(name="database", ok=True, detail="SQLite opens; it serves one process")

@@ -10,6 +10,7 @@ from hublish.bootstrap.doctor import Check
 from hublish.bootstrap.pods.checks import check_cluster, find_choices, judge_probe
 from hublish.bootstrap.steps.probe import parse_probe, probe, render_probe
 from hublish.errors import SettingsInvalid
+from hublish.settings import Settings
 
 LAYERED, CONTAINERS = "layered in pods", "source and dockerfile in pods"
 FINE = {"user-namespace": "", "work": "", "registry r.example.org": ""}
@@ -24,6 +25,8 @@ FINE = {"user-namespace": "", "work": "", "registry r.example.org": ""}
         ("the image i:1 cannot be pulled: ErrImagePull", "imagePullSecrets"),
         ("the cluster did not create a PipelineRun: forbidden", "access.yaml"),
         ("the cluster has no room for the pod yet", "add nodes"),
+        ('translating TaskSpec to Pod: serviceaccounts "build" not found', "engines.tekton.service_account"),
+        ('pods "x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 4Gi', "LimitRange"),
         ("who knows", ""),
     ],
 )
@@ -88,3 +91,35 @@ def test_probe_says_what_does_not_work(tmp_path, monkeypatch) -> None:
         "registry s.example.org:5000": "refused",
     }
     assert parse_probe(["noise"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("tekton", "detail"),
+    [
+        (
+            {},
+            "the engine tekton is chosen, and neither engines.tekton.image nor engines.tekton.build_image is set",
+        ),
+        (
+            {"image": "r.example.org/hublish:1", "kubeconfig": "/nonexistent/config"},
+            "engines.tekton.kubeconfig: /nonexistent/config: No such file or directory",
+        ),
+    ],
+)
+@pytest.mark.parametrize("pods", [True, False])
+def test_settings_that_lead_to_no_cluster_are_one_fault_among_the_checks(
+    tekton: dict[str, str], detail: str, pods: bool
+) -> None:
+    """It is found without `--cluster`, too, and the other checks are still told."""
+    settings = Settings.model_validate(
+        {
+            "github": {"app_id": 1, "private_key_file": "key.pem", "webhook_secret_files": ["secret"]},
+            "public_url": "https://hublish.example.com",
+            "data": "data",
+            "database": "sqlite:///hublish.sqlite",
+            "engines": {"use": ["tekton"], "tekton": tekton},
+        }
+    )
+    (check,) = check_cluster(settings, pods=pods)
+
+    assert (check.name, check.ok, check.detail, bool(check.hint)) == ("engines.tekton", False, detail, True)

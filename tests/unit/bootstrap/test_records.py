@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from hublish.bootstrap.deliveries import open_deliveries
 from hublish.bootstrap.records import open_records
+from hublish.bootstrap.storage import open_storage
+from hublish.bootstrap.tokens import open_tokens
 from hublish.errors import DatabaseFailed
 from hublish.settings import Settings, parse_settings
 from tests.unit.workflows.parts import AT, RUN_ID, make_run
@@ -24,7 +29,9 @@ database: sqlite:///hublish.sqlite
 
 def test_runs_steps_and_logs_are_read_together(tmp_path: Path) -> None:
     """The logs of a run's builds stand one after the other, in the order of its images."""
-    records = open_records(make_settings(tmp_path))
+    settings = make_settings(tmp_path)
+    open_storage(settings, make=True).dispose()
+    records = open_records(settings)
     records.runs.ensure_run(make_run())
     records.steps.ensure_step(RUN_ID, "plan", state="done", detail="", at=AT)
     for build, image in (("build-b-1", "ts"), ("build-a-1", "gpu")):
@@ -39,10 +46,12 @@ def test_runs_steps_and_logs_are_read_together(tmp_path: Path) -> None:
     assert records.read_log("other") == ""
 
 
-def test_database_in_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """With what to check."""
+@pytest.mark.parametrize("look", [open_records, partial(open_deliveries, make=False), partial(open_tokens, make=False)])
+def test_looking_makes_nothing(tmp_path: Path, look: Callable[[Settings], object]) -> None:
+    """Before the service ever started root may look: it leaves no file that the service could not write."""
     with pytest.raises(DatabaseFailed) as caught:
-        open_records(make_settings(tmp_path / "gone"))
+        look(make_settings(tmp_path / "gone"))
 
-    assert "cannot be prepared" in caught.value.message
-    assert caught.value.hint == "check `database` in the settings, and that the folder exists and is writable"
+    assert caught.value.message == f"there is no database at {tmp_path}/gone/hublish.sqlite"
+    assert caught.value.hint == "start the service, which makes it; or check `database` in the settings"
+    assert list(tmp_path.iterdir()) == []

@@ -32,7 +32,7 @@ database: sqlite:///data/hublish.sqlite
 
 def test_token_is_stored_without_its_secret(settings: Settings, tmp_path: Path) -> None:
     """Neither as it is nor in any form that signs; it follows from the key."""
-    tokens = open_tokens(settings)
+    tokens = open_tokens(settings, make=True)
     token, secret = tokens.create(name="nightly", scopes=SCOPES, days=90)
     engine = sa.create_engine(settings.database)
     with engine.connect() as connection:
@@ -49,7 +49,7 @@ def test_token_is_stored_without_its_secret(settings: Settings, tmp_path: Path) 
 
 def test_tokens_are_revoked_by_their_id(settings: Settings) -> None:
     """An unknown id is told."""
-    tokens = open_tokens(settings)
+    tokens = open_tokens(settings, make=True)
     token, _ = tokens.create(name="nightly", scopes=SCOPES, days=1)
 
     assert [tokens.revoke(token.id), tokens.revoke("none")] == [True, False]
@@ -70,7 +70,7 @@ def test_token_that_says_nothing_or_too_much_is_not_made(
     settings: Settings, name: str, scopes: list[str], expected: str
 ) -> None:
     """Nothing is stored."""
-    tokens = open_tokens(settings)
+    tokens = open_tokens(settings, make=True)
     with pytest.raises(ValueInvalid, match=expected):
         tokens.create(name=name, scopes=scopes, days=1)
 
@@ -100,7 +100,16 @@ def test_key_that_is_too_short_is_refused(settings: Settings, tmp_path: Path) ->
 
 def test_secrets_of_two_keys_differ(settings: Settings, tmp_path: Path) -> None:
     """A copied database is of no use without the key file."""
-    token, secret = open_tokens(settings).create(name="nightly", scopes=SCOPES, days=1)
+    token, secret = open_tokens(settings, make=True).create(name="nightly", scopes=SCOPES, days=1)
     bare = dataclasses.replace(token, secret_sha256="")
 
     assert make_secret(b"o" * 64, bare) != secret
+
+
+def test_tokens_are_read_without_the_key(settings: Settings, tmp_path: Path) -> None:
+    """Who only lists or revokes makes none."""
+    open_tokens(settings, make=True)
+    tokens = open_tokens(settings, make=False)
+
+    assert (tokens.list_tokens(), tokens.revoke("none")) == ((), False)
+    assert not (tmp_path / "data" / "api-key").exists()

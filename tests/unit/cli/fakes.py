@@ -30,6 +30,7 @@ from hublish.core.status import RunState
 from hublish.errors import BuildCancelled, HublishError
 from hublish.oci.image import ImageSpec
 from hublish.oci.manifest import Descriptor, ImageManifest
+from hublish.workflows.rehearsal import Rehearsal
 from tests.unit.cli.delivery_fakes import FakeDeliveries
 
 DIGEST = "sha256:" + "d" * 64
@@ -225,12 +226,11 @@ class FakeWorkbench:
             raise BuildCancelled("the build was stopped")
         return self.verification
 
-    def check_environment(self, *, cluster: bool) -> tuple[Check, ...]:
-        return (
-            tuple(dataclasses.replace(check, name=f"{check.name} of pods") for check in self.checks)
-            if cluster
-            else self.checks
-        )
+    def check_environment(self, *, cluster: bool, say: Callable[[str], None]) -> tuple[Check, ...]:
+        if not cluster:
+            return self.checks
+        say("a pod comes up")
+        return tuple(dataclasses.replace(check, name=f"{check.name} of pods") for check in self.checks)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -285,6 +285,7 @@ class FakeHouse:
     error: BaseException | None = None
     choices: list[WorkbenchChoice] = field(default_factory=list)
     served: list[tuple[str, int]] = field(default_factory=list)
+    made: list[bool] = field(default_factory=list)
 
     def open_workbench(self, choice: WorkbenchChoice) -> FakeWorkbench:
         self._fail()
@@ -304,12 +305,18 @@ class FakeHouse:
         self._fail()
         return self.records
 
-    def open_deliveries(self) -> FakeDeliveries:
+    def open_deliveries(self, *, make: bool = False) -> FakeDeliveries:
         self._fail()
+        self.made.append(make)
         return self.deliveries
 
-    def open_tokens(self) -> object:
+    def rehearse(self, event: str, body: bytes) -> Rehearsal:
         self._fail()
+        return self.deliveries.rehearse(event, body, again=False)
+
+    def open_tokens(self, *, make: bool = False) -> object:
+        self._fail()
+        self.made.append(make)
         return self.tokens
 
     def preview_app(self, request: AppRequest) -> Mapping[str, object]:

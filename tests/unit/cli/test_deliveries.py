@@ -16,9 +16,13 @@ from hublish.workflows.rehearsal import Rehearsal, Saying
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.delivery_fakes import ENTRY
 from tests.unit.cli.fakes import FakeHouse
+from tests.unit.core.github.parts import BASE, COMMENT, ISSUE
+from tests.unit.core.github.parts import RELEASE as PAYLOAD
 from tests.unit.workflows.parts import RELEASE
 
 BODY = b'{"action": "published"}'
+RELEASED = json.dumps({"action": "published", "release": PAYLOAD, **BASE}).encode()
+EDITED = json.dumps({"action": "edited", "release": PAYLOAD, **BASE}).encode()
 WOULD_BUILD = Rehearsal(
     decision="building",
     reason="",
@@ -120,21 +124,84 @@ def test_dry_replay_prints_what_would_be_decided_and_said(run: Run, house: FakeH
 
 
 def test_payload_of_a_file_is_stored(run: Run, house: FakeHouse, tmp_path: Path) -> None:
-    """As if GitHub had delivered it."""
-    (tmp_path / "payload.json").write_bytes(BODY)
+    """As if GitHub had delivered it; the database is made where there is none."""
+    (tmp_path / "payload.json").write_bytes(RELEASED)
     result = run("trigger", tmp_path / "payload.json", "--event", "release")
 
     assert result.stdout == "Stored as delivery by-hand-1; the service takes it up when it runs.\n"
-    assert house.deliveries.calls == [("bring", "release", BODY)]
+    assert (house.made, house.deliveries.calls) == ([True], [("bring", "release", RELEASED)])
+
+
+def test_payload_that_starts_nothing_says_why(run: Run, house: FakeHouse, tmp_path: Path) -> None:
+    """It is stored as others are, and the command did what it was told."""
+    (tmp_path / "payload.json").write_bytes(EDITED)
+    result = run("trigger", tmp_path / "payload.json", "--event", "release")
+    document = json.loads(run("trigger", tmp_path / "payload.json", "--event", "release", "--json").stdout)["result"]
+    reason = "only a published release starts a build"
+
+    assert result.stdout == f"Stored as delivery by-hand-1; nothing will be done: {reason}.\n"
+    assert document == {"guid": "by-hand-1", "reason": reason}
+    assert (result.exit_code, house.deliveries.calls) == (0, [("bring", "release", EDITED)] * 2)
+
+
+def test_comment_without_a_command_is_not_sure_to_start_nothing(run: Run, tmp_path: Path) -> None:
+    """It may speak to the App by its name, which only the service knows."""
+    comment = {**COMMENT, "body": "@hublish build"}
+    body = json.dumps({"action": "created", "issue": ISSUE, "comment": comment, **BASE})
+    (tmp_path / "payload.json").write_text(body)
+    result = run("trigger", tmp_path / "payload.json", "--event", "issue_comment")
+
+    assert result.stdout == (
+        "Stored as delivery by-hand-1; probably nothing will be done: the comment holds no command.\n"
+    )
 
 
 def test_dry_trigger_stores_nothing(house: FakeHouse) -> None:
-    """From standard input, too."""
+    """From standard input, too; no database is made."""
     arguments = ["trigger", "-", "--event", "release", "--dry-run"]
-    result = CliRunner().invoke(app, arguments, obj=house, input=BODY)
+    result = CliRunner().invoke(app, arguments, obj=house, input=RELEASED)
 
     assert result.stdout == "decision    ignored\nreason      the release is a draft\nnothing would be said\n"
-    assert house.deliveries.calls == [("rehearse", "release", BODY, False)]
+    assert (house.made, house.deliveries.calls) == ([], [("rehearse", "release", RELEASED, False)])
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_event_that_is_misspelt_is_a_mistake_of_the_command_line(
+    run: Run, house: FakeHouse, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """The near one is named, and nothing is opened."""
+    (tmp_path / "payload.json").write_bytes(RELEASED)
+    result = run("trigger", tmp_path / "payload.json", "--event", "relase", *options)
+
+    assert result.stderr.endswith(
+        "Error: Invalid value for --event: hublish reads no event 'relase'; did you mean release?\n"
+    )
+    assert (result.exit_code, result.stdout, house.made) == (2, "", [])
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{\n "action" 1}', ":2:11: error[JSONInvalid]: the file is not JSON: Expecting ':' delimiter\n"),
+        (
+            json.dumps({"action": "opened", "issue": ISSUE, **BASE}).encode(),
+            (
+                ":1: error[PayloadInvalid]: expected a payload of the event release, but this looks like one of issues\n"
+                "  hint: name the event issues, or another file\n"
+            ),
+        ),
+    ],
+)
+def test_payload_that_cannot_be_used_is_a_fault_of_the_file(
+    run: Run, house: FakeHouse, tmp_path: Path, *, body: bytes, expected: str, options: tuple[str, ...]
+) -> None:
+    """With file, line and column, as for every other file; nothing is opened."""
+    (tmp_path / "payload.json").write_bytes(body)
+    result = run("trigger", tmp_path / "payload.json", "--event", "release", *options)
+
+    assert result.stdout == f"{tmp_path}/payload.json{expected}"
+    assert (result.exit_code, house.made) == (3, [])
 
 
 def test_file_that_is_not_there_is_a_mistake_of_the_command_line(run: Run, tmp_path: Path) -> None:
@@ -145,9 +212,9 @@ def test_file_that_is_not_there_is_a_mistake_of_the_command_line(run: Run, tmp_p
     assert result.stderr == f"error[SourceMissing]: {tmp_path}/none.json cannot be read: No such file or directory\n"
 
 
-def test_refused_payload_ends_as_refused(run: Run, house: FakeHouse, tmp_path: Path) -> None:
-    """What is no JSON object is stored nowhere."""
-    (tmp_path / "payload.json").write_bytes(b"[]")
+def test_service_that_takes_no_such_payload_ends_as_refused(run: Run, house: FakeHouse, tmp_path: Path) -> None:
+    """What the service would refuse is stored nowhere."""
+    (tmp_path / "payload.json").write_bytes(RELEASED)
     house.error = WebhookRefused("Expected a JSON object", status=400)
 
     assert run("trigger", tmp_path / "payload.json", "--event", "release").exit_code == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -91,10 +92,11 @@ def test_unknown_run_is_a_usage_error(run: Run) -> None:
 
 
 def test_doctor_looks_at_pods_when_asked(run: Run, house: FakeHouse) -> None:
-    """Pods are started only with the option."""
+    """Pods are started only with the option; what is waited for stands on stderr, so that a script reads checks alone."""
     house.workbench.checks = (Check(name="layered", ok=True, detail="comes up"),)
+    result = run("doctor", "--cluster")
 
-    assert run("doctor", "--cluster").stdout == "ok   layered of pods: comes up\n"
+    assert (result.stdout, result.stderr) == ("ok   layered of pods: comes up\n", "a pod comes up\n")
 
 
 def test_doctor_prints_every_check_and_fails_with_one(run: Run, house: FakeHouse) -> None:
@@ -145,6 +147,14 @@ def test_reference_page_is_up_to_date() -> None:
     expected = render_reference()
 
     assert expected == (PAGES / "cli.md").read_text(encoding="utf-8")
+
+
+def test_reference_page_has_no_blank_where_a_word_belongs() -> None:
+    """Each option with a value names it, each default is said in words, and 0 is one."""
+    page = render_reference()
+
+    assert re.findall(r"^\| .*(?:None`|Default: \.).*$", page, re.MULTILINE) == []
+    assert "| `--port PORT` | Of the local page; 0 takes a free one. Default: 0. |" in page.splitlines()
 
 
 def test_commands_page_is_up_to_date() -> None:

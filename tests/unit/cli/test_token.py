@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 
 from hublish.core.access.tokens import Token, parse_scope
-from hublish.errors import ValueInvalid
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.fakes import FakeHouse
 
@@ -41,8 +41,6 @@ class FakeTokens:
 
     def create(self, *, name: str, scopes: list[str], days: int) -> tuple[Token, str]:
         self.calls.append((name, scopes, days))
-        if name == "bad":
-            raise ValueInvalid("Expected a name", hint="take another")
         return TOKEN, "5ec2e7"
 
     def list_tokens(self) -> tuple[Token, ...]:
@@ -59,7 +57,7 @@ def tokens(house: FakeHouse) -> FakeTokens:
     return house.tokens
 
 
-def test_new_token_is_printed_with_its_secret(run: Run, tokens: FakeTokens) -> None:
+def test_new_token_is_printed_with_its_secret(run: Run, house: FakeHouse, tokens: FakeTokens) -> None:
     """Once, with what it may do and until when."""
     result = run("token", "create", "--name", "nightly", "--scope", "build:octo/ts", "--scope", "read:lab")
 
@@ -68,6 +66,7 @@ def test_new_token_is_printed_with_its_secret(run: Run, tokens: FakeTokens) -> N
     )
     assert result.stderr == "The secret is shown this once; whoever has it can order builds.\n"
     assert tokens.calls == [("nightly", ["build:octo/ts", "read:lab"], 90)]
+    assert house.made == [True]
 
 
 def test_new_token_as_a_document(run: Run, tokens: FakeTokens) -> None:
@@ -78,13 +77,29 @@ def test_new_token_as_a_document(run: Run, tokens: FakeTokens) -> None:
     assert tokens.calls == [("nightly", ["build:octo/ts"], 7)]
 
 
-def test_token_that_cannot_be_made_is_told(run: Run, tokens: FakeTokens) -> None:
-    """With what to do; nothing is printed that looks like a secret."""
-    result = run("token", "create", "--name", "bad", "--scope", "build:octo/ts")
+@pytest.mark.parametrize(
+    ("name", "scope", "expected"),
+    [
+        (
+            "nightly",
+            "foo:octo/ts",
+            "Expected a scope, build:OWNER/REPO, build:OWNER, read:OWNER/REPO or read:OWNER, but got 'foo:octo/ts'.",
+        ),
+        (
+            "two words",
+            "build:octo/ts",
+            "Expected a name of 1 to 39 letters, digits or ._- characters, but got 'two words'.",
+        ),
+    ],
+)
+def test_token_that_cannot_be_is_a_mistake_of_the_command_line(
+    run: Run, house: FakeHouse, tokens: FakeTokens, *, name: str, scope: str, expected: str
+) -> None:
+    """What is expected is named; neither database nor key is made."""
+    result = run("token", "create", "--name", name, "--scope", scope)
 
-    assert result.exit_code != 0
-    assert result.stdout == ""
-    assert result.stderr == "error[ValueInvalid]: Expected a name\n  hint: take another\n"
+    assert result.stderr.endswith(f"Error: Invalid value: {expected}\n")
+    assert (result.exit_code, result.stdout, house.made, tokens.calls) == (2, "", [], [])
 
 
 def test_tokens_are_listed_in_columns(run: Run, tokens: FakeTokens) -> None:
@@ -96,6 +111,24 @@ def test_tokens_are_listed_in_columns(run: Run, tokens: FakeTokens) -> None:
 
     assert text.stdout == f"0123456789abcdef\t{line}-\nffffffffffffffff\t{line}2026-11-21T10:00:00Z\n"
     assert json.loads(document.stdout)["result"][0] == DOCUMENT
+
+
+def test_tokens_are_a_table_for_people(monkeypatch: pytest.MonkeyPatch, run: Run, tokens: FakeTokens) -> None:
+    """On a terminal the columns have names, as those of runs and deliveries."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "140")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", run("token", "list").stdout)
+    head, row = (re.split(r"  +", line.strip()) for line in text.splitlines())
+
+    assert head == ["token", "name", "scopes", "created", "expires", "revoked"]
+    assert row == [
+        "0123456789abcdef",
+        "nightly",
+        "build:octo/ts read:lab",
+        "2026-11-21T10:00:00Z",
+        "2027-11-21T10:00:00Z",
+        "-",
+    ]
 
 
 def test_no_tokens_are_told(run: Run, tokens: FakeTokens) -> None:

@@ -3,7 +3,7 @@
 from hublish.adapters.store.basewatches import BaseWatchStore
 from hublish.adapters.store.builds import BuildStore
 from hublish.adapters.store.cancels import CancelStore
-from hublish.adapters.store.database import ensure_schema, open_database
+from hublish.adapters.store.database import ensure_schema, find_file, open_database, open_existing_database
 from hublish.adapters.store.deliveries import DeliveryStore
 from hublish.adapters.store.images import ImageStore
 from hublish.adapters.store.lock import hold
@@ -27,6 +27,8 @@ __all__ = [
     "StepStore",
     "TokenStore",
     "ensure_schema",
+    "find_file",
     "hold",
     "open_database",
+    "open_existing_database",
 ]

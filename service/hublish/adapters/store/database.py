@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,6 +37,54 @@ def open_database(url: str) -> sa.Engine:
     # One place for all stores: no class of the client leaves this room, whichever statement failed.
     event.listen(engine, "handle_error", _make_failure, retval=True)
     return engine
+
+
+def find_file(url: str) -> Path | None:
+    """Find the file of an SQLite database by its URL; None for a database that is a server's or nowhere."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(parsed.database)
+
+
+def open_existing_database(url: str) -> sa.Engine:
+    """Open a database that a service has made; neither a file nor a table is made where there is none.
+
+    Args:
+        url: as for `open_database`.
+    Raises:
+        DatabaseFailed: there is none, it cannot be reached, or it lacks tables of this version.
+    """
+    file = find_file(url)
+    if file is not None:
+        _verify_file(file)
+    engine = open_database(url)
+    missing = metadata.tables.keys() - set(sa.inspect(engine).get_table_names())
+    if missing:
+        shown = engine.url.render_as_string(hide_password=True)
+        raise DatabaseFailed(
+            f"the database {shown} lacks {len(missing)} of {len(metadata.tables)} tables",
+            hint=f"start the service of this version, which makes them; {_ELSEWHERE}",
+        )
+    return engine
+
+
+_ELSEWHERE = "or check `database` in the settings"
+
+
+def _verify_file(file: Path) -> None:
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatabaseFailed(
+            f"there is no database at {file}",
+            hint=f"start the service, which makes it; {_ELSEWHERE}",
+        ) from error
+    except OSError as error:
+        raise DatabaseFailed(
+            f"the database {file} cannot be opened: {error.strerror}",
+            hint="run the command as the user of the service",
+        ) from error
 
 
 def _make_failure(context: sa.ExceptionContext) -> DatabaseFailed | None:

@@ -1,4 +1,4 @@
-"""What `hublish doctor --cluster` looks at: a pod of each kind of build comes up, and has what its builds need.
+"""What `hublish doctor` looks at in a cluster; with `--cluster`: a pod of each kind of build comes up, and has what it needs.
 
 Each failing check names the setting that is in the way, and the choices an operator has.
 """
@@ -6,10 +6,12 @@ Each failing check names the setting that is in the way, and the choices an oper
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from hublish.bootstrap.doctor import Check
+from hublish.bootstrap.pods.access import ENGINE, look_at_access
 from hublish.bootstrap.pods.engine import connect_cluster, make_run_choices
 from hublish.bootstrap.steps.probe import HOSTS, parse_probe
 from hublish.core.plan import Strategy
@@ -17,10 +19,13 @@ from hublish.errors import HublishError, SettingsInvalid, clip
 
 if TYPE_CHECKING:
     from hublish.engines.tekton import TektonCluster
+    from hublish.engines.tekton.probe import ProbeResult
     from hublish.engines.tekton_run import RunChoices
     from hublish.settings import Settings
 
 PROBE_SECONDS = 180.0
+# The cause stands at the end of what containerd says, after names that fill the usual limit.
+_FAILURE_LIMIT = 1000
 _CONTAINERS = "source and dockerfile in pods"
 # What stands in the way of a pod -> the setting, and what can be done.
 _CAUSES = {
@@ -29,6 +34,9 @@ _CAUSES = {
     "violates PodSecurity": "The namespace's label pod-security.kubernetes.io/enforce is stricter than this strategy needs: "
     "restricted for layered, baseline for source and dockerfile. Apply deploy/kubernetes, or name other namespaces.",
     "quota": "A ResourceQuota of the namespace leaves no room: raise it, or lower engines.tekton.slots.",
+    'serviceaccounts "': "The pods' account is missing: apply deploy/kubernetes, or name another under "
+    "engines.tekton.service_account.",
+    "usage per Container": "A LimitRange of the namespace is in the way: raise it, or lower engines.tekton.memory.",
     "pull": "Nodes cannot pull the image: name another under engines.tekton, or give the pods' account imagePullSecrets.",
     "forbidden": "The service's account lacks rights: apply deploy/kubernetes/access.yaml.",
     "no room": "No node takes the pod: add nodes, or lower engines.tekton.memory.",
@@ -39,29 +47,58 @@ _USER_NAMESPACE = (
 )
 
 
-def check_cluster(settings: Settings | None, *, seconds: float = PROBE_SECONDS) -> tuple[Check, ...]:
-    """Check the cluster that the settings name, by a pod of each kind.
+def check_cluster(
+    settings: Settings | None,
+    *,
+    pods: bool = True,
+    say: Callable[[str], None] = lambda _: None,
+    seconds: float = PROBE_SECONDS,
+) -> tuple[Check, ...]:
+    """Check the cluster that the settings name.
+
+    Args:
+        settings: the operator's.
+        pods: run a pod of each kind, where the account may.
+        say: told what is done and waited for.
+        seconds: for one pod.
 
     Raises:
-        SettingsInvalid: there are none, it cannot be connected to, or no image is named.
+        SettingsInvalid: there are no settings.
     """
     if settings is None:
         raise SettingsInvalid("no settings name a cluster", hint="export HUBLISH_SETTINGS=/path/to/settings.yaml")
-    cluster = connect_cluster(settings)
-    choices = make_run_choices(settings)
-    checks: list[Check] = []
-    for strategy, title in ((Strategy.LAYERED, "layered in pods"), (Strategy.DOCKERFILE, _CONTAINERS)):
-        if strategy in choices:
-            checks += _check_strategy(cluster, choices[strategy], settings, title=title, seconds=seconds)
-        else:
-            checks.append(Check(name=title, ok=True, detail="not used: no image is named for it"))
+    try:
+        choices = make_run_choices(settings)
+        cluster = connect_cluster(settings)
+    except SettingsInvalid as error:
+        return (Check(name=ENGINE, ok=False, detail=error.message, hint=error.hint),)
+    try:
+        found = look_at_access(cluster.configuration, choices, use=settings.engines.use)
+        checks = list(found.checks)
+        kinds = (Strategy.LAYERED, "layered in pods"), (Strategy.DOCKERFILE, _CONTAINERS)
+        for strategy, title in kinds if pods and found.answers else ():
+            if strategy not in choices:
+                checks.append(Check(name=title, ok=True, detail="not used: no image is named for it"))
+            elif choices[strategy].namespace in found.namespaces:
+                say(f"{title}: a pod in {choices[strategy].namespace}, for at most {seconds:.0f} s")
+                checks += _check_strategy(
+                    cluster, choices[strategy], settings, title=title, wait=partial(_run, seconds=seconds, say=say)
+                )
+    finally:
+        cluster.disconnect()
     return tuple(checks)
 
 
+def _run(cluster: TektonCluster, probe: dict[str, Any], *, seconds: float, say: Callable[[str], None]) -> ProbeResult:
+    from hublish.engines.tekton.probe import run_probe  # noqa: PLC0415 -- an extra, slow to import
+
+    return run_probe(cluster, probe, seconds=seconds, say=say)
+
+
 def _check_strategy(
-    cluster: TektonCluster, choices: RunChoices, settings: Settings, *, title: str, seconds: float
+    cluster: TektonCluster, choices: RunChoices, settings: Settings, *, title: str, wait: Callable[..., ProbeResult]
 ) -> Iterator[Check]:
-    from hublish.engines.tekton.probe import make_probe, run_probe  # noqa: PLC0415 -- an extra, slow to import
+    from hublish.engines.tekton.probe import make_probe  # noqa: PLC0415 -- an extra, slow to import
 
     probe = make_probe(
         f"hublish-probe-{secrets.token_hex(4)}",
@@ -70,12 +107,14 @@ def _check_strategy(
         environment={HOSTS: ",".join(settings.registries), "HUBLISH_WORK": "/work"},
     )
     try:
-        result = run_probe(cluster, probe, seconds=seconds)
+        result = wait(cluster, probe)
     except HublishError as error:
         yield Check(name=title, ok=False, detail=error.message, hint=find_choices(error.message) or error.hint)
         return
     if result.failure:
-        yield Check(name=title, ok=False, detail=clip(result.failure), hint=find_choices(result.failure))
+        yield Check(
+            name=title, ok=False, detail=clip(result.failure, limit=_FAILURE_LIMIT), hint=find_choices(result.failure)
+        )
         return
     yield from judge_probe(parse_probe(list(result.lines)), title=title, namespace=choices.namespace)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -101,10 +102,26 @@ def parse_scope(text: str) -> Scope:
     match = _SCOPE.fullmatch(text)
     if match is None or match[3] in (".", ".."):
         raise ValueInvalid(
-            f"Expected a scope such as build:owner/repo or read:owner, but got {clip(text, limit=80)!r}.",
-            hint="name the action, the owner and, unless all of the owner's repositories are meant, the repository",
+            "Expected a scope, build:OWNER/REPO, build:OWNER, read:OWNER/REPO or read:OWNER, "
+            f"but got {clip(text, limit=80)!r}."
         )
     return Scope(action=Action(match[1]), owner=match[2].lower(), name=match[3].lower() if match[3] else None)
+
+
+def parse_wish(name: str, scopes: Sequence[str]) -> tuple[Scope, ...]:
+    """Parse what a token is wished for: a name, and scopes of which each counts once.
+
+    Raises:
+        ValueInvalid: the name or a scope is none, or there is no scope or too many.
+    """
+    if not NAME_PATTERN.fullmatch(name):
+        raise ValueInvalid(
+            f"Expected a name of 1 to 39 letters, digits or ._- characters, but got {clip(name, limit=80)!r}."
+        )
+    parsed = tuple(dict.fromkeys(parse_scope(scope) for scope in scopes))
+    if not 1 <= len(parsed) <= SCOPES_LIMIT:
+        raise ValueInvalid(f"A token has 1 to {SCOPES_LIMIT} scopes; {len(parsed)} were given.")
+    return parsed
 
 
 def make_secret(key: bytes, token: Token) -> str:

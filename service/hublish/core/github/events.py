@@ -35,17 +35,26 @@ from hublish.core.github.pulling import make_closed_trigger, make_pull_trigger
 from hublish.core.github.pushing import make_created_tag, make_push
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.gitref import is_ref_name
+from hublish.core.place import KeyPath
 from hublish.core.repository import RefKind
 from hublish.errors import WebhookRefused, clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """A delivery that starts nothing: why, and which event and action it was ("" without an action)."""
+    """A delivery that starts nothing.
+
+    Attributes:
+        reason: why.
+        event: which it was.
+        action: "" without one.
+        fault: path of the payload's field that is missing or wrong; None when the payload could be read.
+    """
 
     reason: str
     event: str
     action: str
+    fault: KeyPath | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +106,8 @@ def parse_event(*, event: str, body: bytes, listener: Listener = NOBODY) -> Even
     try:
         outcome = read(payload, listener)
     except ValidationError as invalid:
-        outcome = _describe(invalid)
+        field, outcome = _describe(invalid)
+        return Ignored(reason=outcome, event=name, action=act, fault=field)
     return Ignored(reason=outcome, event=name, action=act) if isinstance(outcome, str) else outcome
 
 
@@ -123,13 +133,13 @@ def _parse_object(body: bytes) -> dict[str, object]:
     return payload
 
 
-def _describe(invalid: ValidationError) -> str:
-    """Name the first field that is missing or wrong, without its value."""
+def _describe(invalid: ValidationError) -> tuple[KeyPath, str]:
+    """Name the first field that is missing or wrong, without its value: its path, and a sentence."""
     error = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
     field = ".".join(str(part) for part in error["loc"])
     if field == "installation":
-        return "the delivery names no installation: the webhook is not the App's own"
-    return f"the payload's {field} is not usable: {clip(error['msg'])}"
+        return error["loc"], "the delivery names no installation: the webhook is not the App's own"
+    return error["loc"], f"the payload's {field} is not usable: {clip(error['msg'])}"
 
 
 def _read_release(payload: dict[str, object], _: Listener) -> Trigger | str:
@@ -240,3 +250,6 @@ _READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigg
     ("installation", "created"): read_installation,
     ("installation_repositories", "added"): read_added_repositories,
 }
+
+EVENTS: frozenset[str] = frozenset({*(name for name, _ in _READERS), "ping"})
+"""Events of which hublish reads something, or is asked whether it is there."""

@@ -19,6 +19,7 @@ from kubernetes.client.exceptions import ApiException
 from tekton_pipeline import TektonClient  # type: ignore[import-untyped]  # it is published without types
 
 from hublish.engines.tekton.faults import explain, is_refused_by_roles, status_of
+from hublish.engines.tekton.kubeconfig import verify_kubeconfig
 from hublish.errors import EngineFailed, SettingsInvalid, clip
 
 Value = TypeVar("Value")
@@ -55,6 +56,12 @@ class TektonCluster:
         """Close the connections that are not in use; a later call opens new ones."""
         for client in (self._core.api_client, self._tekton.api_instance.api_client):
             client.close()
+
+    @property
+    def configuration(self) -> kubernetes.client.Configuration:
+        """Of the connection, for questions about the cluster itself."""
+        found: kubernetes.client.Configuration = self._core.api_client.configuration
+        return found
 
     # -- PipelineRuns -------------------------------------------------------------------------------------------------
 
@@ -268,12 +275,14 @@ def open_cluster(kubeconfig: Path | None) -> TektonCluster:
     Raises:
         SettingsInvalid: there is no such file, or it is unusable.
     """
+    if kubeconfig is not None:
+        verify_kubeconfig(kubeconfig)
     try:
         if kubeconfig is None:
             _untyped.config.load_incluster_config()
         # Both clients take their connection from the default, which is one for the whole process.
         tekton = TektonClient(config_file=None if kubeconfig is None else str(kubeconfig), persist_config=False)
-    except (kubernetes.config.ConfigException, OSError) as exc:
+    except (kubernetes.config.ConfigException, OSError, LookupError, TypeError, ValueError, AttributeError) as exc:
         where = "this pod's account" if kubeconfig is None else str(kubeconfig)
         raise SettingsInvalid(
             f"engines.tekton: {where} cannot be used: {clip(str(exc))}",

@@ -19,6 +19,7 @@ from hublish.oci.manifest import MANIFEST_TYPES, parse_manifest
 _TIMEOUTS = frozenset({"PipelineRunTimeout", "TaskRunTimeout"})
 _CANCELLATIONS = frozenset({"Cancelled", "PipelineRunCancelled", "TaskRunCancelled", "StoppedRunFinally"})
 _PUSH = "push"
+_APPLY_HINT = "The operator applies the Tasks and Pipelines: `kubectl apply --server-side -k tekton`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +184,20 @@ _CAUSES: Mapping[str, Callable[[str], HublishError]] = {
     ),
     "Evicted": lambda message: EngineFailed(f"the pod was evicted: {message}", hint="Ask again.", transient=True),
     "node was low": lambda message: EngineFailed(f"the pod was evicted: {message}", hint="Ask again.", transient=True),
+    "CouldntGetPipeline": lambda message: EngineFailed(
+        f"the cluster lacks the Pipeline of the build: {message}", hint=_APPLY_HINT
+    ),
+    "CouldntGetTask": lambda message: EngineFailed(
+        f"the cluster lacks the Task of the build: {message}", hint=_APPLY_HINT
+    ),
+    'serviceaccounts "': lambda message: EngineFailed(
+        f"the account of the pods is missing: {message}",
+        hint="The operator applies deploy/kubernetes, or names another under `engines.tekton.service_account`.",
+    ),
+    "usage per Container": lambda message: EngineFailed(
+        f"the pod asks for more than the namespace lets one have: {message}",
+        hint="The operator lowers `engines.tekton.memory`, or raises the LimitRange of the namespace.",
+    ),
     "PodCreationFailed": lambda message: EngineFailed(
         f"the pod could not be created: {message}", hint="Ask again.", transient=True
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from kubernetes.client.exceptions import ApiException
 from hublish.errors import EngineFailed, clip
 
 _FORBIDDEN = "Give the service's account the rights of deploy/kubernetes/access.yaml, or raise the quota."
+_SILENT = "The operator runs `hublish doctor --cluster`, which names the server."
 
 
 @contextmanager
@@ -33,8 +35,14 @@ def explain(what: str) -> Iterator[None]:
         ) from exc
     except (urllib3.exceptions.HTTPError, OSError) as exc:
         raise EngineFailed(
-            f"the cluster did not {what}: its API does not answer ({type(exc).__name__})", transient=True
+            f"the cluster did not {what}: its API does not answer ({_name_cause(exc)})", hint=_SILENT, transient=True
         ) from exc
+
+
+def _name_cause(error: BaseException) -> str:
+    """The kind of failure below the client's retries; without words, as they name addresses that are the operator's."""
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else None
+    return type(error if cause is None else cause).__name__
 
 
 _PASSING = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.UNAUTHORIZED})
@@ -67,4 +75,14 @@ def _words_of(error: BaseException) -> str:
     found = _find_api_error(error)
     if found is None:
         return str(error)
-    return str(found.body or found.reason or found.status)
+    return _find_message(found.body) or str(found.body or found.reason or found.status)
+
+
+def _find_message(body: object) -> str:
+    """The words of a Kubernetes `Status`; "" when the body is none."""
+    try:
+        document = json.loads(body) if isinstance(body, str | bytes) else None
+    except ValueError:
+        return ""
+    message = document.get("message") if isinstance(document, dict) else None
+    return message if isinstance(message, str) else ""

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hublish.engines.tekton.cluster import TektonCluster
-from hublish.engines.tekton.pods import find_condition, find_obstacle
+from hublish.engines.tekton.pods import Obstacle, find_condition, find_obstacle
 from hublish.engines.tekton_run import MANAGED_BY, TASK, RunChoices, find_end
 from hublish.errors import EngineFailed
 
 STEP = "probe"
 _POLL_SECONDS = 0.5
+# A registry may stumble once; the kubelet asks again after ten seconds.
+_GRACE_SECONDS = 20.0
 _LOG_BYTES = 1 << 16
 
 
@@ -69,9 +71,21 @@ def make_probe(name: str, *, choices: RunChoices, root: bool, environment: dict[
 
 
 def run_probe(
-    cluster: TektonCluster, probe: dict[str, Any], *, seconds: float, clock: Callable[[], float] = time.monotonic
+    cluster: TektonCluster,
+    probe: dict[str, Any],
+    *,
+    seconds: float,
+    say: Callable[[str], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> ProbeResult:
     """Run a probe to its end, or for so long, and remove it.
+
+    Args:
+        cluster: where.
+        probe: its PipelineRun.
+        seconds: at most; what hardly passes, as an image that cannot be pulled, is given up earlier.
+        say: told what is waited for.
+        clock: seconds that only go up.
 
     Raises:
         EngineFailed: the cluster refused the run itself.
@@ -79,14 +93,36 @@ def run_probe(
     name, namespace = probe["metadata"]["name"], probe["metadata"]["namespace"]
     cluster.create_run(probe, namespace=namespace)
     try:
-        return _await_end(cluster, name, namespace, deadline=clock() + seconds, clock=clock)
+        return _await_end(cluster, name, namespace, wait=_Wait(seconds=seconds, say=say, clock=clock))
     finally:
         cluster.delete_run(name, namespace=namespace)
 
 
-def _await_end(
-    cluster: TektonCluster, name: str, namespace: str, *, deadline: float, clock: Callable[[], float]
-) -> ProbeResult:
+class _Wait:
+    """How long is waited, and what is told meanwhile: each obstacle once."""
+
+    def __init__(self, *, seconds: float, say: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self._say = say
+        self._clock = clock
+        self._deadline = clock() + seconds
+        self._blocked_at: float | None = None
+        self._told: set[str] = set()
+
+    def is_over(self, obstacle: Obstacle | None) -> bool:
+        """Whether waiting on, with this in the way, is of no use."""
+        now = self._clock()
+        if obstacle is not None and obstacle.message not in self._told:
+            self._told.add(obstacle.message)
+            self._say(f"waiting: {obstacle.message}")
+        if obstacle is None or not obstacle.fatal:
+            self._blocked_at = None
+        elif self._blocked_at is None:
+            self._blocked_at = now
+        blocked = self._blocked_at is not None and now - self._blocked_at > _GRACE_SECONDS
+        return blocked or now > self._deadline
+
+
+def _await_end(cluster: TektonCluster, name: str, namespace: str, *, wait: _Wait) -> ProbeResult:
     while True:
         found = cluster.find_run(name, namespace=namespace)
         end = None if found is None else find_end(found)
@@ -97,8 +133,8 @@ def _await_end(
         if end is not None:
             message = next((find_condition(item)[1] for item in task_runs), "") or end.message
             return ProbeResult(lines=(), failure=message or end.reason)
-        if clock() > deadline:
-            obstacle = find_obstacle(pods, task_runs)
+        obstacle = find_obstacle(pods, task_runs)
+        if wait.is_over(obstacle):
             return ProbeResult(lines=(), failure="its pod did not run" if obstacle is None else obstacle.message)
         time.sleep(_POLL_SECONDS)
 

@@ -32,7 +32,9 @@ def test_scope_is_written_as_it_is_read(text: str) -> None:
 )
 def test_text_that_is_no_scope_is_refused(text: str) -> None:
     """Nothing is guessed where a permission is given."""
-    with pytest.raises(ValueInvalid, match="Expected a scope such as build:owner/repo"):
+    with pytest.raises(
+        ValueInvalid, match="Expected a scope, build:OWNER/REPO, build:OWNER, read:OWNER/REPO or read:OWNER, but got"
+    ):
         parse_scope(text)
 
 

@@ -64,31 +64,41 @@ def test_a_hostile_event_name_is_clipped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("changes", "reason", "fault"),
     [
-        ({"installation": None}, "the delivery names no installation: the webhook is not the App's own"),
+        (
+            {"installation": None},
+            "the delivery names no installation: the webhook is not the App's own",
+            ("installation",),
+        ),
         (
             {"installation": {"id": 0}},
             "the payload's installation.id is not usable: Input should be greater than or equal to 1",
+            ("installation", "id"),
         ),
-        ({"sender": {}}, "the payload's sender.login is not usable: Field required"),
+        ({"sender": {}}, "the payload's sender.login is not usable: Field required", ("sender", "login")),
         (
             {"release": {**RELEASE, "id": "5"}},
             "the payload's release.id is not usable: Input should be a valid integer",
+            ("release", "id"),
         ),
         (
             {"release": {**RELEASE, "id": 2**64}},
             "the payload's release.id is not usable: Input should be less than or equal to 9223372036854775807",
+            ("release", "id"),
         ),
         (
             {"repository": {**BASE["repository"], "default_branch": "--x"}},
             "the payload's repository.default_branch is not usable: Value error, not the name of a branch",
+            ("repository", "default_branch"),
         ),
     ],
 )
-def test_a_payload_that_cannot_be_used_is_ignored_with_the_field(changes: dict[str, Any], reason: str) -> None:
+def test_a_payload_that_cannot_be_used_is_ignored_with_the_field(
+    changes: dict[str, Any], reason: str, fault: tuple[str, ...]
+) -> None:
     """The reason names the first missing or wrong field, never its value."""
-    expected = Ignored(reason=reason, event="release", action="published")
+    expected = Ignored(reason=reason, event="release", action="published", fault=fault)
 
     assert parse("release", "published", **{"release": RELEASE, **changes}) == expected
 

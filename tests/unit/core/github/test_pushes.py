@@ -128,7 +128,6 @@ def test_a_pull_request_of_hublish_itself_is_ignored(action: str) -> None:
         ({"after": "0" * 40}, "the branch was deleted"),
         ({"ref": "refs/heads/hublish/org-ts"}, "the branch is hublish's own"),
         ({"ref": "refs/heads/-x"}, "the branch has no usable name"),
-        ({"after": "HEAD"}, "the payload's after is not usable: String should match pattern '\\A[0-9a-f]{40}\\z'"),
     ],
 )
 def test_a_push_that_is_no_new_commit_of_a_branch_is_ignored(parts: dict[str, Any], reason: str) -> None:
@@ -136,3 +135,10 @@ def test_a_push_that_is_no_new_commit_of_a_branch_is_ignored(parts: dict[str, An
     expected = Ignored(reason=reason, event="push", action="")
 
     assert push(**parts) == expected
+
+
+def test_a_push_to_what_is_no_commit_is_ignored_with_the_field() -> None:
+    """A commit is forty digits."""
+    reason = r"the payload's after is not usable: String should match pattern '\A[0-9a-f]{40}\z'"
+
+    assert push(after="HEAD") == Ignored(reason=reason, event="push", action="", fault=("after",))

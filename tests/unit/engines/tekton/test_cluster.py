@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 
 import kubernetes
@@ -15,7 +16,8 @@ import pytest
 from hublish.engines.tekton import cluster as tekton_cluster
 from hublish.engines.tekton.cluster import TektonCluster
 from hublish.engines.tekton.watcher import RunWatcher
-from hublish.errors import EngineFailed
+from hublish.errors import EngineFailed, SettingsInvalid
+from tests.sandbox.ports import Port
 
 POD = {"metadata": {"name": "p", "namespace": "n"}, "status": {}}
 ROLES = 'pods is forbidden: User "system:serviceaccount:h:h" cannot list resource "pods" in API group ""'
@@ -87,10 +89,10 @@ def open_silent_server(protocol: str = "HTTP/1.1") -> Iterator[tuple[str, thread
             thread.join()
 
 
-def make_cluster(url: str) -> TektonCluster:
+def make_cluster(url: str, **options: float) -> TektonCluster:
     api = kubernetes.client.ApiClient(kubernetes.client.Configuration(host=url))
     tekton = SimpleNamespace(api_instance=kubernetes.client.CustomObjectsApi(api))
-    return TektonCluster(tekton, api)  # type: ignore[arg-type]  # what else it can is not called here
+    return TektonCluster(tekton, api, **options)  # type: ignore[arg-type]  # what else it can is not called here
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +146,31 @@ def test_other_refusals_are_told_at_once() -> None:
         make_cluster(url).list_pods("r", namespace="n")
 
     assert refusals == [QUOTA]
+
+
+def test_refusal_is_told_by_its_message_alone() -> None:
+    """A `Status` is JSON around one sentence; the sentence would be cut off where it says which namespace."""
+    with open_server([QUOTA]) as url, pytest.raises(EngineFailed) as caught:
+        make_cluster(url).list_pods("r", namespace="n")
+
+    assert caught.value.message == f"the cluster did not list pods: {QUOTA}"
+
+
+def test_server_that_does_not_answer_is_not_named_in_the_error() -> None:
+    """The words may stand in a comment: they have no address, and the hint says who finds it out how."""
+    port = Port()
+    cluster = make_cluster(f"http://127.0.0.1:{port.number}", patience_seconds=0.0)
+    with pytest.raises(EngineFailed) as caught:
+        cluster.list_pods("r", namespace="n")
+
+    assert caught.value.message == "the cluster did not list pods: its API does not answer (NewConnectionError)"
+    assert caught.value.hint == "The operator runs `hublish doctor --cluster`, which names the server."
+
+
+@pytest.mark.parametrize("content", ["{}}", "just words"])
+def test_broken_kubeconfig_is_an_error_of_the_settings(content: str, tmp_path: Path) -> None:
+    """Not a traceback of the client's."""
+    path = tmp_path / "config"
+    path.write_text(content)
+    with pytest.raises(SettingsInvalid, match=r"engines\.tekton\.kubeconfig"):
+        tekton_cluster.open_cluster(path)

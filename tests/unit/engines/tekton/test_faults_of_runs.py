@@ -46,6 +46,8 @@ def make_task_run(reason: str, message: str) -> dict:
 
 FORBIDDEN = 'pods "x" is forbidden: violates PodSecurity "restricted:latest"'
 DISK = "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi."
+NO_ACCOUNT = 'serviceaccounts "build" not found'
+TOO_MUCH = 'pods "x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 4Gi'
 FAILURES = {
     ("TaskRunImagePullFailed", "no such image"): (
         "the pod's image cannot be pulled: no such image",
@@ -66,6 +68,12 @@ FAILURES = {
     ),
     ("Failed", "The node was low"): ("the pod was evicted: The node was low", "EngineFailed", True),
     ("Evicted", "why"): ("the pod was evicted: why", "EngineFailed", True),
+    ("PodCreationFailed", NO_ACCOUNT): (f"the account of the pods is missing: {NO_ACCOUNT}", "EngineFailed", False),
+    ("PodCreationFailed", TOO_MUCH): (
+        f"the pod asks for more than the namespace lets one have: {TOO_MUCH}",
+        "EngineFailed",
+        False,
+    ),
     ("PodCreationFailed", "why"): ("the pod could not be created: why", "EngineFailed", True),
     ("Failed", "who knows"): ("the run failed (Failed): who knows", "EngineFailed", False),
 }
@@ -81,6 +89,20 @@ def test_failure_says_what_tekton_knows(engine, cluster, known) -> None:
 
     assert isinstance(outcome, BuildStopped)
     assert (outcome.message, outcome.code, outcome.transient) == FAILURES[known]
+
+
+@pytest.mark.parametrize(("reason", "kind"), [("CouldntGetPipeline", "Pipeline"), ("CouldntGetTask", "Task")])
+def test_cluster_without_the_pipelines_names_the_command_that_brings_them(engine, cluster, reason, kind) -> None:
+    """Such a run has no TaskRun: its own words are all there is."""
+    start(engine, cluster)
+    cluster.task_runs[NAME] = []
+    cluster.end_run(NAME, succeeded=False, reason=reason, message="not found")
+    outcome = wait_for_outcome(engine)
+
+    assert isinstance(outcome, BuildStopped)
+    assert outcome.message == f"the cluster lacks the {kind} of the build: not found"
+    assert outcome.hint == "The operator applies the Tasks and Pipelines: `kubectl apply --server-side -k tekton`."
+    assert outcome.transient is False
 
 
 def test_reason_of_a_step_comes_first(engine, cluster) -> None:

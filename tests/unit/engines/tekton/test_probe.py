@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import jsonschema
 import pytest
 
@@ -75,3 +77,18 @@ def test_pod_that_does_not_come_up_is_given_up(quota: bool, monkeypatch) -> None
 
     expected = "the namespace's quota has no room for the pod yet: pods=0" if quota else "its pod did not run"
     assert (result.failure, cluster.runs) == (expected, {})
+
+
+def test_image_that_cannot_be_pulled_is_told_and_given_up_early(monkeypatch) -> None:
+    """What hardly passes is not waited for as long as a quota; each obstacle is told once, as it comes."""
+    monkeypatch.setattr("hublish.engines.tekton.probe._POLL_SECONDS", 0.0)
+    cluster = FakeCluster()
+    waiting = {"state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}, "image": "i:1"}
+    cluster.set_pods(NAME, {"metadata": {"name": "p"}, "status": {"containerStatuses": [waiting]}})
+    probe = make_probe(NAME, choices=LAYERED_CHOICES, root=False, environment={})
+    seconds, told = itertools.count(step=7), []
+    result = run_probe(cluster, probe, seconds=1000, say=told.append, clock=lambda: next(seconds))
+
+    failure = "the image i:1 cannot be pulled: no such image"
+    assert (result.failure, told, cluster.runs) == (failure, [f"waiting: {failure}"], {})
+    assert next(seconds) < 100
