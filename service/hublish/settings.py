@@ -14,7 +14,6 @@ import yaml
 from pydantic import Field, ValidationError
 
 from hublish.core.place import render_key
-from hublish.core.trees.yamlmodel import explain_fault
 from hublish.core.trees.yamltree import parse_tree
 from hublish.enginesettings import EngineSettings, Section
 from hublish.errors import SettingsInvalid, clip
@@ -216,6 +215,9 @@ def parse_settings(body: bytes, *, path: Path) -> Settings:
 
 def _explain_faults(body: bytes, error: ValidationError, path: Path) -> list[str]:
     """One line a fault: file, line, column, key, what was expected, what to do. No value: it may be a secret."""
+    # Here, because settings without a fault need no words for one.
+    from hublish.core.trees.yamlfaults import explain_fault  # noqa: PLC0415  # start-up time
+
     tree = parse_tree(body, path=str(path)).tree
     details = error.errors(include_url=False)
     if tree is None:

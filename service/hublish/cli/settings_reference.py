@@ -21,7 +21,9 @@ INTRODUCTION = f"""# Operator's settings
 <!-- Written by `make docs` from the settings' model; edits here are lost. -->
 
 One YAML file, named by the variable `{ENVIRONMENT_VARIABLE}`. Relative paths count from the file's folder; secrets are
-named by their files, never written here. Unknown keys are errors, and every fault is reported at once.
+named by their files, never written here. Unknown keys are errors, and every fault of a key or its value is reported at once. What
+the values name (files of secrets, base images, engines, the proxy) is looked at when none of these faults is left: `hublish doctor`
+tells of each by itself, the service stops at the first.
 [Install the service](../how-to/install-the-service.md) shows a whole file.
 
 | key | type | default | meaning |

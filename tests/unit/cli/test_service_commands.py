@@ -11,7 +11,7 @@ import pytest
 from hublish import __version__
 from hublish.bootstrap.doctor import Check
 from hublish.cli.app import main
-from hublish.cli.commands_reference import render_commands_reference
+from hublish.cli.commands_reference import ANSWERS, Answer, render_commands_reference
 from hublish.cli.reference import render_reference
 from hublish.cli.settings_reference import render_settings_reference
 from hublish.errors import SettingsInvalid
@@ -19,6 +19,7 @@ from tests.unit.cli.conftest import Run
 from tests.unit.cli.fakes import RUN, FakeHouse
 
 PAGES = Path(__file__).parents[3] / "docs" / "reference"
+GOLDEN = Path(__file__).parents[2] / "golden" / "conversation"
 GOOD = Check(name="cache", ok=True, detail="there is room", hint="")
 BAD = Check(name="package index", ok=False, detail="no answer", hint="check the proxy")
 
@@ -161,6 +162,16 @@ def test_commands_page_is_up_to_date() -> None:
     expected = render_commands_reference()
 
     assert expected == (PAGES / "commands.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.name)
+def test_answers_of_the_commands_page_are_those_of_the_service(answer: Answer) -> None:
+    """Each is the comment of a golden conversation, word for word, up to its link."""
+    golden = (GOLDEN / f"{answer.name}.md").read_text(encoding="utf-8")
+    comment = golden.partition("## Comment\n\n")[2].partition("\n\n[Steps and log]")[0]
+
+    assert answer.text == comment
+    assert len(ANSWERS) == 3
 
 
 def test_settings_page_is_up_to_date() -> None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         PythonModel,
         S2IModel,
     )
+    from hublish.core.trees.yamltree import Tree
 
 __all__ = [
     "CONFIG_PATHS",
@@ -129,18 +130,23 @@ def parse_config(body: bytes, *, path: str, repository_name: str | None = None) 
 
         config, more = parse_legacy_config(tree, repository_name=repository_name)
     else:
-        from hublish.core.config.model import ConfigModel  # noqa: PLC0415  # start-up time
-        from hublish.core.config.rules import check_image_choice, check_rules  # noqa: PLC0415  # start-up time
-        from hublish.core.trees.yamlmodel import parse_model  # noqa: PLC0415  # start-up time
-
-        filled = parse_model(tree, ConfigModel)
-        more = (*filled.findings, *check_image_choice(tree))
-        config = None
-        if filled.model is not None and not has_error(more):
-            config = _make_config(filled.model, path=path)
-            more = (*more, *check_rules(tree, config))
+        config, more = _parse_own_config(tree, path=path)
     findings = tuple(sorted((*parsed.findings, *more), key=_order))
     return ParsedConfig(config=None if has_error(findings) else config, findings=findings)
+
+
+def _parse_own_config(tree: Tree, *, path: str) -> tuple[Config | None, tuple[Finding, ...]]:
+    """The config of the keys that have no fault, and every finding; its caller drops it where one is an error."""
+    from hublish.core.config.model import ConfigModel  # noqa: PLC0415  # start-up time
+    from hublish.core.config.rules import check_image_choice, check_rules, judges_rest  # noqa: PLC0415  # start-up time
+    from hublish.core.trees.yamlmodel import parse_model  # noqa: PLC0415  # start-up time
+
+    filled = parse_model(tree, ConfigModel)
+    more = (*filled.findings, *check_image_choice(tree))
+    if filled.rest is None or not judges_rest(filled.left_out) or has_error(check_image_choice(tree)):
+        return None, more
+    config = _make_config(filled.rest, path=path)
+    return config, (*more, *check_rules(tree, config))
 
 
 def make_tags(image: ImageConfig, *, release: str) -> tuple[str, ...]:

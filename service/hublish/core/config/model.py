@@ -30,7 +30,9 @@ def _verify_version(version: int) -> None:
 # A Literal would take `true` for 1.
 Version = Annotated[int, AfterValidator(make_validator(_verify_version)), Field(json_schema_extra={"const": VERSION})]
 ImageName = Annotated[
-    str, AfterValidator(make_validator(valuetext.parse_image_name)), _pattern(r"^[a-z0-9.:\[\]-]+(/[a-z0-9._-]+)+$")
+    str,
+    AfterValidator(make_validator(valuetext.parse_image_name, mend=valuetext.mend_image_name)),
+    _pattern(r"^[a-z0-9.:\[\]-]+(/[a-z0-9._-]+)+$"),
 ]
 TagPattern = Annotated[
     str,
@@ -56,14 +58,24 @@ SourcePath = Annotated[
 ]
 Duration = Annotated[
     str,
-    AfterValidator(make_validator(valuetext.parse_duration)),
+    AfterValidator(make_validator(valuetext.parse_duration, mend=valuetext.mend_duration)),
     _pattern(r"^(?=[0-9])([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"),
 ]
-Size = Annotated[str, AfterValidator(make_validator(valuetext.parse_size)), _pattern(r"^[0-9]{1,9}([kMGT]|[KMGT]i)$")]
+Size = Annotated[
+    str,
+    AfterValidator(make_validator(valuetext.parse_size, mend=valuetext.mend_size)),
+    _pattern(r"^[0-9]{1,9}([kMGT]|[KMGT]i)$"),
+]
 ScriptsURL = Annotated[str, AfterValidator(make_validator(valuetext.parse_scripts_url)), _pattern(r"^image:///[^ ]*$")]
-TeamSlug = Annotated[str, AfterValidator(make_validator(valuetext.parse_team)), _pattern(r"^[a-z0-9][a-z0-9_-]{0,99}$")]
+TeamSlug = Annotated[
+    str,
+    AfterValidator(make_validator(valuetext.parse_team, mend=valuetext.mend_slug)),
+    _pattern(r"^[a-z0-9][a-z0-9_-]{0,99}$"),
+]
 HubName = Annotated[
-    str, AfterValidator(make_validator(valuetext.parse_hub)), _pattern(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    str,
+    AfterValidator(make_validator(valuetext.parse_hub, mend=valuetext.mend_slug)),
+    _pattern(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
 ]
 AptPackage = Annotated[
     str,

@@ -22,6 +22,14 @@ _UNUSED: dict[Strategy, tuple[str, ...]] = {
 }
 
 
+def judges_rest(left_out: frozenset[KeyPath]) -> bool:
+    """Tell whether a config that lacks these keys, for their faults, still shows what the others say together.
+
+    Not without the images, and not without strategy or base: the rules would then tell of what the file does not say.
+    """
+    return not any(path[-1:] in ((), ("image",), ("images",), ("strategy",), ("base",)) for path in left_out)
+
+
 def check_image_choice(tree: Tree) -> tuple[Finding, ...]:
     """Check that exactly one of `image` and `images` is there; a file that is no mapping gives no finding here."""
     if not isinstance(tree.value, dict):

@@ -1,6 +1,7 @@
 """Grammars of the short texts in config files: durations, sizes, paths, tags, names. Each is parsed once, here.
 
 A parser returns the value or raises ValueInvalid with what was expected and what came; places are added by the caller.
+A `mend_` function makes of a refused text what was likely meant, for a hint: it is never used in place of what stands there.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ _STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _LOCK_NAME = re.compile(r"Pipfile\.lock|pylock(?:\.[^.]+)?\.toml|.+\.txt")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _VARIABLE_LIMIT = 32 * 1024
+_EXAMPLE_REGISTRY = "registry.example.org"
+# Below this many a size without a unit is likelier meant in Gi than in Mi.
+_LIKELY_GIBIBYTES = 128
 _BUILD_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -130,7 +134,9 @@ def parse_image_name(text: str) -> Reference:
     try:
         return parse_repository(text)
     except ReferenceInvalid as error:
-        hint = error.hint or "write registry/path in lower case, without a tag; tags go into `tags`"
+        # At the start stands a registry that is missing, which is said first.
+        tagged = error.offset > 0 and {":", "@"}.intersection(text.rpartition("/")[2])
+        hint = "tags go into `tags`" if tagged else error.hint
         raise ValueInvalid(error.message, hint=hint) from error
 
 
@@ -205,6 +211,39 @@ def parse_label(text: str) -> str:
     if not text.strip() or text != text.strip() or len(text) > _LABEL_LIMIT or not text.isprintable():
         raise ValueInvalid(f"expected the name of a label of at most {_LABEL_LIMIT} characters, got {_quote(text)}")
     return text
+
+
+def mend_duration(text: str) -> str:
+    """A whole number with its unit as one letter; minutes where there is none, as limits are mostly thought of so."""
+    match = re.fullmatch(r"([0-9]+)\s*([hms]?)[a-z]*", text.strip(), re.IGNORECASE | re.ASCII)
+    return text if match is None else f"{match[1]}{match[2].lower() or 'm'}"
+
+
+def mend_size(text: str) -> str:
+    """A whole number with a unit of Kubernetes', in its spelling."""
+    match = re.fullmatch(r"([0-9]+)\s*([kmgt]?)(i?)b?", text.strip(), re.IGNORECASE | re.ASCII)
+    if match is None:
+        return text
+    count, unit, binary = match.groups()
+    if not unit:
+        return f"{count}{'Gi' if int(count) < _LIKELY_GIBIBYTES else 'Mi'}"
+    return f"{count}{unit.upper()}i" if binary else f"{count}{unit.upper().replace('K', 'k')}"
+
+
+def mend_image_name(text: str) -> str:
+    """A name without scheme, tag and digest, below an example registry where it names none."""
+    head, slash, last = re.sub(r"\A[a-z+]+://", "", text.strip()).rpartition("/")
+    plain = f"{head}{slash}{re.split('[:@]', last)[0]}".lower()
+    try:
+        parse_repository(plain)
+    except ReferenceInvalid:
+        return f"{_EXAMPLE_REGISTRY}/{plain}"
+    return plain
+
+
+def mend_slug(text: str) -> str:
+    """The last part of `organisation/name`, in lower case and with dashes, as slugs of teams and names of hubs are."""
+    return re.sub(r"[^a-z0-9-]+", "-", text.strip().rpartition("/")[2].lower())
 
 
 def _match(pattern: re.Pattern[str], text: str, expected: str) -> str:

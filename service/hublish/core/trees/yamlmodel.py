@@ -1,48 +1,25 @@
 """A YAML tree held against a strict pydantic model: every fault becomes one finding with its place and a way out.
 
-Shared by all YAML files of a repository that hublish defines itself. A key without a value is a fault of its own; a
-number where text is meant is one too, and the hint quotes it as it stands in the file.
+Shared by all YAML files of a repository that hublish defines itself. A key without a value is a fault of its own. The
+words of faults are in `yamlfaults`.
 """
 
 from __future__ import annotations
 
-import re
-import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from hublish.core.finding import Finding, has_error
-from hublish.core.place import KeyPath, render_key
-from hublish.core.suggestion import suggest
+from hublish.core.place import KeyPath
 from hublish.core.trees.yamltree import Tree
-from hublish.errors import HublishError, clip
+from hublish.errors import HublishError
 
-_KINDS = {
-    "string_type": "text",
-    "bool_type": "true or false",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "int_parsing": "a whole number",
-    "bool_parsing": "true or false",
-    "float_parsing": "a number",
-    "path_type": "a path",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "list_type": "a list",
-    "dict_type": "a mapping of keys to values",
-    "model_type": "a mapping of keys to values",
-}
-_BOUNDS = {
-    "greater_than": ("a number above", "gt"),
-    "greater_than_equal": ("a number of at least", "ge"),
-    "less_than_equal": ("a number of at most", "le"),
-    "too_short": ("at least this many items:", "min_length"),
-    "too_long": ("at most this many items:", "max_length"),
-}
+INSTEAD = "instead"
+"""Key of a fault's context: a text near the refused one that would be taken."""
 
 
 class StrictModel(BaseModel):
@@ -57,25 +34,49 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedModel(Generic[M]):
-    """What came of a file: `model` is None if a finding is an error, or if a fault of the tree itself hides it."""
+    """What came of a file.
+
+    Attributes:
+        model: None if a finding is an error, or if a fault of the tree itself hides it.
+        rest: the model of the keys without a fault, for what they say together; None where a required one has a fault.
+        left_out: the keys that `rest` lacks for their faults; those without a value are among them.
+        findings: every fault.
+    """
 
     model: M | None
+    rest: M | None
+    left_out: frozenset[KeyPath]
     findings: tuple[Finding, ...]
 
 
-def make_validator(parse: Callable[[V], object]) -> Callable[[V], V]:
-    """Make a pydantic validator that keeps the value and turns what `parse` raises into an error with code and hint."""
+def make_validator(parse: Callable[[V], object], *, mend: Callable[[V], V] | None = None) -> Callable[[V], V]:
+    """Make a pydantic validator that keeps the value and turns what `parse` raises into an error with code and hint.
+
+    Args:
+        parse: raises a HublishError for a value that is refused.
+        mend: makes the value that was likely meant; it is proposed if `parse` takes it.
+    """
 
     def validate(value: V) -> V:
         try:
             parse(value)
         except HublishError as error:
             # The message travels in the context, because pydantic would read braces in a template as placeholders.
-            context = {"message": error.message, "hint": error.hint}
+            context: dict[str, object] = {"message": error.message, "hint": error.hint}
+            if mend is not None and _takes(parse, mended := mend(value)):
+                context[INSTEAD] = mended
             raise PydanticCustomError(error.code, "{message}", context) from error
         return value
 
     return validate
+
+
+def _takes(parse: Callable[[V], object], value: V) -> bool:
+    try:
+        parse(value)
+    except HublishError:
+        return False
+    return True
 
 
 def parse_model(tree: Tree, model: type[M]) -> ParsedModel[M]:
@@ -89,17 +90,53 @@ def parse_model(tree: Tree, model: type[M]) -> ParsedModel[M]:
         The model, or None with all faults, in pydantic's order.
     """
     empty = {path for path, value in _walk(tree.value, ()) if value is None and path not in tree.broken}
-    findings = [_explain_empty(tree, path) for path in empty]
     silent = empty | tree.broken
-    filled = None
+    filled, faults = None, []
     try:
         filled = model.model_validate(tree.value)
     except ValidationError as error:
-        for details in error.errors(include_url=False):
-            path = tuple(part for part in details["loc"] if part != "[key]")
-            if not any(path[:length] in silent for length in range(len(path) + 1)):
-                findings.append(explain_fault(tree, model, details))
-    return ParsedModel(model=None if has_error(tuple(findings)) else filled, findings=tuple(findings))
+        faults = error.errors(include_url=False)
+    if not silent and not faults:
+        return ParsedModel(model=filled, rest=filled, left_out=frozenset(), findings=())
+    from hublish.core.trees.yamlfaults import explain_empty, explain_fault  # noqa: PLC0415  # start-up time
+
+    findings = [explain_empty(tree, path) for path in empty]
+    faulty = set(silent)
+    for details in faults:
+        path = tuple(part for part in details["loc"] if part != "[key]")
+        if not any(path[:length] in silent for length in range(len(path) + 1)):
+            findings.append(explain_fault(tree, model, details))
+            faulty.add(path)
+    left_out = frozenset(_cut(path) for path in faulty)
+    return ParsedModel(
+        model=None if has_error(tuple(findings)) else filled,
+        rest=_fill_rest(tree, model, left_out),
+        left_out=left_out,
+        findings=tuple(findings),
+    )
+
+
+def _cut(path: KeyPath) -> KeyPath:
+    """The way to the key that a path ends in; a list whose item has a fault is left out whole, as items have numbers."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return path
+
+
+def _fill_rest(tree: Tree, model: type[M], left_out: frozenset[KeyPath]) -> M | None:
+    try:
+        return model.model_validate(_leave_out(tree.value, left_out, ()))
+    except ValidationError:
+        return None
+
+
+def _leave_out(value: Any, left_out: frozenset[KeyPath], at: KeyPath) -> Any:
+    if isinstance(value, dict):
+        kept = ((key, (*at, key)) for key in value if (*at, key) not in left_out)
+        return {key: _leave_out(value[key], left_out, path) for key, path in kept}
+    if isinstance(value, list):
+        return [_leave_out(item, left_out, (*at, index)) for index, item in enumerate(value)]
+    return value
 
 
 def _walk(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
@@ -111,107 +148,3 @@ def _walk(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
         items = enumerate(value)
     for key, item in items:
         yield from _walk(item, (*path, key))
-
-
-def _explain_empty(tree: Tree, path: KeyPath) -> Finding:
-    if not path:
-        return tree.make_finding(
-            "FileEmpty", "the file holds no keys", at=path, hint="see the examples in config-schema"
-        )
-    message = f"`{clip(render_key(path) or '')}` has no value"
-    return tree.make_finding("ValueMissing", message, at=path, on_key=True, hint="write a value or remove the line")
-
-
-def explain_fault(tree: Tree, model: type[BaseModel], details: ErrorDetails, *, show_values: bool = True) -> Finding:
-    """Explain one fault of pydantic's: what was expected, what came, where, and a way out.
-
-    Args:
-        tree: the file.
-        model: what it was held against.
-        details: the fault.
-        show_values: False where a value may be a secret in the wrong place.
-    """
-    path = tuple(part for part in details["loc"] if part != "[key]")
-    kind = details["type"]
-    context = details.get("ctx", {})
-    got = _describe(tree, path, details["input"], show_values=show_values)
-    if kind == "extra_forbidden":
-        return _explain_unknown(tree, model, path)
-    if kind == "missing":
-        return _explain_missing(tree, model, path)
-    if kind == "literal_error":
-        expected = str(context["expected"])
-        hint = suggest(str(details["input"]) if show_values else "", re.findall(r"'([^']*)'", expected))
-        return tree.make_finding("ValueInvalid", f"expected {expected}, got {got}", at=path, hint=hint)
-    if kind in _KINDS:
-        hint = _hint_quotes(tree, path) if kind == "string_type" and show_values else ""
-        return tree.make_finding("WrongType", f"expected {_KINDS[kind]}, got {got}", at=path, hint=hint)
-    if kind in _BOUNDS:
-        words, bound = _BOUNDS[kind]
-        return tree.make_finding("OutOfRange", f"expected {words} {context[bound]:g}, got {got}", at=path)
-    message, hint = str(context.get("message", details["msg"])), str(context.get("hint", ""))
-    return tree.make_finding(kind, message, at=path, hint=hint)
-
-
-def _describe(tree: Tree, path: KeyPath, value: object, *, show_values: bool) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if not show_values:
-        return "text" if isinstance(value, str) else "a truth value" if isinstance(value, bool) else "a number"
-    if isinstance(value, str):
-        return f'"{clip(value, limit=80)}"'
-    kind = "the truth value" if isinstance(value, bool) else "the number"
-    return f"{kind} {clip(tree.texts.get(path, ''), limit=80)}"
-
-
-def _hint_quotes(tree: Tree, path: KeyPath) -> str:
-    written = tree.texts.get(path)
-    return "" if written is None else f'put it in quotes: "{clip(written, limit=80)}"'
-
-
-def _explain_unknown(tree: Tree, model: type[BaseModel], path: KeyPath) -> Finding:
-    key = str(path[-1])
-    known = tuple(_model_at(model, path[:-1]).model_fields)
-    elsewhere = [render_key(other[:-1]) for other in _key_paths(model, ()) if other[-1] == key and len(other) > 1]
-    hint = suggest(key, known)
-    if not hint and elsewhere:
-        hint = f"`{key}` belongs under `{elsewhere[0]}`"
-    hint = hint or "known keys here: " + ", ".join(known)
-    return tree.make_finding("UnknownKey", f"unknown key `{clip(key, limit=80)}`", at=path, hint=hint, on_key=True)
-
-
-def _explain_missing(tree: Tree, model: type[BaseModel], path: KeyPath) -> Finding:
-    field = _model_at(model, path[:-1]).model_fields[str(path[-1])]
-    example = f"add `{path[-1]}: {field.examples[0]}`" if field.examples else ""
-    return tree.make_finding("KeyMissing", f"the key `{render_key(path)}` is missing", at=path, hint=example)
-
-
-def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
-    named = False
-    for part in path:
-        if named or isinstance(part, int):
-            # The name of an item in a mapping, or its number in a list.
-            named = False
-            continue
-        annotation = model.model_fields[part].annotation
-        named = typing.get_origin(annotation) is dict
-        model = next(_models_in(annotation))
-    return model
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in typing.get_args(annotation):
-        yield from _models_in(argument)
-
-
-def _key_paths(model: type[BaseModel], path: KeyPath) -> Iterator[KeyPath]:
-    for name, field in model.model_fields.items():
-        yield (*path, name)
-        for nested in _models_in(field.annotation):
-            yield from _key_paths(nested, (*path, name))

@@ -51,12 +51,15 @@ limits: {time: 30, size: &a 4Gi}
             '6:16 error ValueInvalid python.lock: the path "../Pipfile.lock" leaves the repository | '
             "write it from the top folder, without .."
         ),
-        "6:38 error WrongType python.dev: expected true or false, got the number 1 | ",
+        (
+            "6:38 error WrongType python.dev: expected true or false, got the number 1 | "
+            "write `dev: true` or `dev: false` (Whether the develop group is installed too)"
+        ),
         "7:18 error OutOfRange resources.cpu: expected a number above 0, got the number 0 | ",
         "7:26 error WrongType resources.gpu: expected a whole number, got the number 1.5 | ",
-        '8:7 error WrongType hubs: expected a list, got "demo" | ',
+        '8:7 error WrongType hubs: expected a list, got "demo" | write `hubs: [demo]`',
         "9:1 error ValueMissing smoke: `smoke` has no value | write a value or remove the line",
-        '10:16 error WrongType limits.time: expected text, got the number 30 | put it in quotes: "30"',
+        "10:16 error WrongType limits.time: expected text, got the number 30 | write `time: 30m`",
         "10:26 error AnchorFound limits.size: the anchor `&a` is not read | remove it and write each value out",
     ]
 
@@ -69,10 +72,19 @@ limits: {time: 30, size: &a 4Gi}
     [
         ("base: [1]\n", "3:7 error WrongType base: expected text, got a list of 1 | "),
         ("base: {a: 1}\n", "3:7 error WrongType base: expected text, got a mapping | "),
-        ("python: text\n", '3:9 error WrongType python: expected a mapping of keys to values, got "text" | '),
+        (
+            "python: text\n",
+            (
+                '3:9 error WrongType python: expected a mapping of keys to values, got "text" | '
+                "write `python: {KEY: VALUE}`; the keys are lock, dev, environment"
+            ),
+        ),
         (
             "dockerfile: {args: [1]}\n",
-            "3:20 error WrongType dockerfile.args: expected a mapping of keys to values, got a list of 1 | ",
+            (
+                "3:20 error WrongType dockerfile.args: expected a mapping of keys to values, got a list of 1 | "
+                "write `args: {NAME: VALUE}`"
+            ),
         ),
         (
             "dockerfile: {args: {A: 3.11}}\n",
@@ -150,7 +162,7 @@ def test_each_kind_of_fault_has_its_words(rest: str, expected: str) -> None:
         ),
         (
             'version: "1"\nimage: {name: a.example/b}\n',
-            ['1:10 error WrongType version: expected a whole number, got "1" | '],
+            ['1:10 error WrongType version: expected a whole number, got "1" | write `version: 1`'],
         ),
         (
             "version: true\nimage: {name: a.example/b}\n",
@@ -214,3 +226,34 @@ def test_key_without_value_of_the_root_list_is_found() -> None:
     assert parse_fault("hubs: [demo, ]\nsystem: {apt: [~]}\n") == [
         "4:10 error ValueMissing system.apt[0]: `system.apt[0]` has no value | write a value or remove the line"
     ]
+
+
+def test_rules_between_keys_are_held_beside_a_misspelt_one() -> None:
+    """What several keys say together is told in the same run as what one of them says wrong."""
+    text = """\
+version: 1
+images:
+  - {name: a.example/x/ts, colour: red}
+  - {name: b.example/y/ts}
+strategy: source
+dockerfile: {path: x}
+hubs: [demo, 3.1]
+smoke:
+"""
+
+    assert [line.partition(": ")[0] for line in lines(text)] == [
+        "3:28 error UnknownKey images[0].colour",
+        "4:12 error DuplicateImage images[1].name",
+        "5:11 error KeyMissing strategy",
+        "6:1 warning KeyUnused dockerfile",
+        "7:14 error WrongType hubs[1]",
+        "8:1 error ValueMissing smoke",
+    ]
+
+
+@pytest.mark.parametrize("rest", ["strategy: source\nbase: 3\n", "strategy: sorce\ns2i: {}\n", "image: {tags: [x]}\n"])
+def test_rules_that_a_fault_makes_meaningless_are_not_held(rest: str) -> None:
+    """A base that is there, with a fault, is not called missing; a strategy that is misspelt makes nothing useless."""
+    codes = {line.split()[2] for line in parse_fault(rest)}
+
+    assert codes & {"KeyMissing", "KeyUnused"} == set()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from hublish.core.trees.yamlmodel import StrictModel, explain_fault
+from hublish.core.trees.yamlfaults import explain_fault
+from hublish.core.trees.yamlmodel import StrictModel
 from hublish.core.trees.yamltree import parse_tree
 
 
