@@ -52,6 +52,11 @@ def make_probe(name: str, *, choices: RunChoices, root: bool, environment: dict[
         "image": choices.image,
         "command": ["hublish", "step", "probe"],
         "env": [{"name": key, "value": value} for key, value in environment.items()],
+        # What a build asks for at most, so that a quota or a LimitRange refuses the probe as it would refuse the build.
+        "computeResources": {
+            "limits": {"cpu": choices.cpu, "memory": choices.memory},
+            "requests": {"cpu": "50m", "memory": "64Mi"},
+        },
         "securityContext": context,
         "volumeMounts": [{"name": "work", "mountPath": "/work"}],
     }

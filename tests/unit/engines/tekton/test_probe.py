@@ -38,6 +38,7 @@ def test_probe_fits_tektons_description(root: bool, user: int | None) -> None:
     jsonschema.validate(probe, load_schemas()["PipelineRun"], cls=jsonschema.Draft202012Validator)
     assert probe["spec"]["taskRunTemplate"]["podTemplate"]["automountServiceAccountToken"] is False
     assert step["securityContext"]["allowPrivilegeEscalation"] is False
+    assert step["computeResources"]["limits"] == {"cpu": choices.cpu, "memory": choices.memory}
     assert (step["securityContext"]["runAsUser"], user in {None, 1000}) == (0 if root else 1000, True)
 
 
