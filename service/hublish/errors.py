@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 FOREIGN_TEXT_LIMIT = 256
 
 
+def join_hint(message: str, hint: str) -> str:
+    """What is wrong and how to mend it in one line; a message has no full stop of its own, a hint is sentences."""
+    if not hint:
+        return message
+    return f"{message}{'' if message.endswith(('.', '!', '?')) else '.'} {hint}"
+
+
 def clip(text: str, *, limit: int = FOREIGN_TEXT_LIMIT) -> str:
     """Make foreign text safe to show: control characters become spaces, at most `limit` characters are kept.
 

@@ -15,6 +15,7 @@ from hublish.errors import (
     RegistryFailed,
     WebhookRefused,
     clip,
+    join_hint,
 )
 
 
@@ -52,6 +53,19 @@ def test_code_of_an_error_is_its_class_name() -> None:
 
     assert NotAllowed("no").code == "NotAllowed"
     assert len({item.__name__ for item in family}) == len(family)
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "line"),
+    [
+        ("the pod was deleted", "Ask again.", "the pod was deleted. Ask again."),
+        ("the build says: stop!", "Ask again.", "the build says: stop! Ask again."),
+        ("the pod was deleted", "", "the pod was deleted"),
+    ],
+)
+def test_message_and_hint_are_sentences_in_one_line(message: str, hint: str, line: str) -> None:
+    """A message has no full stop of its own."""
+    assert join_hint(message, hint) == line
 
 
 def test_error_is_transient_only_where_it_says_so() -> None:

@@ -20,7 +20,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from hublish.core.github.manifest import CODE_PATTERN, CREATED_PATH, CreatedApp
-from hublish.errors import HublishError, NotAllowed
+from hublish.errors import HublishError, NotAllowed, join_hint
 
 ADDRESS = "127.0.0.1"
 _REQUEST_SECONDS = 10.0
@@ -116,7 +116,7 @@ class ManifestFlow:
             self.created = self._convert(code)
         except HublishError as error:
             self.failure = error
-            return HTTPStatus.BAD_GATEWAY, _render("Not created", f"{error.message} {error.hint}")
+            return HTTPStatus.BAD_GATEWAY, _render("Not created", join_hint(error.message, error.hint))
         return HTTPStatus.OK, _render("Created", f"The App {self.created.slug} is created. Go on in the terminal.")
 
 

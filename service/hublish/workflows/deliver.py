@@ -20,7 +20,7 @@ from hublish.core.answers.report import Answer, Failure, HubReport
 from hublish.core.building import BuildSucceeded
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import HublishError
+from hublish.errors import HublishError, join_hint
 from hublish.telemetry import get_logger
 from hublish.workflows.answer import Answering
 from hublish.workflows.build import BuildWorkflow, join_image_build, start_builds
@@ -214,7 +214,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             call_hub = partial(self._proposal.run, run_id, prepared, hub, tuple(images))
             report = await self._stage(f"propose to {hub}", run_id, HubReport, call_hub)
             if isinstance(report, Fault):
-                detail = f"{report.message} {report.hint}".strip()
+                detail = join_hint(report.message, report.hint)
                 report = HubReport(hub=hub, url=None, number=None, detail=detail, ok=False)
             hubs.append(report)
         return with_hubs(answer, tuple(hubs))

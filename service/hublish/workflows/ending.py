@@ -12,7 +12,7 @@ from hublish.core.github.buttons import HUB_REFUSED
 from hublish.core.redact import redact
 from hublish.core.repository import RefKind
 from hublish.core.status import RunState
-from hublish.errors import HublishError, RunCancelled, clip
+from hublish.errors import HublishError, RunCancelled, clip, join_hint
 from hublish.workflows.durable import Fault, make_fault
 from hublish.workflows.prepared import Delivered, Prepared
 from hublish.workflows.services import Services
@@ -91,7 +91,7 @@ def make_answer(services: Services, run_id: str, prepared: Prepared, wanted: str
 def _make_message(answer: Answer) -> str:
     """How a run ended, for its page and for lists: what to do, or what stands where."""
     if answer.failure is not None:
-        return f"{answer.failure.code}: {answer.failure.message} {answer.failure.hint}".strip()
+        return join_hint(f"{answer.failure.code}: {answer.failure.message}", answer.failure.hint)
     images = [
         f"{image.reference if image.pushed else f'{image.title} (not pushed)'} is {image.digest}"
         for image in answer.images

@@ -23,7 +23,7 @@ from hublish.core.ports import SystemBaseBuilder
 from hublish.core.records import Run
 from hublish.core.repository import Repository, ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import HublishError, NotAllowed
+from hublish.errors import HublishError, NotAllowed, join_hint
 from hublish.workflows.answer import Answering
 from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.ending import make_answer
@@ -161,7 +161,7 @@ def _check_config(ports: Services, run: Run) -> None:
 
 
 def _explain(failure: Failure | None) -> str:
-    return "" if failure is None else f"{failure.code}: {failure.message} {failure.hint}".strip()
+    return "" if failure is None else join_hint(f"{failure.code}: {failure.message}", failure.hint)
 
 
 def _make_harmless(services: Services, run: Run, voice: _Voice) -> Services:
