@@ -54,6 +54,7 @@ def test_list_is_made_of_what_stands_there(text: str, expected: str) -> None:
     [
         ("limits: {time: 30}", "write `time: 30m`"),
         ("limits: {time: 30 minutes}", "write `time: 30m`"),
+        ("limits: {time: soon}", ""),
         (
             "limits: {size: 8 GB}",
             (
