@@ -142,7 +142,11 @@ class Stage:
         """
 
         def find() -> list[tuple[str, str]]:
-            query = f"select state, message from runs where ref = '{tag}' and repository = '{repo}' and ended_at is not null"
+            # The release's own run: its tag was pushed and created too, and those runs leave the answer to it.
+            query = (
+                "select r.state, r.message from runs r join deliveries d on d.run_id = r.id "
+                f"where r.ref = '{tag}' and r.repository = '{repo}' and r.ended_at is not null and d.event = 'release'"
+            )
             return read_rows(self.town.database, query)
 
         await_that(lambda: bool(find()), f"the end of {repo} {tag}")
