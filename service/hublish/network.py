@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NameResolutionError, ProxyError
+from urllib3.exceptions import NameResolutionError, ProxyError, SSLError
 from urllib3.util import make_headers
+from urllib3.util.ssl_ import create_urllib3_context
 
 from hublish.core.address import verify_public, verify_public_name
 from hublish.core.proxy import Proxies, Proxy, read_proxies
@@ -65,7 +67,8 @@ class Pools:
         """
         self._network = network
         self._hint = hint
-        self._pools: dict[tuple[Proxy | None, bool], urllib3.PoolManager] = {}
+        self._pools: dict[tuple[Proxy | None, bool, bool], urllib3.PoolManager] = {}
+        self._authorities: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 
     def find(self, url: str, *, public_only: bool) -> urllib3.PoolManager:
@@ -78,14 +81,16 @@ class Pools:
 
         Raises:
             NotAllowed: the host is private by its own words.
+            urllib3.exceptions.SSLError: the file of authorities cannot be read, as when a connection fails for it.
         """
         proxy = self._network.proxies.find(url)
         if proxy is not None and public_only:
             verify_public_name(urlsplit(url).hostname or "", hint=self._hint)
-        key = proxy, public_only and proxy is None
+        encrypted = url.lower().startswith("https:") or (proxy is not None and proxy.url.lower().startswith("https:"))
+        key = proxy, public_only and proxy is None, encrypted
         with self._lock:
             if key not in self._pools:
-                self._pools[key] = self._make_pool(proxy, guarded=key[1])
+                self._pools[key] = self._make_pool(proxy, guarded=key[1], encrypted=encrypted)
             return self._pools[key]
 
     def close(self) -> None:
@@ -94,21 +99,37 @@ class Pools:
             for pool in self._pools.values():
                 pool.clear()
 
-    def _make_pool(self, proxy: Proxy | None, *, guarded: bool) -> urllib3.PoolManager:
-        ca_file = self._network.ca_file
+    def _make_pool(self, proxy: Proxy | None, *, guarded: bool, encrypted: bool) -> urllib3.PoolManager:
         options: dict[str, Any] = {
             "num_pools": _HOSTS_AT_ONCE,
             "maxsize": CONNECTIONS_PER_HOST,
             "cert_reqs": "CERT_REQUIRED",
-            "ca_certs": None if ca_file is None else str(ca_file),
         }
+        if encrypted:
+            options["ssl_context"] = self._load_authorities()
         if proxy is not None:
             headers = None if proxy.login is None else make_headers(proxy_basic_auth=proxy.login)
-            return urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
+            to_proxy = options.get("ssl_context")
+            return urllib3.ProxyManager(proxy.url, proxy_headers=headers, proxy_ssl_context=to_proxy, **options)
         pool = urllib3.PoolManager(**options)
         if guarded:
             pool.pool_classes_by_scheme = _make_guarded_classes(self._hint)
         return pool
+
+    def _load_authorities(self) -> ssl.SSLContext:
+        """Load them once: left to urllib3, each of a build's dozens of connections would, and take 20 ms of processor."""
+        if self._authorities is None:
+            context = create_urllib3_context()
+            try:
+                if self._network.ca_file is None:
+                    context.load_default_certs()
+                else:
+                    context.load_verify_locations(self._network.ca_file)
+            except OSError as exc:
+                # Its name is the operator's, and this may be read by everybody.
+                raise SSLError(f"the file of certificate authorities cannot be read ({exc.strerror or exc})") from exc
+            self._authorities = context
+        return self._authorities
 
 
 def verify_connection(host: str, connection: socket.socket, *, hint: str) -> None:

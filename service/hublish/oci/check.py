@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hublish.errors import ImageInvalid, clip
 from hublish.oci.image import parse_spec
 from hublish.oci.layers import STREAM_ERRORS, open_layer
 from hublish.oci.manifest import Compression, Descriptor, ImageManifest, parse_manifest
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 _CHUNK_BYTES = 1 << 20
 
 
-class _Measured:
+class _Measured(io.RawIOBase):
     """Passes a stream through and keeps its hash and length."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -22,12 +26,18 @@ class _Measured:
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
-    def read(self, size: int, /) -> bytes:
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read on."""
-        data = self._stream.read(size)
+        view = memoryview(buffer).cast("B")
+        data = self._stream.read(len(view))
+        view[: len(data)] = data
         self._hash.update(data)
         self.size_bytes += len(data)
-        return data
+        return len(data)
 
     @property
     def digest(self) -> str:

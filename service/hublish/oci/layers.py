@@ -9,15 +9,15 @@ Source: OCI image-spec v1.1, layer.md (tar, whiteouts).
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import tarfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from posixpath import dirname
 from typing import BinaryIO, cast
+
+from isal import igzip_lib
 
 from hublish.errors import ImageInvalid, clip
 from hublish.oci.gzip_members import GzipMembers
@@ -27,7 +27,12 @@ from hublish.oci.zstd_stream import STREAM_BROKEN, open_zstd
 
 WHITEOUT_PREFIX = ".wh."
 # What reading a layer raises where its blob cannot be unpacked.
-STREAM_ERRORS: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error, STREAM_BROKEN)
+STREAM_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    cast("type[Exception]", igzip_lib.IsalError),
+    STREAM_BROKEN,
+)
 _BLOCK_BYTES = 512
 _READ_BYTES = 1 << 20
 
@@ -199,7 +204,11 @@ def open_layer(blob: BinaryIO, compression: Compression) -> BinaryIO:
         return open_zstd(blob)
     if compression is Compression.NONE:
         return blob
-    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=blob)), _READ_BYTES))
+    # ISA-L's reader takes a third of the time of Python's own. Here, because few builds read a layer of others.
+    from isal import igzip  # noqa: PLC0415  # start-up time
+
+    unpacked = igzip.open(blob)  # type: ignore[no-untyped-call]  # isal's stubs leave it out
+    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", unpacked), _READ_BYTES))
 
 
 def list_parents(path: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hublish.adapters.index import HTTPPackageIndex
 from hublish.adapters.registry import RegistryClient
 from hublish.core.ports import IndexFile
 from hublish.errors import GitHubFailed, HublishError, IndexFailed, NotAllowed, RegistryFailed
-from hublish.network import Network, verify_connection
+from hublish.network import Network, Pools, verify_connection
 from tests.contract.index.parts import SOURCE
 from tests.contract.network.parts import (
     API,
@@ -72,6 +73,40 @@ def test_authority_that_is_not_named_is_refused_behind_the_proxy_too(town: Town,
         True,
         True,
     ]
+
+
+def test_file_of_authorities_that_cannot_be_read_fails_as_a_connection_does(town: Town, tmp_path: Path) -> None:
+    """It was there when the settings were read; each client says it in its own error."""
+    failures = ask_all(town, replace(town.network(), ca_file=tmp_path / "gone.crt"), tmp_path)
+
+    assert [
+        "authorities cannot be read" in failures[0].message,
+        *("SSLError" in x.message or "authorities" in x.message for x in failures[1:]),
+    ] == [
+        True,
+        True,
+        True,
+    ]
+    assert "gone.crt" not in "".join(failure.message for failure in failures)
+
+
+def test_authorities_are_read_once_for_all_connections(town: Town, tmp_path: Path) -> None:
+    """Dozens of connections of one build would each take some 20 ms of the processor for it."""
+    town.index.add_wheel("demo", "1.0")
+    copied = tmp_path / "ca.crt"
+    copied.write_bytes(town.authority.read_bytes())
+    pools = Pools(replace(town.network(), ca_file=copied), hint="")
+
+    def ask() -> int:
+        url = f"https://{INDEX}/simple/demo/"
+        return pools.find(url, public_only=False).request("GET", url, retries=False).status
+
+    first = ask()
+    copied.unlink()
+    pools.close()
+
+    assert (first, ask()) == (200, 200)
+    pools.close()
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "10.0.0.1", "metadata.google.internal", "2130706433", "registry"])

@@ -206,9 +206,10 @@ class Transport:
         if request.make_body is not None or request.method in ("POST", "PUT", "PATCH"):
             headers["Content-Length"] = str(request.body_bytes)
             body = None if request.make_body is None else request.make_body()
-        pool = self._pools.find(request.url, public_only=not self.policy.may_be_private(request.url))
-        send = partial(pool.urlopen, request.method, request.url, headers=headers, body=body, timeout=self._timeout)
+        public_only = not self.policy.may_be_private(request.url)
         try:
+            pool = self._pools.find(request.url, public_only=public_only)
+            send = partial(pool.urlopen, request.method, request.url, headers=headers, body=body, timeout=self._timeout)
             return send(retries=False, redirect=False, preload_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise make_breakdown(request.purpose, exc) from exc
@@ -216,10 +217,11 @@ class Transport:
     def _ask_token(
         self, purpose: Purpose, *, method: str, url: str, headers: Mapping[str, str], body: bytes | None, private: bool
     ) -> Answer:
-        pool = self._pools.find(url, public_only=not (private or self.policy.may_be_private(url)))
+        public_only = not (private or self.policy.may_be_private(url))
         sent = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **headers}
-        send = partial(pool.urlopen, method, url, headers=sent, body=body, timeout=self._timeout)
         try:
+            pool = self._pools.find(url, public_only=public_only)
+            send = partial(pool.urlopen, method, url, headers=sent, body=body, timeout=self._timeout)
             response = send(retries=False, redirect=False, preload_content=False)
             try:
                 return self._read(purpose, response, limit=BODY_LIMIT_BYTES)
