@@ -26,10 +26,6 @@ class _Measured(io.RawIOBase):
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read on."""
         view = memoryview(buffer).cast("B")
