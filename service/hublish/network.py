@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, ProxyError, SSLError
 from urllib3.util import make_headers
-from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util.ssl_ import ALPN_PROTOCOLS, create_urllib3_context
 
 from hublish.core.address import verify_public, verify_public_name
 from hublish.core.proxy import Proxies, Proxy, read_proxies
@@ -52,7 +52,7 @@ def read_network(environ: Mapping[str, str]) -> Network:
         SettingsInvalid: a proxy is no URL.
     """
     named = environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE")
-    return Network(ca_file=Path(named) if named else None, proxies=read_proxies(environ))
+    return Network(ca_file=Path(named).expanduser() if named else None, proxies=read_proxies(environ))
 
 
 class Pools:
@@ -128,8 +128,15 @@ class Pools:
             except OSError as exc:
                 # Its name is the operator's, and this may be read by everybody.
                 raise SSLError(f"the file of certificate authorities cannot be read ({exc.strerror or exc})") from exc
+            # urllib3 sets the same again for each connection; OpenSSL does not lock it against a handshake that reads it.
+            context.set_alpn_protocols(ALPN_PROTOCOLS)
+            context.set_alpn_protocols = _keep_protocols  # type: ignore[assignment]  # bound to the instance, as methods are not
             self._authorities = context
         return self._authorities
+
+
+def _keep_protocols(_: Iterable[str]) -> None:
+    """In place of a context's `set_alpn_protocols` once these are set."""
 
 
 def verify_connection(host: str, connection: socket.socket, *, hint: str) -> None:

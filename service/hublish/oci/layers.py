@@ -31,6 +31,7 @@ STREAM_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     EOFError,
     cast("type[Exception]", igzip_lib.IsalError),
+    OverflowError,  # ISA-L's, for a gzip header of more than 512 KiB
     STREAM_BROKEN,
 )
 _BLOCK_BYTES = 512

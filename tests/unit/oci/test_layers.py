@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hublish.errors import ImageInvalid
-from hublish.oci.layers import LayerWriter, Owner, list_parents, open_layer
+from hublish.oci.layers import STREAM_ERRORS, LayerWriter, Owner, list_parents, open_layer
 from hublish.oci.manifest import Compression, make_digest
 from hublish.oci.tar_header import FIXED_MTIME_SECONDS
 from hublish.oci.zstd_stream import zstd
@@ -144,6 +144,15 @@ def test_layers_open_as_tar_streams_however_they_are_stored():
     assert open_layer(io.BytesIO(frames), Compression.ZSTD).read() == b"tar"
     assert open_layer(io.BytesIO(b"tar"), Compression.NONE).read() == b"tar"
     assert open_layer(io.BytesIO(gzip.compress(b"tar")), Compression.GZIP).read() == b"tar"
+
+
+def test_gzip_header_without_end_is_a_broken_layer() -> None:
+    """Its file name may be of any length, by the format."""
+    header = b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 600_000 + b"\0"
+    blob = header + gzip.compress(b"tar")[10:]
+
+    with pytest.raises(STREAM_ERRORS):
+        open_layer(io.BytesIO(blob), Compression.GZIP).read()
 
 
 NAMES = st.text(
