@@ -100,17 +100,16 @@ class Pools:
                 pool.clear()
 
     def _make_pool(self, proxy: Proxy | None, *, guarded: bool, encrypted: bool) -> urllib3.PoolManager:
+        authorities = self._load_authorities() if encrypted else None
         options: dict[str, Any] = {
             "num_pools": _HOSTS_AT_ONCE,
             "maxsize": CONNECTIONS_PER_HOST,
             "cert_reqs": "CERT_REQUIRED",
+            "ssl_context": authorities,
         }
-        if encrypted:
-            options["ssl_context"] = self._load_authorities()
         if proxy is not None:
             headers = None if proxy.login is None else make_headers(proxy_basic_auth=proxy.login)
-            to_proxy = options.get("ssl_context")
-            return urllib3.ProxyManager(proxy.url, proxy_headers=headers, proxy_ssl_context=to_proxy, **options)
+            return urllib3.ProxyManager(proxy.url, proxy_headers=headers, proxy_ssl_context=authorities, **options)
         pool = urllib3.PoolManager(**options)
         if guarded:
             pool.pool_classes_by_scheme = _make_guarded_classes(self._hint)

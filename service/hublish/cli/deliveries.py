@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from hublish.cli.exit_codes import ExitCode
 from hublish.cli.house import House
+from hublish.cli.listing import show_listing
 from hublish.cli.rehearsal import DryRunOption, make_rehearsal_document, show_rehearsal
 from hublish.cli.screen import JSONOption, Screen, open_screen
 from hublish.cli.stored import Deliveries
@@ -48,6 +47,7 @@ Examples:
   hublish deliveries replay 17
 """
 DEFAULT_LIMIT = 20
+_COLUMNS = ("number", "guid", "event", "state", "came", "times", "run or reason")
 commands = typer.Typer(name="deliveries", help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 NameArgument = Annotated[str, typer.Argument(metavar="ID", help="GUID or number, as `deliveries list` prints them.")]
 
@@ -64,18 +64,7 @@ def list_deliveries(
     with open_screen("deliveries list", as_json=as_json) as screen:
         entries = house.open_deliveries().list_entries(limit)
         screen.result = [make_entry_document(entry) for entry in entries]
-        if as_json:
-            return
-        if not entries:
-            screen.say("No deliveries yet.")
-        elif screen.out.is_terminal:
-            table = Table("number", "guid", "event", "state", "came", "times", "run or reason", box=None)
-            for entry in entries:
-                table.add_row(*(Text(cell) for cell in _make_cells(entry)))
-            screen.out.show(table)
-        else:
-            for entry in entries:
-                typer.echo("\t".join(_make_cells(entry)))  # rich would turn the tabs into spaces
+        show_listing(screen, _COLUMNS, [_make_cells(entry) for entry in entries], empty="No deliveries yet.")
 
 
 def _make_cells(entry: DeliveryEntry) -> tuple[str, ...]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from hublish.cli.exit_codes import ExitCode
 from hublish.cli.house import House
+from hublish.cli.listing import show_listing
 from hublish.cli.screen import JSONOption, Screen, open_screen
 from hublish.core.queue import Place, render_place
 from hublish.core.records import Run
@@ -36,6 +36,7 @@ Examples:
   hublish runs show 5f7c0d1f9b3a4e6d8c2b7a90e1d3f542 --log
 """
 DEFAULT_LIMIT = 20
+COLUMNS = ("run", "state", "created", "repository", "ref", "answer")
 commands = typer.Typer(name="runs", help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 _STYLES = {RunState.DELIVERED: "green", RunState.FAILED: "red", RunState.DENIED: "yellow"}
 
@@ -54,35 +55,20 @@ def list_runs(
         runs = records.list_runs(limit)
         waits = records.find_waits(runs)
         screen.result = [make_run_document(run, waits.get(run.id, ())) for run in runs]
-        if as_json:
-            return
-        if not runs:
-            screen.say("No runs yet.")
-        elif screen.out.is_terminal:
-            screen.out.show(make_table(runs, waits))
-        else:
-            for run in runs:
-                typer.echo("\t".join(_make_cells(run, waits.get(run.id, ()))))  # rich would turn the tabs into spaces
+        rows = [make_cells(run, waits.get(run.id, ())) for run in runs]
+        show_listing(screen, COLUMNS, rows, empty="No runs yet.")
 
 
 Waits = tuple[tuple[str, Place], ...]
 """Images of a run whose builds wait, each with its place."""
 
 
-def _make_cells(run: Run, waits: Waits) -> tuple[str, ...]:
+def make_cells(run: Run, waits: Waits) -> tuple[str | Text, ...]:
+    """Make a run's row of the listing."""
     answer = clip(run.message) or "; ".join(f"{image} {render_place(place)}" for image, place in waits) or "-"
     created = run.created_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return (run.id, run.state.value, created, run.repository, run.ref or "-", answer)
-
-
-def make_table(runs: Sequence[Run], waits: Mapping[str, Waits]) -> Table:
-    """Make the table that a person at a terminal sees."""
-    table = Table("run", "state", "created", "repository", "ref", "answer", box=None)
-    for run in runs:
-        cells = [Text(cell) for cell in _make_cells(run, waits.get(run.id, ()))]
-        cells[1].stylize(_STYLES.get(run.state, ""))
-        table.add_row(*cells)
-    return table
+    state = Text(run.state.value, style=_STYLES.get(run.state, ""))
+    return (run.id, state, created, run.repository, run.ref or "-", answer)
 
 
 @commands.command("show", help=SHOW_HELP)

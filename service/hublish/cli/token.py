@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from hublish.cli.exit_codes import ExitCode
 from hublish.cli.house import House
+from hublish.cli.listing import show_listing
 from hublish.cli.screen import JSONOption, open_screen
 from hublish.core.access.tokens import parse_wish
 from hublish.errors import ValueInvalid, clip
@@ -46,6 +45,7 @@ Examples:
   hublish token revoke 0123456789abcdef
 """
 DEFAULT_DAYS = 90
+_COLUMNS = ("token", "name", "scopes", "created", "expires", "revoked")
 commands = typer.Typer(name="token", help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
@@ -86,28 +86,11 @@ def list_tokens(context: typer.Context, *, as_json: JSONOption = False) -> None:
     with open_screen("token list", as_json=as_json) as screen:
         documents = [make_token_document(token) for token in house.open_tokens().list_tokens()]
         screen.result = documents
-        if as_json:
-            return
-        rows = [_make_cells(document) for document in documents]
-        if not rows:
-            screen.say("No tokens yet.")
-        elif screen.out.is_terminal:
-            screen.out.show(make_table(rows))
-        else:
-            for row in rows:
-                typer.echo("\t".join(row))  # rich would turn the tabs into spaces
+        show_listing(screen, _COLUMNS, [_make_cells(document) for document in documents], empty="No tokens yet.")
 
 
 def _make_cells(document: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(" ".join(item) if isinstance(item, list) else str(item or "-") for item in document.values())
-
-
-def make_table(rows: Sequence[Sequence[str]]) -> Table:
-    """Make the table that a person at a terminal sees."""
-    table = Table("token", "name", "scopes", "created", "expires", "revoked", box=None)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
 
 
 @commands.command("revoke", help=REVOKE_HELP)

@@ -6,8 +6,7 @@ import struct
 import tarfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from hublish.core.source_rules import SourceLimits
 from hublish.errors import SourceInvalid
 from hublish.network import Network
 from tests.contract.source.parts import COMMIT, REPOSITORY, list_files, make_fetcher, make_ref
+from tests.sandbox.serving import serve
 
 pytestmark = pytest.mark.timeout(1200)
 MIB = 1 << 20
@@ -75,15 +75,8 @@ class Huge(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def sources() -> Iterator[GitHubSources]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Huge)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    with closing(server.socket):
-        yield GitHubSources(
-            GitHubClone(api_url=f"http://127.0.0.1:{server.server_port}", token="token", network=Network())
-        )
-        server.shutdown()
-        thread.join()
+    with serve(Huge) as url:
+        yield GitHubSources(GitHubClone(api_url=url, token="token", network=Network()))
 
 
 def test_repository_of_more_than_2_gb_is_refused_at_the_limit(sources: GitHubSources, tmp_path: Path) -> None:

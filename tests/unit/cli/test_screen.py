@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 
 from hublish.cli.bars import BarSink
+from hublish.cli.listing import make_table
 from hublish.cli.progress import TITLES, PlainSink, render_progress, show_progress
-from hublish.cli.runs import make_table
+from hublish.cli.runs import COLUMNS, make_cells
 from hublish.cli.screen import Screen
 from hublish.cli.streams import Stream
 from hublish.core.building import Progress, Step
@@ -117,6 +118,6 @@ def test_progress_counts_bytes_only_while_pushing(progress: Progress, expected: 
 def test_runs_are_a_table_for_people() -> None:
     """The table holds the same cells as the lines for scripts."""
     console = Console(file=io.StringIO(), width=140)
-    console.print(make_table((RUN,), {}))
+    console.print(make_table(COLUMNS, [make_cells(RUN, ())]))
 
     assert "harbour/tides" in text_of(console)

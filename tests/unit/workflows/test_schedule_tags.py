@@ -10,6 +10,19 @@ from tests.unit.workflows.schedule_parts import DAY, NEW, OLD, ON, Scene
 VERSIONED = "registry.example.org/base/python:3.11.1"
 
 
+def move_after_proposal(stage: Stage, *, base: str) -> Scene:
+    """A newer version was proposed, then the version in use moved."""
+    scene = Scene(stage, config=ON + f"base: {base}\n")
+    scene.deliver("v2", OLD, base=VERSIONED)
+    stage.digests.digests[VERSIONED] = OLD
+    stage.digests.tags = ("3.11.1", "3.11.2")
+    scene.look()
+    stage.runs.move_run("s1", RunState.SKIPPED, at=AT)
+    stage.digests.digests[VERSIONED] = NEW
+    scene.now += 2 * DAY
+    return scene
+
+
 def test_newer_tag_of_a_version_is_proposed(stage: Stage) -> None:
     """Where the config names the tag; once for each newer one, and nothing is built."""
     scene = Scene(stage, config=ON + f"base: {VERSIONED}\n")
@@ -33,14 +46,7 @@ def test_newer_tag_of_a_version_is_proposed(stage: Stage) -> None:
 
 def test_base_that_moves_is_rebuilt_although_a_newer_version_was_proposed(stage: Stage) -> None:
     """Security holes of the version in use are closed, whatever became of the proposal; each of both is one run."""
-    scene = Scene(stage, config=ON + f"base: {VERSIONED}\n")
-    scene.deliver("v2", OLD, base=VERSIONED)
-    stage.digests.digests[VERSIONED] = OLD
-    stage.digests.tags = ("3.11.1", "3.11.2")
-    scene.look()
-    stage.runs.move_run("s1", RunState.SKIPPED, at=AT)
-    stage.digests.digests[VERSIONED] = NEW
-    scene.now += 2 * DAY
+    scene = move_after_proposal(stage, base=VERSIONED)
     first = scene.look()
     stage.runs.move_run("s2", RunState.FAILED, at=AT)
     scene.now += 2 * DAY
@@ -51,14 +57,7 @@ def test_base_that_moves_is_rebuilt_although_a_newer_version_was_proposed(stage:
 
 def test_pinned_base_that_moves_is_proposed_although_a_newer_version_was(stage: Stage) -> None:
     """Both are of the same branch, which is made anew as the config has it."""
-    scene = Scene(stage, config=ON + f"base: {VERSIONED}@{OLD}\n")
-    scene.deliver("v2", OLD, base=VERSIONED)
-    stage.digests.digests[VERSIONED] = OLD
-    stage.digests.tags = ("3.11.1", "3.11.2")
-    scene.look()
-    stage.runs.move_run("s1", RunState.SKIPPED, at=AT)
-    stage.digests.digests[VERSIONED] = NEW
-    scene.now += 2 * DAY
+    scene = move_after_proposal(stage, base=f"{VERSIONED}@{OLD}")
 
     assert scene.look() == 1
     assert scene.runs()[1:] == [("s2", f"7:schedule-pin:{NEW}", "main", "received")]

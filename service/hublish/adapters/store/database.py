@@ -15,6 +15,7 @@ from hublish.errors import DatabaseFailed, clip
 BUSY_TIMEOUT_SECONDS = 30
 SCHEMA_LOCK = 0x6875626C697368
 """Number of the advisory lock under which tables are made: replicas that start together would both try."""
+_ELSEWHERE = "or check `database` in the settings"
 
 
 def open_database(url: str) -> sa.Engine:
@@ -67,9 +68,6 @@ def open_existing_database(url: str) -> sa.Engine:
             hint=f"start the service of this version, which makes them; {_ELSEWHERE}",
         )
     return engine
-
-
-_ELSEWHERE = "or check `database` in the settings"
 
 
 def _verify_file(file: Path) -> None:

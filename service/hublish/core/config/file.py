@@ -142,8 +142,9 @@ def _parse_own_config(tree: Tree, *, path: str) -> tuple[Config | None, tuple[Fi
     from hublish.core.trees.yamlmodel import parse_model  # noqa: PLC0415  # start-up time
 
     filled = parse_model(tree, ConfigModel)
-    more = (*filled.findings, *check_image_choice(tree))
-    if filled.rest is None or not judges_rest(filled.left_out) or has_error(check_image_choice(tree)):
+    choice = check_image_choice(tree)
+    more = (*filled.findings, *choice)
+    if filled.rest is None or not judges_rest(filled.left_out) or has_error(choice):
         return None, more
     config = _make_config(filled.rest, path=path)
     return config, (*more, *check_rules(tree, config))

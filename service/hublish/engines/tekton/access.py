@@ -14,10 +14,10 @@ import kubernetes
 import urllib3
 from kubernetes.client.exceptions import ApiException
 
+from hublish.engines.tekton.cluster import GROUP, VERSION
 from hublish.engines.tekton.faults import explain, status_of
 from hublish.errors import EngineFailed, SettingsInvalid, clip
 
-GROUP, VERSION = "tekton.dev", "v1"
 RIGHTS: Mapping[tuple[str, str], tuple[str, ...]] = {
     (GROUP, "pipelineruns"): ("create", "get", "list", "watch", "patch", "delete"),
     (GROUP, "taskruns"): ("get", "list", "watch"),

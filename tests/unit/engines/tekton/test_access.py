@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import kubernetes
@@ -20,6 +18,7 @@ from hublish.core.plan import Strategy
 from hublish.engines.tekton.access import RIGHTS, ClusterAccess
 from tests.golden.tekton_runs import CONTAINER_CHOICES, LAYERED_CHOICES
 from tests.sandbox.ports import Port
+from tests.sandbox.serving import JSONHandler, serve
 
 DEPLOYMENT = Path(__file__).parents[4] / "deploy" / "kubernetes"
 CHOICES = {Strategy.LAYERED: LAYERED_CHOICES, Strategy.DOCKERFILE: CONTAINER_CHOICES}
@@ -63,7 +62,7 @@ class Answers:
 def open_server(answers: Answers) -> Iterator[kubernetes.client.Configuration]:
     """An API server with these answers, as the client's configuration."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JSONHandler):
         def do_GET(self) -> None:
             self.answer(*answers.find(self.path))
 
@@ -72,25 +71,8 @@ def open_server(answers: Answers) -> Iterator[kubernetes.client.Configuration]:
             allowed = answers.review(body["spec"]["resourceAttributes"])
             self.answer(201, {"spec": body["spec"], "status": {"allowed": allowed}})
 
-        def answer(self, status: int, document: object) -> None:
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield kubernetes.client.Configuration(host=f"http://127.0.0.1:{server.server_port}")
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve(Handler) as url:
+        yield kubernetes.client.Configuration(host=url)
 
 
 def look(answers: Answers, *, use: tuple[str, ...] = ("tekton",)) -> tuple[tuple[Check, ...], frozenset[str]]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +16,7 @@ from hublish.engines.tekton.cluster import TektonCluster
 from hublish.engines.tekton.watcher import RunWatcher
 from hublish.errors import EngineFailed, SettingsInvalid
 from tests.sandbox.ports import Port
+from tests.sandbox.serving import JSONHandler, serve
 
 POD = {"metadata": {"name": "p", "namespace": "n"}, "status": {}}
 ROLES = 'pods is forbidden: User "system:serviceaccount:h:h" cannot list resource "pods" in API group ""'
@@ -28,27 +27,12 @@ QUOTA = 'pods "p" is forbidden: exceeded quota: none'
 def open_server(refusals: list[str]) -> Iterator[str]:
     """An API server that refuses with these words, one call each, and lists a pod from then on; gives its URL."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JSONHandler):
         def do_GET(self) -> None:
-            status, answer = (403, {"message": refusals.pop(0)}) if refusals else (200, {"items": [POD]})
-            body = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(*((403, {"message": refusals.pop(0)}) if refusals else (200, {"items": [POD]})))
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve(Handler) as url:
+        yield url
 
 
 @contextmanager
@@ -56,37 +40,27 @@ def open_silent_server(protocol: str = "HTTP/1.1") -> Iterator[tuple[str, thread
     """An API server that lists no runs and whose watch never tells of a change; gives its URL, and when it is watched."""
     watched, ended = threading.Event(), threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JSONHandler):
         protocol_version = protocol
 
         def do_GET(self) -> None:
-            watches = "watch=" in self.path
-            body = b"" if watches else json.dumps({"items": [], "metadata": {"resourceVersion": "1"}}).encode()
+            if "watch=" not in self.path:
+                self.answer(200, {"items": [], "metadata": {"resourceVersion": "1"}})
+                return
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
-            if not watches:
-                self.send_header("Content-Length", str(len(body)))
-            elif protocol == "HTTP/1.1":
+            if protocol == "HTTP/1.1":
                 self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            self.wfile.write(body)
             self.wfile.flush()
-            if watches:
-                watched.set()
-                ended.wait(300)
+            watched.set()
+            ended.wait(300)
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serve(Handler) as url:
         try:
-            yield f"http://127.0.0.1:{server.server_port}", watched
+            yield url, watched
         finally:
             ended.set()
-            server.shutdown()
-            thread.join()
 
 
 def make_cluster(url: str, **options: float) -> TektonCluster:
