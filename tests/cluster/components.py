@@ -75,9 +75,6 @@ def _make_control_plane(state: State, binaries: Path) -> tuple[Component, ...]:
         f"--kubelet-client-certificate={keys}/kubelet-client.crt",
         f"--kubelet-client-key={keys}/kubelet-client.key",
         "--kubelet-preferred-address-types=InternalIP",
-        # A node that dies is noticed within a test's patience: see --node-monitor-grace-period.
-        "--default-not-ready-toleration-seconds=10",
-        "--default-unreachable-toleration-seconds=10",
     )
     manager = (
         f"--kubeconfig={state.folder}/controller-manager.kubeconfig",
@@ -87,6 +84,7 @@ def _make_control_plane(state: State, binaries: Path) -> tuple[Component, ...]:
         "--leader-elect=false",
         # Each controller acts as its own account, with the rights that Kubernetes gives it.
         "--use-service-account-credentials=true",
+        # A node that is silent is noticed within a test's patience; its pods are removed after five minutes, as anywhere.
         "--node-monitor-grace-period=20s",
     )
     scheduler = (f"--kubeconfig={state.folder}/scheduler.kubeconfig", "--secure-port=0", "--leader-elect=false")

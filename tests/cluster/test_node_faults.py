@@ -1,4 +1,4 @@
-"""A node that does not answer, and a Step that prints without end: what becomes of builds there."""
+"""A node that is silent or drained, and a Step that prints without end: what becomes of builds there."""
 
 from __future__ import annotations
 
@@ -55,6 +55,19 @@ def test_node_that_is_silent_is_waited_for_and_a_dead_one_is_not(yard) -> None:
     assert given_up.message == "the pod is being removed: its node does not answer, or somebody deleted it"
     assert isinstance(outcome, BuildSucceeded), outcome
     assert patient.lines == [f"PipelineRun {RESTRICTED}/build-patient", "fetched", "at work", "done", "pushed"]
+
+
+def test_drained_node_costs_a_build_that_may_be_asked_for_again(yard) -> None:
+    """The pod is told to end and does so at once: the Step's exit code is no fault of the build."""
+    engine = yard.open_engine()
+    log = yard.start(engine, "build-drained", build=f"echo at work; {HOLD}")
+    wait_for(lambda: "at work" in log.lines, what="a build at work")
+    (pod,) = list_pods(yard.cluster, "build-drained")
+    yard.cluster.kubectl.run("delete", "pod", pod["metadata"]["name"], "-n", RESTRICTED, "--wait=false")
+    drained = stop(engine, "build-drained")
+
+    assert (drained.code, drained.transient) == ("EngineFailed", True)
+    assert drained.message.startswith("the pod was removed while it ran: its node was drained or is gone")
 
 
 class PortionLog(MeasuringLog):

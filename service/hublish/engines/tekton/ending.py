@@ -30,11 +30,13 @@ class Circumstances:
         reason: Tekton's, of its one TaskRun; "" when there is none.
         message: of that.
         obstacle: what kept its pod from running when it was last looked at.
+        is_removed: its pod is gone or about to go, which Tekton does only to runs that it stopped.
     """
 
     reason: str = ""
     message: str = ""
     obstacle: Obstacle | None = None
+    is_removed: bool = False
 
 
 class StepFailed(HublishError):
@@ -135,6 +137,12 @@ def _make_failure(run: BuildRun, end: RunEnd, report: RunReport, circumstances: 
     for words, make in _CAUSES.items():
         if words in f"{reason} {circumstances.message or end.message}":
             return make(message)
+    if circumstances.is_removed:
+        return EngineFailed(
+            f"the pod was removed while it ran: its node was drained or is gone, or somebody deleted it ({message})",
+            hint="Ask again: the build starts anew.",
+            transient=True,
+        )
     return EngineFailed(
         f"the run failed ({clip(reason)}): {message}",
         hint="The operator sees more by `kubectl describe pipelinerun`.",

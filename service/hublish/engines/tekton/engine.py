@@ -22,7 +22,7 @@ from hublish.engines.tekton.cluster import TektonCluster
 from hublish.engines.tekton.ending import Circumstances, RunReport, make_outcome
 from hublish.engines.tekton.logs import LogReader
 from hublish.engines.tekton.parts import CallLog, PartRun
-from hublish.engines.tekton.pods import find_condition
+from hublish.engines.tekton.pods import find_condition, is_removed
 from hublish.engines.tekton.refusals import verify_wheels
 from hublish.engines.tekton.retention import delete_secrets, remove_old_runs, remove_orphans, stop_left_runs
 from hublish.engines.tekton.watcher import RunWatcher
@@ -208,10 +208,11 @@ class TektonEngine:
         if end.succeeded:
             return Circumstances()
         task_runs = self._cluster.list_task_runs(name, namespace=attendance.namespace)
+        removed = is_removed(self._cluster.list_pods(name, namespace=attendance.namespace), task_runs)
         reason, message = next((find_condition(item) for item in task_runs), ("", ""))
         if reason == "Succeeded":  # then it is the run itself that has something to say
             reason, message = "", ""
-        return Circumstances(reason=reason, message=message, obstacle=attendance.obstacle)
+        return Circumstances(reason=reason, message=message, obstacle=attendance.obstacle, is_removed=removed)
 
     def _ensure_running(self, run: BuildRun, namespace: str) -> None:
         request = run.request

@@ -61,6 +61,13 @@ def find_condition(task_run: Mapping[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
+def is_removed(pods: Sequence[Mapping[str, Any]], task_runs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the pod of a run that failed was taken away from it: Tekton itself leaves such pods where they are."""
+    left = {pod["metadata"]["name"] for pod in pods if pod["metadata"].get("deletionTimestamp") is None}
+    names = ((task_run.get("status") or {}).get("podName") for task_run in task_runs)
+    return any(name and name not in left for name in names)
+
+
 def _find_in_pod(pod: Mapping[str, Any]) -> Iterator[Obstacle]:
     status = pod.get("status") or {}
     if pod["metadata"].get("deletionTimestamp") is not None and status.get("phase") == "Running":

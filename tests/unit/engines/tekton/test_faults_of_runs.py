@@ -156,6 +156,27 @@ def test_pod_that_a_time_out_removes_does_not_hide_it(images) -> None:
         make_outcome(run, end, RunReport(run), images=images, circumstances=circumstances)
 
 
+@pytest.mark.parametrize("pods", [(), (make_pod(POD, fetch="terminated"),)])
+def test_pod_that_was_taken_away_is_no_fault_of_the_build(engine, cluster, pods) -> None:
+    """A drained node ends the Step with a code of its own; the pod is going or gone by the time one looks."""
+    for pod in pods:
+        pod["metadata"]["deletionTimestamp"] = "2026-11-21T10:00:00Z"
+    start(engine, cluster)
+    failed = make_task_run("Failed", '"step-fetch" exited with code 143: Error')
+    failed["status"]["podName"] = POD
+    cluster.task_runs[NAME] = [failed]
+    cluster.set_pods(NAME, *pods)
+    cluster.end_run(NAME, succeeded=False, reason="Failed")
+    outcome = wait_for_outcome(engine)
+
+    assert isinstance(outcome, BuildStopped)
+    assert outcome.message == (
+        "the pod was removed while it ran: its node was drained or is gone, or somebody deleted it "
+        '("step-fetch" exited with code 143: Error)'
+    )
+    assert (outcome.code, outcome.transient) == ("EngineFailed", True)
+
+
 @pytest.mark.parametrize(
     ("part", "words", "hint"),
     [
