@@ -26,7 +26,6 @@ from hublish.core.reference import Reference, is_digest
 from hublish.errors import HublishError, ImageInvalid, clip
 from hublish.oci.manifest import make_digest, parse_manifest
 
-
 _OURS = frozenset({Table.BASES, Table.IMAGES})
 
 
