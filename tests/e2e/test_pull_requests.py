@@ -56,6 +56,11 @@ def push(town: Town, text: str, *, repo: str = SOURCE_REPO, login: str = "writer
     return town.github.commit_files(repo, {"change.txt": f"{text}\n"}, message=text, branch="change", login=login)
 
 
+def find_runs(town: Town, ref: str) -> list[dict[str, Any]]:
+    """The runs of a pull request, of all its pushes, newest first."""
+    return [run for run in town.read_runs(pushes=True) if run["ref"] == ref]
+
+
 def wait_for_end(town: Town) -> list[dict[str, Any]]:
     """All runs of pull requests and pushes, newest first, once every one of them has ended."""
     town.github.await_deliveries()
@@ -71,10 +76,14 @@ def test_only_the_head_of_a_pull_request_is_built_and_nothing_is_pushed(gated_to
     wait_until(lambda: len(read_events(town.folder)) == 1)
     heads = [push(town, f"push {count}") for count in range(PUSHES)]
     superseded = await_check(town, first)
-    wait_until(lambda: town.github.pull_request(SOURCE_REPO, number)["head"]["sha"] == heads[-1])
+    town.github.await_deliveries()
+    wait_until(lambda: all(row["state"] != "received" for row in read_deliveries(town)))
+    # Of all heads the newest alone is left: an older one that is still on its way could pass the gate, too.
+    wait_until(lambda: [run["state"] in ENDED for run in find_runs(town, str(number))].count(False) == 1)
     open_gate(town.folder)
     built = await_check(town, heads[-1])
-    runs = [run for run in wait_for_end(town) if run["ref"] == str(number)]
+    wait_for_end(town)
+    runs = find_runs(town, str(number))
     older = {check["conclusion"] for head in heads[:-1] for check in find_checks(town, head)}
 
     assert superseded["conclusion"] == "cancelled"
