@@ -118,6 +118,23 @@ def test_closed_pull_request_stops_its_build(gated_town: Town) -> None:
     assert town.github.comments(SOURCE_REPO, number) == []
 
 
+def test_pull_request_that_is_closed_and_opened_at_once_is_built(gated_town: Town) -> None:
+    """Its first build may be stopped or not, but the head of an open pull request is built, in one of its check runs."""
+    town = gated_town
+    sha = push(town, "twice")
+    number = town.github.open_pull_request(SOURCE_REPO, head="change", title="Change", login="writer")
+    wait_until(lambda: len(read_events(town.folder)) == 1)
+    for state in ("closed", "open"):
+        town.github.api("PATCH", f"/repos/{SOURCE_REPO}/pulls/{number}", {"state": state}, login="writer")
+    town.github.await_deliveries()
+    wait_until(lambda: all(row["state"] != "received" for row in read_deliveries(town)))
+    open_gate(town.folder)
+    runs = [run for run in wait_for_end(town) if run["ref"] == str(number)]
+
+    assert "success" in {check["conclusion"] for check in find_checks(town, sha)}
+    assert [run["state"] for run in runs].count("delivered") == 1
+
+
 def test_fork_is_built_after_a_persons_word_for_its_very_commit(quiet_town: Town) -> None:
     """Not by its author, in no disguise, for no other commit; its config cannot send the image elsewhere; a push waits anew.
 
