@@ -172,11 +172,20 @@ class FakeHubRepository:
         self.state = BranchState(sha="f" * 40, ours=True)
         return self.state.sha
 
+    def find_pull_request(self, repository: Repository, *, branch: str, base: str) -> PullRequest | None:
+        if self.pull_request is None or self.pull_request[:2] != (branch, base):
+            return None
+        return self._make(self.pull_request[3])
+
     def ensure_pull_request(
         self, repository: Repository, *, branch: str, base: str, title: str, body: str
     ) -> PullRequest:
         self.pull_request = (branch, base, title, body)
-        return PullRequest(number=3, url="https://github.com/org/apps/pull/3", head_sha="f" * 40, open=True)
+        return self._make(body)
+
+    def _make(self, body: str) -> PullRequest:
+        url = "https://github.com/org/apps/pull/3"
+        return PullRequest(number=3, url=url, head_sha="f" * 40, open=True, body=body)
 
 
 @dataclass

@@ -163,11 +163,24 @@ def test_a_pull_request_is_created_then_updated_then_left_alone(scene: Scene, hu
         for title in ("First", "Second", "Second")
     ]
     url = f"{scene.github.api_url}/org/ts/pull/{pulls[0].number}"
-    expected = PullRequest(number=pulls[0].number, url=url, head_sha=sha, open=True)
+    expected = PullRequest(number=pulls[0].number, url=url, head_sha=sha, open=True, body="Body")
 
     assert pulls == [expected] * 3
     assert [(row["title"], row["body"]) for row in scene.github.pull_requests("org/ts")] == [("Second", "Body")]
     assert scene.count_calls("PATCH", f"/pulls/{pulls[0].number}") == 1
+
+
+def test_only_the_open_pull_request_of_a_branch_is_found(scene: Scene, hub: GitHubHub) -> None:
+    """With what it says; none into another branch, and none after it was closed."""
+    commit(scene, hub)
+    before = hub.find_pull_request(scene.repository, branch=BRANCH, base="main")
+    pull = hub.ensure_pull_request(scene.repository, branch=BRANCH, base="main", title="T", body="B")
+    found = hub.find_pull_request(scene.repository, branch=BRANCH, base="main")
+    elsewhere = hub.find_pull_request(scene.repository, branch=BRANCH, base="other")
+    scene.github.api("PATCH", f"/repos/org/ts/pulls/{pull.number}", {"state": "closed"}, login="alice")
+    closed = hub.find_pull_request(scene.repository, branch=BRANCH, base="main")
+
+    assert (before, found, elsewhere, closed) == (None, pull, None, None)
 
 
 def test_a_pull_request_follows_its_branch(scene: Scene, hub: GitHubHub) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.answers import wait_until
 from tests.e2e.build_events import noting_builds, open_gate, read_events
+from tests.e2e.deliveries import read_deliveries
 from tests.sandbox.contract import check_calls
 from tests.sandbox.github import GitHubSandbox
 from tests.sandbox.town import ENDED, SOURCE_REPO, Town
@@ -55,6 +56,11 @@ def push(town: Town, text: str, *, repo: str = SOURCE_REPO, login: str = "writer
     return town.github.commit_files(repo, {"change.txt": f"{text}\n"}, message=text, branch="change", login=login)
 
 
+def find_runs(town: Town, ref: str) -> list[dict[str, Any]]:
+    """The runs of a pull request, of all its pushes, newest first."""
+    return [run for run in town.read_runs(pushes=True) if run["ref"] == ref]
+
+
 def wait_for_end(town: Town) -> list[dict[str, Any]]:
     """All runs of pull requests and pushes, newest first, once every one of them has ended."""
     town.github.await_deliveries()
@@ -70,10 +76,14 @@ def test_only_the_head_of_a_pull_request_is_built_and_nothing_is_pushed(gated_to
     wait_until(lambda: len(read_events(town.folder)) == 1)
     heads = [push(town, f"push {count}") for count in range(PUSHES)]
     superseded = await_check(town, first)
-    wait_until(lambda: town.github.pull_request(SOURCE_REPO, number)["head"]["sha"] == heads[-1])
+    town.github.await_deliveries()
+    wait_until(lambda: all(row["state"] != "received" for row in read_deliveries(town)))
+    # Of all heads the newest alone is left: an older one that is still on its way could pass the gate, too.
+    wait_until(lambda: [run["state"] in ENDED for run in find_runs(town, str(number))].count(False) == 1)
     open_gate(town.folder)
     built = await_check(town, heads[-1])
-    runs = [run for run in wait_for_end(town) if run["ref"] == str(number)]
+    wait_for_end(town)
+    runs = find_runs(town, str(number))
     older = {check["conclusion"] for head in heads[:-1] for check in find_checks(town, head)}
 
     assert superseded["conclusion"] == "cancelled"
@@ -106,6 +116,23 @@ def test_closed_pull_request_stops_its_build(gated_town: Town) -> None:
     assert "The pull request was closed." in check["output"]["summary"]
     assert town.registry.tags("team/ts") == ()
     assert town.github.comments(SOURCE_REPO, number) == []
+
+
+def test_pull_request_that_is_closed_and_opened_at_once_is_built(gated_town: Town) -> None:
+    """Its first build may be stopped or not, but the head of an open pull request is built, in one of its check runs."""
+    town = gated_town
+    sha = push(town, "twice")
+    number = town.github.open_pull_request(SOURCE_REPO, head="change", title="Change", login="writer")
+    wait_until(lambda: len(read_events(town.folder)) == 1)
+    for state in ("closed", "open"):
+        town.github.api("PATCH", f"/repos/{SOURCE_REPO}/pulls/{number}", {"state": state}, login="writer")
+    town.github.await_deliveries()
+    wait_until(lambda: all(row["state"] != "received" for row in read_deliveries(town)))
+    open_gate(town.folder)
+    runs = [run for run in wait_for_end(town) if run["ref"] == str(number)]
+
+    assert "success" in {check["conclusion"] for check in find_checks(town, sha)}
+    assert [run["state"] for run in runs].count("delivered") == 1
 
 
 def test_fork_is_built_after_a_persons_word_for_its_very_commit(quiet_town: Town) -> None:

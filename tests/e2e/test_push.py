@@ -110,8 +110,10 @@ def test_pushes_nobody_asked_for_are_silent(course: Town) -> None:
     course.github.create_tag(REPO, "v0", target="feature")
     course.github.delete_ref(REPO, "heads/feature")
     course.github.await_deliveries()
-    runs = course.wait_for_runs(2, pushes=True)
+    wait_until(lambda: any(run["ref"] == "feature" for run in course.read_runs(pushes=True)))
+    wait_until(lambda: all(run["state"] in ENDED for run in course.read_runs(pushes=True)))
 
+    runs = course.read_runs(pushes=True)
     assert [(run["ref"], run["state"]) for run in runs if run["ref"] == "feature"] == [("feature", "skipped")]
     assert course.github.check_runs(REPO, sha) == []
     assert course.github.commit_comments(REPO, sha) == []

@@ -69,7 +69,7 @@ def test_merged_entry_gains_a_tag_and_the_body_names_what_changed(town: Town) ->
 
 
 def test_older_release_leaves_latest_alone(town: Town) -> None:
-    """A release with a lower version than the one `latest` points at gets its own tag only, and the answer says so."""
+    """A release with a lower version gets its own tag only, and the open pull request stays; the answer says both."""
     town.github.publish_release(SOURCE_REPO, "v2.0")
     town.wait_for_runs()
     newest = town.registry.manifest_bytes("team/ts", "latest")
@@ -78,7 +78,11 @@ def test_older_release_leaves_latest_alone(town: Town) -> None:
     town.wait_for_runs(2)
     (comment,) = town.github.commit_comments(SOURCE_REPO, sha)
 
+    (pull_request,) = town.github.pull_requests(HUB_REPO)
+
     assert "| `latest` not moved | it points at v2.0, which is newer |" in comment["body"]
+    assert "left as it is, as it proposes v2.0, which is newer" in comment["body"].replace("\\", "")
+    assert pull_request["title"] == "List ts v2.0"
     assert town.registry.manifest_bytes("team/ts", "latest") == newest
 
 

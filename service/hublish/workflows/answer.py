@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from hublish.core.answers.check import make_check_run
-from hublish.core.answers.report import Answer, make_marker, render_answer, render_progress
+from hublish.core.answers.report import Answer, Failure, make_marker, render_answer, render_progress
 from hublish.core.codec import parse_value
 from hublish.core.github.ports import Thread
 from hublish.core.github.trigger import Trigger, TriggerKind
-from hublish.core.repository import RefKind
+from hublish.core.repository import RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import HublishError, SourceMissing
 from hublish.workflows.asked import find_silence
@@ -23,6 +23,8 @@ from hublish.workflows.prepared import Prepared, PreparedImage
 from hublish.workflows.services import Services
 
 LOOKING = "eyes"
+MOVED = "RefMoved"
+REFUSED = frozenset({RunState.DENIED, RunState.SKIPPED})
 
 _TOLD: Mapping[TriggerKind, frozenset[RunState]] = {
     TriggerKind.PUSH: frozenset({RunState.FAILED}),
@@ -71,20 +73,40 @@ class Answering:
         `images` are the images as they were planned, as far as they are. Without a commit there is nothing a check could
         stand on; a question about one is no check of it. Where a fault left out the commit or the titles, those count that
         were decided on: a check that was opened is ended. A refused request leaves the checks of a pull request as they
-        are: its comment is answered.
+        are: its comment is answered. One that is refused after all, as the world changed while its plan was tried again,
+        ends what was opened for it, on that commit; where nothing was, a skipped one says nothing.
         """
+        opened = self._services.steps.list_titles(run_id)
+        if opened and answer.state in REFUSED:
+            answer, titles = replace(answer, sha=None), opened
         answer = self._recall(run_id, answer)
         sha = answer.sha
         if sha is None or answer.state is RunState.ANSWERED:
             return
-        titles = titles or self._services.steps.list_titles(run_id)
-        if answer.pull_request and not titles:
+        titles = titles or opened
+        if not titles and (answer.pull_request or answer.state is RunState.SKIPPED):
             return
         trigger = self._read_trigger(run_id)
         answer = replace(answer, builds=read_builds(self._services, run_id, images))
         for title in titles or (trigger.repository.name,):
             check = make_check_run(answer, image=title, sha=sha)
             self._services.conversation.ensure_check_run(trigger.repository, check)
+
+    def leave_commit(self, run_id: str, ref: ResolvedRef) -> None:
+        """End the check runs that an earlier try of the plan opened on another commit: the branch moved on in between."""
+        run = self._services.runs.read_run(run_id)
+        titles = self._services.steps.list_titles(run_id)
+        if run is None or run.sha in (None, ref.sha) or not titles:
+            return
+        answer = Answer(
+            run_id=run_id,
+            run_url=f"{self._services.policy.public_url}/runs/{run_id}",
+            state=RunState.SKIPPED,
+            wanted=run.ref,
+            sha=run.sha,
+            failure=Failure(code=MOVED, message=f"{run.ref} moved on to {ref.sha}, which is built instead.", hint=""),
+        )
+        self.check(run_id, answer, titles)
 
     def answer(self, run_id: str, answer: Answer, *, check: Callable[[], None] | None = None) -> None:
         """Say the one answer. A push is no question: what became of it stands in its check run, and a failure here too.

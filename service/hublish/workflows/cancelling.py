@@ -10,9 +10,13 @@ from hublish.core.building import BuildStopped, Step
 from hublish.core.cancels import Cancel
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger, TriggerKind
+from hublish.core.github.triggers import Skip
 from hublish.core.records import Run
+from hublish.core.repository import RefKind
 from hublish.core.status import ENDED, RunState
+from hublish.errors import SourceMissing
 from hublish.telemetry import get_logger
+from hublish.workflows.asked import make_refusal
 from hublish.workflows.prepared import Prepared, make_reply
 from hublish.workflows.services import Services
 from hublish.workflows.superseding import explain_cancel, is_about
@@ -40,6 +44,8 @@ class Cancelling:
         """
         services = self._services
         at_work = [run for run in self._find_targets(run_id, trigger) if not run.state.ended]
+        if at_work and self._is_open_again(trigger):
+            return make_refusal(Skip(reason="the pull request was opened again since"), ref=None)
         late: list[Run] = []
         for run in at_work:
             cancel = Cancel(run_id=run.id, by=run_id, actor=trigger.actor)
@@ -58,6 +64,16 @@ class Cancelling:
             return [run] if run is not None and own else []
         listed = self._services.runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT, states=AT_WORK)
         return [run for run in reversed(listed) if run.id != run_id and _is_meant(trigger, run)]
+
+    def _is_open_again(self, trigger: Trigger) -> bool:
+        """Tell whether a pull request whose end was told is open now: deliveries come late, and in any order."""
+        if trigger.kind is not TriggerKind.PULL_REQUEST or trigger.ref is None:
+            return False
+        try:
+            head = self._services.reader.resolve_ref(trigger.repository, trigger.ref, kind=RefKind.PULL_REQUEST.value)
+        except SourceMissing:
+            return False
+        return not head.closed
 
     def _describe(self, runs: list[Run]) -> tuple[RunLine, ...]:
         root = self._services.policy.public_url

@@ -105,7 +105,6 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         except dbos_error.DBOSException:
             raise
         except Exception as error:  # noqa: BLE001  # the boundary of a run: everything ends in an answer
-            # Whatever nobody foresaw still ends in an answer; the log of the service says more.
             _log.exception("run failed unexpectedly", run=run_id)
             prepared = Prepared(state=RunState.FAILED, failure=make_failure(make_fault(error)), ref=None)
             return await self._finish(run_id, prepared, make_answer(self._services, run_id, prepared, ""))
@@ -133,6 +132,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
         untold = None
         if prepared.state is not RunState.SKIPPED:
             untold = await self._say(run_id, prepared, answer)
+        elif await DBOS.patch_async("checks of what is skipped are ended"):
+            await run_effect("check ended", type(None), partial(self._answering.check, run_id, answer, ()))
         await run_effect("end", type(None), lambda: self._end(run_id, answer, untold))
         return answer.state.value
 
@@ -148,7 +149,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
             return end_with(answer, built.failure)
         moved = await run_effect("state delivering", type(None), lambda: self._begin_delivery(run_id))
         if isinstance(moved, Fault):
-            # Whether somebody cancelled it is not known then either, and what is stopped is never delivered.
+            # Nobody knows then whether it was cancelled, and what is stopped is never delivered.
             return end_with(answer, make_failure(moved))
         delivering = replace(answer, state=RunState.DELIVERING)
         announce = partial(self._answering.announce_delivery, run_id, delivering, prepared)
@@ -175,6 +176,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
     def _open_checks(self, run_id: str, ref: ResolvedRef, titles: tuple[str, ...]) -> None:
         queued = Prepared(state=RunState.RECEIVED, failure=None, ref=ref)
         try:
+            self._answering.leave_commit(run_id, ref)
             # Kept before anything is opened: whatever ends the run without its plan still ends these checks.
             self._move(run_id, RunState.PLANNING, ref.sha)
             self._services.steps.ensure_titles(run_id, titles)
@@ -252,8 +254,7 @@ class DeliverWorkflow(DBOSConfiguredInstance):
 
     def _claim(self, run_id: str, image: PreparedImage) -> str:
         self._cancelling.verify_wanted(run_id)
-        build = join_image_build(self._services, image, run_id=run_id)
-        enter_queue(self._services, build)
+        enter_queue(self._services, build := join_image_build(self._services, image, run_id=run_id))
         self._wake()
         self._note(run_id, f"build {image.title}", "running", "")
         return build.name

@@ -163,8 +163,10 @@ class Inbox:
     def _ensure_run(self, trigger: Trigger, delivery: Delivery) -> Run:
         latest = find_latest(self._services.runs, trigger, arrived_at=delivery.received_at)
         again = delivery.times > 1
-        if latest is not None and not is_new_attempt(latest, trigger, again=again, arrived_at=delivery.received_at):
-            return latest
+        if latest is not None:
+            stopping = is_stopping(self._services, latest, trigger)
+            if not is_new_attempt(latest, trigger, again=again, arrived_at=delivery.received_at, stopping=stopping):
+                return latest
         return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
 
 
@@ -188,7 +190,12 @@ def find_latest(runs: RunRecords, trigger: Trigger, *, arrived_at: datetime | No
     return None if older else latest
 
 
-def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, arrived_at: datetime) -> bool:
+def is_stopping(services: Services, latest: Run, trigger: Trigger) -> bool:
+    """Tell whether the run of a pull request's head was told to stop; it may take a while until it has ended."""
+    return trigger.kind is TriggerKind.PULL_REQUEST and services.cancels.find_cancel(latest.id) is not None
+
+
+def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, arrived_at: datetime, stopping: bool = False) -> bool:
     """Tell whether a trigger whose key had a run already is a new attempt.
 
     Args:
@@ -196,10 +203,12 @@ def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, arrived_at: da
         trigger: what was asked.
         again: True for a redelivery, which repeats a failure and nothing else.
         arrived_at: when its delivery came, aware UTC.
+        stopping: True where that run was told to stop.
     """
     if trigger.kind is TriggerKind.PULL_REQUEST and not again:
-        # A head that comes back, by a forced push or when the pull request is opened again, is built after all.
-        return latest.state in LEFT
+        # A head that comes back, by a forced push or when the pull request is opened again, is built after all: also
+        # where what stopped it came a moment ago, as when somebody closes and opens it to have its checks made anew.
+        return latest.state in LEFT or stopping
     if again or trigger.kind is not TriggerKind.CHECK:
         return again and latest.state.may_retry
     # A second press within a minute is a double click; a later one means it. By its arrival and not by the clock: after a

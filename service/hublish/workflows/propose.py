@@ -33,6 +33,7 @@ from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.errors import CatalogInvalid, HublishError, NotAllowed, PullRequestTaken, SourceMissing, clip
 from hublish.workflows.ownbranch import ensure_proposal
 from hublish.workflows.prepared import Delivered, Prepared
+from hublish.workflows.proposed import find_newer_proposal, find_newer_runs
 from hublish.workflows.services import Hub, Services
 
 YAML_SUFFIXES = (".yaml", ".yml")
@@ -82,7 +83,16 @@ class Proposal:
         files = {path: text.encode() for path, text in changed.items()}
         # Two releases that end at once would take each other's commit for a person's.
         with self._services.hold(f"{make_branch(trigger.repository.full_name)} of {hub.repo}"):
-            return self._ensure_pull_request(hub, repository, head=head, files=files, report=report)
+            newer = find_newer_runs(self._services.runs, trigger, prepared.ref.name)
+            left = find_newer_proposal(
+                self._services.hub_repository,
+                repository,
+                newer,
+                hub=hub.name,
+                branch=make_branch(trigger.repository.full_name),
+                base=hub.branch,
+            )
+            return left or self._ensure_pull_request(hub, repository, head=head, files=files, report=report)
 
     def _open_repository(self, hub: Hub) -> Repository:
         installation = self._services.reader.find_installation(hub.repo)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hublish.builders.layerindex.registry import CACHE_TAG
 from hublish.core.reference import Reference
 from hublish.errors import RegistryFailed
 from hublish.oci.manifest import parse_manifest
 from tests.fakes import FakeImages, FakeSource
+from tests.unit.builders.layerindex.parts import build
 from tests.unit.builders.samples import TARGET, Bench, make_bench
 
 
@@ -27,6 +29,8 @@ class WatchedImages(FakeImages):
         return super().ensure_blob(reference, digest=digest, **options)
 
     def ensure_manifest(self, reference: Reference, *, body: bytes, media_type: str) -> str:
+        if reference.tag == CACHE_TAG:
+            return super().ensure_manifest(reference, body=body, media_type=media_type)
         manifest = parse_manifest(body)
         blobs = {manifest.config.digest, *(layer.digest for layer in manifest.layers)}
         if not all((reference.name, digest) in self.blobs for digest in blobs):
@@ -59,6 +63,18 @@ def test_registry_is_asked_for_what_is_new_only(bench, images) -> None:
 
     assert sorted(images.asked) == sorted([config, second.layers[-1].digest])
     assert [layer.transfer for layer in second.layers[:-1]] == ["present"] * (len(second.layers) - 1)
+
+
+def test_empty_disk_learns_from_the_registry_which_image_stands_there(bench, images) -> None:
+    """The signed index names it, so that an empty disk asks for no more than a full one."""
+    build(bench, disk="one")
+    bench.source = FakeSource({"README.md": b"changed again\n"})
+    images.asked.clear()
+
+    second = build(bench, disk="two")
+    config = parse_manifest(images.fetch_manifest(TARGET).body).config.digest
+
+    assert sorted(images.asked) == sorted([config, second.layers[-1].digest])
 
 
 def test_each_layer_is_looked_for_where_the_image_is_gone(bench, images) -> None:

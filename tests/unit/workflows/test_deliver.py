@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -10,6 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from hublish.core.answers.report import Answer, Failure
+from hublish.core.github.ports import CheckRun
 from hublish.core.github.trigger import Trigger
 from hublish.core.repository import ResolvedRef
 from hublish.core.status import RunState
@@ -17,7 +19,7 @@ from hublish.errors import DatabaseFailed
 from hublish.workflows import deliver
 from hublish.workflows.answer import Answering
 from hublish.workflows.durable import Fault
-from hublish.workflows.prepared import Built
+from hublish.workflows.prepared import Built, Prepared
 from tests.unit.workflows.parts import AT, RELEASE, RUN_ID, SHA, TAG, Stage
 from tests.unit.workflows.test_answer import PREPARED, make_answer
 from tests.unit.workflows.test_pull_requests import OPENED
@@ -70,6 +72,67 @@ def test_checks_of_a_plan_that_failed_are_ended(stage: Stage, trigger: Trigger, 
 
     assert opened == {"r1/ts": "queued", "r1/gpu": "queued"}
     assert ended == {"r1/ts": (SHA, "failure"), "r1/gpu": (SHA, "failure")}
+
+
+@pytest.mark.parametrize("state", [RunState.SKIPPED, RunState.DENIED])
+def test_checks_of_a_plan_that_is_refused_after_all_are_ended_where_they_stand(stage: Stage, state: RunState) -> None:
+    """A try of the plan may fail after they were opened, and the next find the head moved or the config gone."""
+    open_checks(stage, OPENED, stage.reader.refs["8"], ("ts",))
+    refused = make_answer(state, sha="b" * 40)
+    for _ in range(2):
+        Answering(stage.services).check(RUN_ID, refused, ())
+    ended = {key: (check.sha, check.conclusion) for key, check in stage.conversation.checks.items()}
+
+    assert ended == {"r1/ts": (SHA, "skipped" if state is RunState.SKIPPED else "neutral")}
+
+
+def test_run_that_is_skipped_before_anything_was_opened_has_no_check(stage: Stage) -> None:
+    """Nobody asked for anything."""
+    stage.receive(RELEASE)
+    Answering(stage.services).check(RUN_ID, make_answer(RunState.SKIPPED), ())
+
+    assert stage.conversation.checks == {}
+
+
+def test_skipped_run_ends_its_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing else."""
+    effects: dict[str, Any] = {}
+
+    async def play(name: str, _kind: type, call: Any, **_named: Any) -> None:
+        effects[name] = call
+
+    async def know(_name: str) -> bool:
+        return True
+
+    monkeypatch.setattr(deliver, "run_effect", play)
+    monkeypatch.setattr(deliver, "DBOS", SimpleNamespace(patch_async=know))
+    workflow: Any = object.__new__(deliver.DeliverWorkflow)
+    workflow._answering = Mock()
+    skipped = make_answer(RunState.SKIPPED)
+    asyncio.run(workflow._finish(RUN_ID, Prepared(state=RunState.SKIPPED, failure=None, ref=None), skipped))
+    effects["check ended"]()
+
+    assert list(effects) == ["check ended", "end"]
+    workflow._answering.check.assert_called_once_with(RUN_ID, skipped, ())
+
+
+def test_check_on_a_commit_that_the_branch_left_is_ended(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that is tried again finds the branch elsewhere: what was opened before must not stay queued for ever."""
+    open_checks(stage, OPENED, stage.reader.refs["8"], ("ts",))
+    said: list[CheckRun] = []
+    monkeypatch.setattr(stage.conversation, "ensure_check_run", lambda _repository, check: said.append(check))
+    moved = dataclasses.replace(stage.reader.refs["8"], sha="b" * 40)
+    workflow: Any = object.__new__(deliver.DeliverWorkflow)
+    workflow._services, workflow._answering = stage.services, Answering(stage.services)
+    workflow._open_checks(RUN_ID, moved, ("ts",))
+    workflow._open_checks(RUN_ID, moved, ("ts",))
+
+    assert [(check.sha, check.status, check.conclusion) for check in said] == [
+        (SHA, "completed", "skipped"),
+        ("b" * 40, "queued", None),
+        ("b" * 40, "queued", None),
+    ]
+    assert f"8 moved on to {'b' * 40}, which is built instead." in said[0].summary
 
 
 def test_nothing_is_opened_that_could_not_be_ended(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,15 @@ import dataclasses
 import pytest
 
 from hublish.core.answers.report import HubReport
+from hublish.core.codec import render_value
 from hublish.core.github.ports import BranchState
 from hublish.core.imagerecords import ImageRecord
 from hublish.core.reference import parse_reference
+from hublish.core.status import RunState
 from hublish.errors import PullRequestTaken, RegistryFailed, SourceMissing
 from hublish.workflows.propose import Proposal
 from tests.fakes import FakeSource
-from tests.unit.workflows.parts import AT, NAME, Stage
+from tests.unit.workflows.parts import AT, COMMENT, NAME, RELEASE, TAG, Stage, make_run
 from tests.unit.workflows.proposal_parts import DIGEST, IMAGE, KUSTOMIZATION, OLD, OTHER, PREPARED, fill_hub, propose
 
 
@@ -179,3 +181,59 @@ def test_run_without_a_commit_proposes_nothing(stage: Stage) -> None:
         propose(stage, prepared=dataclasses.replace(PREPARED, ref=None))
     with pytest.raises(SourceMissing):
         Proposal(stage.services).run("r2", PREPARED, "demo", (IMAGE,))
+
+
+def propose_newer(stage: Stage, *, ref: str = "v2") -> None:
+    """Let a run of another release propose the image, and end well."""
+    fill_hub(stage)
+    trigger = dataclasses.replace(RELEASE, ref=ref)
+    run = dataclasses.replace(make_run(trigger), id="newer", key="7:release:2", trigger=render_value(trigger))
+    stage.runs.ensure_run(run)
+    Proposal(stage.services).run(
+        "newer", dataclasses.replace(PREPARED, ref=dataclasses.replace(TAG, name=ref)), "demo", (IMAGE,)
+    )
+    for state in (RunState.PLANNING, RunState.BUILDING, RunState.DELIVERING):
+        stage.runs.move_run("newer", state, at=AT)
+
+
+def test_older_release_that_ends_last_leaves_the_open_pull_request_to_the_newer_one(stage: Stage) -> None:
+    """Two releases within a second, or one of an older line: what is newer must not go from the pull request unsaid."""
+    propose_newer(stage)
+    before = stage.hub_repository.pull_request
+    expected = HubReport(
+        hub="demo",
+        url="https://github.com/org/apps/pull/3",
+        number=3,
+        detail="left as it is, as it proposes v2, which is newer; to propose this one, merge or close it, then comment "
+        "/build with this tag on an issue",
+        ok=True,
+    )
+
+    assert propose(stage) == expected
+    assert stage.hub_repository.pull_request == before
+
+
+@pytest.mark.parametrize("other", ["v0", "nightly"])
+def test_release_takes_the_place_of_one_that_is_not_newer(stage: Stage, other: str) -> None:
+    """A tag that is no version is neither."""
+    propose_newer(stage, ref=other)
+
+    assert propose(stage).detail == "lists ts with the tag v1"
+
+
+def test_release_that_a_person_asks_for_is_proposed_whatever_is_newer(stage: Stage) -> None:
+    """They know what they go back to."""
+    propose_newer(stage)
+    stage.receive(dataclasses.replace(COMMENT, ref="v1"))
+
+    assert propose(stage).detail == "lists ts with the tag v1"
+
+
+def test_newer_proposal_that_was_closed_or_merged_stands_in_no_ones_way(stage: Stage) -> None:
+    """Only an open pull request holds a release; one that another run wrote since does not hold it either."""
+    propose_newer(stage)
+    stage.hub_repository.pull_request = None
+    closed = propose(stage)
+    written = propose(stage)
+
+    assert closed.detail == written.detail == "lists ts with the tag v1"

@@ -23,7 +23,7 @@ from hublish.workflows.answer import Answering
 from hublish.workflows.build import claim_image_build
 from hublish.workflows.cancelling import Cancelling
 from hublish.workflows.ending import make_answer, with_images
-from hublish.workflows.inbox import is_new_attempt
+from hublish.workflows.inbox import is_new_attempt, is_stopping
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
 from hublish.workflows.publish import publish_image
@@ -74,6 +74,10 @@ def add_run(stage: Stage, name: str, trigger: Trigger, *, sha: str | None = None
     stage.runs.ensure_run(run)
     stage.runs.move_run(name, RunState.PLANNING, at=AT)
     stage.runs.move_run(name, RunState.BUILDING, at=AT, sha=sha)
+
+
+def close(stage: Stage) -> None:
+    stage.reader.refs["8"] = dataclasses.replace(stage.reader.refs["8"], closed=True)
 
 
 def list_stopped(stage: Stage) -> list[str]:
@@ -313,6 +317,7 @@ def test_closed_pull_request_stops_its_builds_and_says_why(asking: Stage) -> Non
     add_run(asking, "by hand", dataclasses.replace(COMMENT, ref="8", ref_kind=RefKind.PULL_REQUEST))
     add_run(asking, "other", FORK)
     add_run(asking, "tag", dataclasses.replace(COMMENT, ref="8", ref_kind=RefKind.TAG))
+    close(asking)
     prepared = prepare(asking, CLOSED)
     Answering(asking.services).answer(RUN_ID, make_answer(asking.services, RUN_ID, prepared, "8"))
 
@@ -320,6 +325,23 @@ def test_closed_pull_request_stops_its_builds_and_says_why(asking: Stage) -> Non
     assert asking.conversation.comments == {}
     with pytest.raises(RunCancelled, match=r"The pull request was closed."):
         Cancelling(asking.services).verify_wanted("mine")
+
+
+def test_late_word_of_a_closing_stops_nothing_of_an_open_pull_request(asking: Stage) -> None:
+    """It was opened again since: whoever closes and opens it wants its head built, in whatever order deliveries come."""
+    add_run(asking, "mine", OPENED)
+    prepared = prepare(asking, CLOSED)
+
+    assert (prepared.state, list_stopped(asking)) == (RunState.SKIPPED, [])
+
+
+def test_pull_request_that_is_gone_stops_its_builds(asking: Stage) -> None:
+    """What GitHub knows no more is open no more."""
+    add_run(asking, "mine", OPENED)
+    del asking.reader.refs["8"]
+    prepare(asking, CLOSED)
+
+    assert list_stopped(asking) == ["mine"]
 
 
 def test_cancel_whose_command_is_gone_names_the_person(asking: Stage) -> None:
@@ -339,6 +361,22 @@ def test_head_that_comes_back_is_built_after_all(state: RunState, *, again: bool
     expected = state.may_retry if again else state in (RunState.CANCELLED, RunState.SKIPPED)
 
     assert is_new_attempt(latest, OPENED, again=again, arrived_at=AT) is expected
+
+
+@pytest.mark.parametrize("state", [state for state in RunState if not state.ended])
+def test_head_that_comes_back_does_not_join_the_run_that_is_being_stopped(asking: Stage, state: RunState) -> None:
+    """Closed and opened again at once: the build that was stopped would be the last word on an open pull request."""
+    add_run(asking, "mine", OPENED)
+    latest = asking.runs.read_run("mine")
+    assert latest is not None
+    before = is_stopping(asking.services, latest, OPENED)
+    asking.services.cancels.request_cancel(Cancel(run_id="mine", by=RUN_ID, actor="octocat"), at=AT)
+    stopping = is_stopping(asking.services, latest, OPENED)
+    latest = dataclasses.replace(latest, state=state)
+
+    assert (before, stopping) == (False, True)
+    assert not is_new_attempt(latest, OPENED, again=False, arrived_at=AT, stopping=before)
+    assert is_new_attempt(latest, OPENED, again=False, arrived_at=AT, stopping=stopping)
 
 
 @pytest.mark.parametrize(("sha", "approved"), [(SHA, SHA), (None, "")])

@@ -173,16 +173,22 @@ class GitHubHub:
 
         return self._app.run(repository, Scope.HUB_WRITE, ensure)
 
+    def find_pull_request(self, repository: Repository, *, branch: str, base: str) -> PullRequest | None:
+        """The open pull request from `branch` into `base`; None when there is none."""
+        found = self._app.run(
+            repository, Scope.HUB_WRITE, lambda session: _find_open(session, repository, branch=branch, base=base)
+        )
+        return None if found is None else _make_pull_request(found)
+
     def ensure_pull_request(
         self, repository: Repository, *, branch: str, base: str, title: str, body: str
     ) -> PullRequest:
         """Create or update the open pull request from `branch` into `base`."""
         listing = make_path(*_base(repository), "pulls")
-        query = {"state": "open", "head": f"{repository.owner}:{branch}", "base": base}
 
         def ensure(session: Session) -> _PullReply:
             fresh = self._fresh.take((repository.id, branch))
-            found = None if fresh else next(session.pages(_PullReply, listing, query=query), None)
+            found = None if fresh else _find_open(session, repository, branch=branch, base=base)
             if found is None:
                 return _open_pull_request(
                     session, listing, {"title": title, "body": body, "head": branch, "base": base}
@@ -192,8 +198,7 @@ class GitHubHub:
             path = make_path(*_base(repository), "pulls", found.number)
             return session.write(_PullReply, "PATCH", path, body={"title": title, "body": body})
 
-        pull = self._app.run(repository, Scope.HUB_WRITE, ensure)
-        return PullRequest(number=pull.number, url=pull.html_url, head_sha=pull.head.sha, open=pull.state == "open")
+        return _make_pull_request(self._app.run(repository, Scope.HUB_WRITE, ensure))
 
     def _create_branch(
         self, session: Session, repository: Repository, branch: str, *, made: str, tree: str, parent: str
@@ -259,6 +264,18 @@ def _require_place(branch: str, *, current: str | None, expected: str | None) ->
             f'Expected the branch "{branch}" at {expected or "no commit"}, but it is at {current or "no commit"}.',
             hint="Somebody else moved the branch. Merge or close its pull request and delete the branch, then try again.",
         )
+
+
+def _find_open(session: Session, repository: Repository, *, branch: str, base: str) -> _PullReply | None:
+    query = {"state": "open", "head": f"{repository.owner}:{branch}", "base": base}
+    return next(session.pages(_PullReply, make_path(*_base(repository), "pulls"), query=query), None)
+
+
+def _make_pull_request(pull: _PullReply) -> PullRequest:
+    is_open = pull.state == "open"
+    return PullRequest(
+        number=pull.number, url=pull.html_url, head_sha=pull.head.sha, open=is_open, body=pull.body or ""
+    )
 
 
 def _open_pull_request(session: Session, listing: str, wanted: dict[str, str]) -> _PullReply:

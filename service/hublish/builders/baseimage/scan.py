@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tarfile
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any, BinaryIO, cast
@@ -35,7 +36,9 @@ _KEPT = re.compile(
     r"|-packages/[^/]+\.egg-info/(installed-files|top_level|namespace_packages)\.txt|^/etc/passwd)$"
 )
 # Numbers of a few digits: longer ones are no versions, and Python refuses to read very long ones.
-_VERSION_TEXT = re.compile(rb"\0(3\.\d{1,3}\.\d{1,3})(?:(?:a|b|c|rc)\d{1,3})?\+?\0")
+_PYTHON_NAME = re.compile(r"(?:lib)?python(3\.\d{1,3})(?:\D|$)")
+_PATCH_TEXT = rb"\.\d{1,3}(?=(?:(?:a|b|c|rc)\d{1,3})?\+?\0)"
+_INSIDE_NUMBER = frozenset(b"0123456789.")
 _GLIBC_TEXT = re.compile(rb"GNU C Library [^\n]{0,80}version 2\.(\d{1,3})(?!\d)")
 _MUSL_TEXT = re.compile(rb"\x001\.(\d{1,3})\.\d{1,3}\0")
 
@@ -68,8 +71,8 @@ class Scan:
     def _tables(self) -> tuple[dict[str, Any], ...]:
         return (self.links, self.hard_links, self.texts, self.python_versions, self.libc)
 
-    def drop(self, path: str, *, itself: bool) -> None:
-        """Forget everything under `path`, and `path` too where `itself`.
+    def drop(self, path: str, *, itself: bool, kept: AbstractSet[str] = frozenset()) -> None:
+        """Forget everything under `path` but what is `kept`, and `path` too where `itself`.
 
         Raises:
             BaseUnsupported: folders are forgotten so often that it would take for ever.
@@ -82,10 +85,14 @@ class Scan:
         self.work += len(self.files) + len(self.directories) + len(self.links)
         if self.work > WORK_LIMIT:
             raise BaseUnsupported("the base hides or replaces too many folders of its own")
+
+        def is_gone(known: str) -> bool:
+            return known not in kept if known.startswith(below) else itself and known == path
+
         for table in (self.directories, *self._tables):
-            for known in [known for known in table if known.startswith(below) or (itself and known == path)]:
+            for known in [known for known in table if is_gone(known)]:
                 del table[known]
-        self.files = {known for known in self.files if not (known.startswith(below) or (itself and known == path))}
+        self.files = {known for known in self.files if not is_gone(known)}
 
     def drop_file(self, path: str) -> None:
         """Forget a path that is no folder."""
@@ -171,7 +178,8 @@ def _apply_whiteout(path: str, scan: Scan, added: set[str]) -> bool:
     if not name.startswith(WHITEOUT_PREFIX):
         return False
     if name == _OPAQUE:
-        scan.drop(folder or "/", itself=False)
+        # Only what lies below is hidden, wherever in its own layer the mark stands.
+        scan.drop(folder or "/", itself=False, kept=added)
     elif (hidden := f"{folder}/{name.removeprefix(WHITEOUT_PREFIX)}") not in added:
         scan.drop(hidden, itself=True)
     return True
@@ -197,9 +205,9 @@ def _scan_member(member: tarfile.TarInfo, path: str, scan: Scan) -> None:
 
 def _keep(path: str, body: bytes, scan: Scan, bounds: _Bounds) -> None:
     name = path.rpartition("/")[2]
-    if name.startswith(("python3.", "libpython3.")):
-        if (match := _VERSION_TEXT.search(body)) is not None:
-            scan.python_versions[path] = match[1].decode()
+    if (python := _PYTHON_NAME.match(name)) is not None:
+        if (version := _find_version(body, minor=python[1])) is not None:
+            scan.python_versions[path] = version
     elif name.startswith("libc"):
         if (match := _GLIBC_TEXT.search(body)) is not None:
             scan.libc[path] = ("glibc", int(match[1]))
@@ -209,3 +217,19 @@ def _keep(path: str, body: bytes, scan: Scan, bounds: _Bounds) -> None:
     else:
         bounds.take(kept_bytes=len(body))
         scan.texts[path] = body
+
+
+def _find_version(body: bytes, *, minor: str) -> str | None:
+    """Find the full version in an interpreter or its library, which may hold those of other software too.
+
+    A linker keeps a text that another one ends with as the end of that: "3.11.7" may only be there as the end of
+    "/opt/python/3.11.7". One that stands alone goes first.
+    """
+    at_end: str | None = None
+    for match in re.finditer(re.escape(minor.encode()) + _PATCH_TEXT, body):
+        before = body[match.start() - 1 : match.start()]
+        if before == b"\0":
+            return match[0].decode()
+        if at_end is None and not _INSIDE_NUMBER.issuperset(before):
+            at_end = match[0].decode()
+    return at_end

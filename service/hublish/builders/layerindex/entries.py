@@ -22,7 +22,7 @@ class Table(Enum):
     BASES: digest of a base -> where its facts are.
     SETS: layers, or wheels and target -> true: they were verified to fit together.
     PLACES: digest of a layer -> repositories it was pushed to; means nothing to other machines.
-    IMAGES: repository -> digest of the image that was last pushed to it; the same.
+    IMAGES: repository -> digest of an image that was pushed to it with the layers of the build; the newest, on this machine.
     """
 
     CHOICES = "choices"
@@ -34,7 +34,7 @@ class Table(Enum):
     IMAGES = "images"
 
 
-SHARED_TABLES = (Table.CHOICES, Table.WHEELS, Table.LAYERS, Table.BASES, Table.SETS)
+SHARED_TABLES = (Table.CHOICES, Table.WHEELS, Table.LAYERS, Table.BASES, Table.SETS, Table.IMAGES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,7 +139,7 @@ class LayerIndex:
         return self._find(Table.SETS, key, parse_true) is not None
 
     def find_image(self, repository: Reference) -> str | None:
-        """Digest of the image that a build on this machine last pushed to a repository."""
+        """Digest of the image that was last pushed to a repository, as far as is known here."""
         return self._find(Table.IMAGES, repository.name, parse_digest)
 
     # -- answers -------------------------------------------------------------------------------------------------------
@@ -195,7 +195,10 @@ class LayerIndex:
     def list_used(self) -> Mapping[Table, Mapping[str, object]]:
         """Every entry this build found or added, by table, as plain JSON; what means nothing elsewhere is left out."""
         with self._lock:
-            return {table: dict(self._used[table]) for table in SHARED_TABLES}
+            return {
+                table: {key: entry for key, entry in self._used[table].items() if entry is not None}
+                for table in SHARED_TABLES
+            }
 
     def read_blob(self, table: Table, pointer: BlobPointer) -> bytes | None:
         """A file that an entry leads to, from the first home that has it."""

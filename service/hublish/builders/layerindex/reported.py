@@ -5,6 +5,7 @@ its image, and names their digest in the log of the Step that pushes, which the 
 change nothing on the way, and the service signs what its own pod said and nothing else. Nothing of a repository runs in
 a layered pod. All the same the service takes only layers that the pushed image has, only for builds of the owner's own
 code, and never what is reported of a base, because that counts for every owner: it read the base itself when it planned.
+Which image was pushed it knows from the build's end.
 Choices, facts of wheels and what was verified are taken as the pod said them: they count for this owner alone.
 """
 
@@ -24,6 +25,8 @@ from hublish.core.ports import ImageReader, ImageWriter
 from hublish.core.reference import Reference, is_digest
 from hublish.errors import HublishError, ImageInvalid, clip
 from hublish.oci.manifest import make_digest, parse_manifest
+
+_OURS = frozenset({Table.BASES, Table.IMAGES})
 
 
 def render_records(layers: LayerIndex, *, owner: str, builder: str) -> bytes:
@@ -65,6 +68,7 @@ class RecordKeeper:
             home = _Reported(document, self.images, repository)
             cache = self.caches.open(owner=owner, trust=plan.trust, repositories=(repository,), reported=home)
             cache.layers.adopt(document.tables)
+            cache.layers.store_image(repository, str(image.digest))
             for entry in document.tables[Table.LAYERS].values():
                 cache.layers.store_place(parse_layer(entry)[0].digest, repository)
         except (HublishError, OSError) as error:
@@ -99,7 +103,7 @@ class _Reported:
         return self._repository
 
     def find(self, table: Table, key: str) -> object | None:
-        return None if table is Table.BASES else self._document.tables.get(table, {}).get(key)
+        return None if table in _OURS else self._document.tables.get(table, {}).get(key)
 
     def read_blob(self, table: Table, pointer: BlobPointer) -> bytes | None:
         if table is Table.BASES or pointer.size_bytes > FILE_LIMIT_BYTES:

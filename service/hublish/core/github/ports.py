@@ -162,12 +162,14 @@ class PullRequest:
         url: page for people.
         head_sha: commit its branch is at.
         open: False when merged or closed.
+        body: what it says; foreign text, as people may edit it.
     """
 
     number: int
     url: str
     head_sha: str
     open: bool
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +207,9 @@ class HubRepository(Protocol):
         A branch that already holds exactly that tree on that parent is left alone. `expected_sha` is where the branch
         must be now (None: it must not exist); otherwise PullRequestTaken is raised and nothing is changed.
         """
+
+    def find_pull_request(self, repository: Repository, *, branch: str, base: str) -> PullRequest | None:
+        """The open pull request from `branch` into `base`; None when there is none."""
 
     def ensure_pull_request(
         self, repository: Repository, *, branch: str, base: str, title: str, body: str

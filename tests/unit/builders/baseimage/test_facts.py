@@ -88,6 +88,22 @@ def test_full_version_is_found_in_library_settings_or_environment():
     assert read(silent, environment=(("PYTHON_VERSION", "3.11.7"),)).python_full_version == "3.11.7"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"EXEC\0/opt/python/3.11.7\0VPATH\0",
+        b"\0/src/3.11.0/Python-3.11.0\0 then \x003.11.7\0",
+        b"\x003.40.1\0 of a database, \x003.11.7+\0",
+        b"\x001.3.11.2\0 of another program, \x0013.11.2\0, \0/opt/python/3.11.7rc1\0",
+    ],
+)
+def test_full_version_is_found_among_other_texts(body):
+    """A linker keeps it as the end of a longer text that ends alike; what is linked in has versions of its own."""
+    library = {"/usr/bin/python3.11": b"nothing", "/opt/python/lib/libpython3.11.so.1.0": body}
+
+    assert read(TINY_BASE, library).python_full_version == "3.11.7"
+
+
 def test_musl_is_told_apart():
     """A base with musl and no glibc gets musllinux wheels."""
     layer = {path: body for path, body in TINY_BASE.items() if "libc.so" not in path}

@@ -39,6 +39,19 @@ def test_whiteout_does_not_hide_what_its_own_layer_brings():
     assert facts.passwd == "new:x:5:5::/:/bin/sh\n"
 
 
+def test_opaque_folder_keeps_what_its_own_layer_brings():
+    """Files and folders whose names sort before the mark's come before it in the layer."""
+    lower = {**TINY_BASE, "/opt/-old": (0o755, 0, 0), "/etc/old": (0o755, 0, 0)}
+    upper = {"/opt/+new": (0o700, 5, 5), "/opt/.wh..wh..opq": b"", "/etc/passwd": b"", "/etc/.wh..wh..opq": b""}
+
+    facts = read(lower, upper)
+
+    assert find(facts, "/opt/+new").mode == 0o700
+    assert find(facts, "/opt/-old") is None
+    assert find(facts, "/etc/old") is None
+    assert facts.passwd == ""
+
+
 def test_folder_replaced_by_a_link_and_back():
     """The last layer decides what a path is."""
     facts = read(TINY_BASE, {"/srv": "-> /opt"}, {"/home": "-> /opt"}, {"/home": (0o700, 0, 0)})

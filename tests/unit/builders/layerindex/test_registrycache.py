@@ -161,9 +161,9 @@ def test_registry_that_lost_files_of_earlier_builds_gets_the_index_of_this_one(b
 
 
 def test_lost_layer_is_made_anew_on_an_empty_disk(bench):
-    """The index knows it, the registry lost it: its wheels are fetched and the bytes are the same."""
+    """The index knows it, the registry lost it with its image: its wheels are fetched and the bytes are the same."""
     first = build(bench, disk="one")
-    del bench.images.blobs[TARGET.name, first.layers[3].digest]
+    del bench.images.blobs[TARGET.name, first.layers[3].digest], bench.images.manifests[TARGET.name, first.digest]
 
     second = build(bench, disk="two")
 

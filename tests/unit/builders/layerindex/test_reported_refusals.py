@@ -101,6 +101,16 @@ def test_base_is_what_the_service_read_itself(bench: Bench) -> None:
     assert bench.images.fetch_manifest(BASE) is not None
 
 
+def test_image_is_the_one_that_the_service_saw(bench: Bench) -> None:
+    """Later builds pass over the layers of the image that stands there, so that no pod's word says which it is."""
+    pod, outcome = run(bench, "one")
+    pod.layers.store_image(TARGET, "sha256:" + "0" * 64)
+    keep(bench, pod.push(outcome), outcome)
+    home = RegistryIndexes(bench.images, open_key=lambda: KEY).open(TARGET, owner=OWNER)
+
+    assert home.find(Table.IMAGES, TARGET.name) == outcome.digest
+
+
 def test_files_that_the_registry_lost_are_left_out(bench: Bench) -> None:
     """The index is written all the same; whoever needs such a list makes the layer anew."""
     pod, outcome = run(bench, "one")
