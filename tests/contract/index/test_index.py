@@ -105,12 +105,15 @@ def test_many_threads_fetch_one_file(sandbox: PackageIndexSandbox, make_index: M
 
 
 def test_damaged_file_is_fetched_anew(sandbox: PackageIndexSandbox, make_index: MakeIndex) -> None:
-    """A file that was cut short on disk is noticed by its size and replaced."""
+    """A file that was cut short on disk, or has its length and other bytes, is replaced."""
     served = sandbox.add_wheel("demo", "1.0")
     index = make_index()
     [file] = index.list_files(SOURCE, "demo")
     index.fetch_file(SOURCE, file).write_bytes(b"short")
+    again = index.fetch_file(SOURCE, file)
+    again.write_bytes(bytes(len(served.body)))
 
+    assert index.find_file(file) is None
     assert index.fetch_file(SOURCE, file).read_bytes() == served.body
 
 

@@ -14,9 +14,6 @@ from pathlib import Path
 
 from hublish.builders.disk import write_file
 from hublish.builders.sweep import note_use
-from hublish.core.ports import IndexFile
-
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +54,15 @@ def file_path(folder: Path, sha256: str, filename: str) -> Path:
     return folder / "wheels" / sha256 / filename
 
 
-def find_file(folder: Path, file: IndexFile, sha256: str) -> Path | None:
-    """The kept file, or None. Its size vouches for it; where no size is known, or another is found, its hash must."""
-    path = file_path(folder, sha256, file.filename)
+def find_file(folder: Path, filename: str, sha256: str) -> Path | None:
+    """The kept file, or None; one with other bytes is removed.
+
+    Its size would not do: after a crash of the machine a file can have its length and none of its bytes, and would then
+    fail every build that wants it.
+    """
+    path = file_path(folder, sha256, filename)
     note_use(path)
     try:
-        if path.stat().st_size == file.size_bytes:
-            return path
         with path.open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() == sha256:
                 return path

@@ -145,7 +145,7 @@ class HTTPPackageIndex:
             raise WheelInvalid(
                 f"{host_of(split_url(base.url))} lists {clip(file.filename)} without a SHA-256, so it cannot be verified"
             )
-        kept = find_file(self._cache, file, file.sha256)
+        kept = find_file(self._cache, file.filename, file.sha256)
         if kept is not None:
             return kept
         path = file_path(self._cache, file.sha256, file.filename)
@@ -165,12 +165,12 @@ class HTTPPackageIndex:
         """Find a file that was fetched before.
 
         Args:
-            file: its name and hash count, and its size where that is known; the URL does not.
+            file: its name and hash count, nothing else of it.
 
         Returns:
             Its path, as `fetch_file` gives it; None when it is not in the cache.
         """
-        return None if file.sha256 is None else find_file(self._cache, file, file.sha256)
+        return None if file.sha256 is None else find_file(self._cache, file.filename, file.sha256)
 
     def fetch_metadata(self, source: IndexSource, file: IndexFile) -> bytes | None:
         """Fetch the METADATA of a wheel by itself, or find it in the cache.

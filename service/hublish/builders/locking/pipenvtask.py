@@ -18,7 +18,7 @@ from typing import Any
 from plette.pipfiles import DEFAULT_SOURCE_TOML  # type: ignore[import-untyped]  # plette ships no types
 
 from hublish.builders.baseimage.facts import BaseFacts
-from hublish.builders.planning.planner import PIP_HASH, PIP_NAME, PIP_VERSION
+from hublish.builders.planning.pinnedpip import PIP_HASH, PIP_NAME, PIP_VERSION
 from hublish.builders.wheels.choice import choose_wheels
 from hublish.core.locks.lock import IndexSource, LockedPackage
 from hublish.core.locks.lockfile import LOCK_LIMIT_BYTES

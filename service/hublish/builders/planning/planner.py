@@ -16,6 +16,7 @@ from hublish.builders.baseimage.record import load_base
 from hublish.builders.disk import name_disk_errors
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.planning.packagecheck import WHEEL_BUILT, WheelSupply, check_packages
+from hublish.builders.planning.pinnedpip import add_pip
 from hublish.builders.planning.plancheck import (
     check_hub_majors,
     check_hub_packages,
@@ -41,10 +42,6 @@ from hublish.core.strategy import StrategyChoice, choose_strategy, find_dockerfi
 
 BUILDER = "layered-3"
 CONTAINER_BUILDERS: Mapping[Strategy, str] = {Strategy.SOURCE: "s2i-1", Strategy.DOCKERFILE: "dockerfile-1"}
-PIP_NAME = "pip"
-# The one thing an image gets that its lock may not hold: without pip a user can neither look nor add anything.
-PIP_VERSION = "26.3"
-PIP_HASH = "sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -158,7 +155,7 @@ def _plan_layered(
     plan = None
     if not has_error(findings):
         if inputs.config.python.environment is Environment.VENV:
-            packages = _add_pip(packages, lock)
+            packages = add_pip(packages, sources=lock.sources, python_version=facts.python_version)
         plan = _make_plan(inputs, choice, base=pinned, facts=facts, packages=packages, lock=lock)
     if plan is not None and supply is not None:
         findings += check_packages(
@@ -238,13 +235,6 @@ def _select_located(
     packages, wheels = locate_wheels(packages, inputs.source.tree, lock_path=lock.path)
     packages, folders = locate_folders(packages, inputs.source.tree, lock_path=lock.path)
     return packages, wheels + folders
-
-
-def _add_pip(packages: tuple[LockedPackage, ...], lock: Lock) -> tuple[LockedPackage, ...]:
-    if not lock.sources or any(package.name == PIP_NAME for package in packages):
-        return packages
-    pip = LockedPackage(name=PIP_NAME, version=PIP_VERSION, hashes=(PIP_HASH,), source=lock.sources[0].name)
-    return tuple(sorted((*packages, pip), key=lambda package: package.name))
 
 
 def _make_plan(

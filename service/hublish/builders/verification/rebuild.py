@@ -134,7 +134,7 @@ def _build(plan: Plan, source: Source, *, tools: RebuildTools, base: BaseImage) 
 
 
 class _HashedIndex:
-    """An index whose kept files are hashed once more: for a build their size vouches, for a proof it does not."""
+    """An index whose files are hashed once more: a proof takes nobody's word for them, not even its own client's."""
 
     def __init__(self, index: PackageIndex) -> None:
         self._index = index

@@ -103,7 +103,7 @@ class _RepositoryWheels:
             return self._index.fetch_file(source, file, progress)
         path = self._folder / (file.sha256 or "") / file.filename
         note_use(path)
-        if not path.is_file():
+        if not _has_hash(path, file.sha256):
             with name_disk_errors("the wheels of the repository"):
                 self._copy(file, path)
         return path
@@ -125,3 +125,12 @@ class _RepositoryWheels:
                 raise WheelInvalid(
                     f"{file.filename} is not what it was when the build was planned", hint="Build again."
                 )
+
+
+def _has_hash(path: Path, sha256: str | None) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    except OSError:
+        # What is wrong with the place shows when the file is written.
+        return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from hublish.builders.layerindex.entries import WheelFacts
@@ -83,9 +82,7 @@ class Wheelhouse:
     def _find(self, choice: ChosenWheel) -> Path:
         if choice.source is not None:
             return self._index.fetch_file(choice.source, choice.file)
-        facts = self._layers.find_wheel(choice.sha256)
-        size_bytes = None if facts is None else facts.size_bytes
-        kept = self._index.find_file(replace(choice.file, size_bytes=size_bytes))
+        kept = self._index.find_file(choice.file)
         return self._locate(choice) if kept is None else kept
 
     def _locate(self, choice: ChosenWheel) -> Path:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from hublish.builders.layerindex.ownercache import OWN, OwnerCaches
+from hublish.builders.planning.pinnedpip import PIP_HASH, PIP_VERSION
 from hublish.builders.planning.plancheck import check_hub_majors
-from hublish.builders.planning.planner import PIP_HASH, PIP_VERSION, PlanInputs, make_plan, select_packages
+from hublish.builders.planning.planner import PlanInputs, make_plan, select_packages
 from hublish.core.config.file import PythonConfig
 from hublish.core.config.values import DockerfileConfig
 from hublish.core.container import ContainerPlan

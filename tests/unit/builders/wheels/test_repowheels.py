@@ -89,6 +89,16 @@ def test_copied_wheel_is_used_again(bench: Bench) -> None:
     assert first.stat().st_mtime > 1
 
 
+def test_damaged_copy_is_made_anew(bench: Bench) -> None:
+    """A copy that has its length and none of its bytes any more would fail every build."""
+    index = add_repository_wheels(bench.index, bench.packages, source=bench.source, folder=bench.folder / "wheels")
+    (file,) = index.list_files(INDEX, "local")
+    body = index.fetch_file(INDEX, file).read_bytes()
+    index.fetch_file(INDEX, file).write_bytes(bytes(len(body)))
+
+    assert index.fetch_file(INDEX, file).read_bytes() == body
+
+
 def test_other_bytes_than_planned_are_refused(bench: Bench) -> None:
     """The tree may change between plan and build on a user's disk; nothing is left behind."""
     index = add_repository_wheels(bench.index, bench.packages, source=bench.source, folder=bench.folder / "wheels")
