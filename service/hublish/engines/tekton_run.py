@@ -184,6 +184,11 @@ def is_pending(run: Mapping[str, Any]) -> bool:
     return bool(run["spec"].get("status") == PENDING)
 
 
+def is_waiting(run: Mapping[str, Any]) -> bool:
+    """Whether it is a run of ours that waits for its Secrets and has not ended."""
+    return is_ours(run) and is_pending(run) and find_end(run) is None
+
+
 def find_end(run: Mapping[str, Any]) -> RunEnd | None:
     """How a run ended; None while it has not."""
     status = run.get("status") or {}

@@ -49,6 +49,15 @@ def test_runs_fit_tektons_description() -> None:
         verify(document)
 
 
+def test_time_of_a_build_is_its_runs_alone() -> None:
+    """A task of a Pipeline that names no time-out gets Tekton's default of an hour, whatever its run says; 0 is none."""
+    tasks = [
+        task for path in TEKTON.glob("pipelines/*.yaml") for task in yaml.safe_load(path.read_text())["spec"]["tasks"]
+    ]
+
+    assert [task.get("timeout") for task in tasks] == ["0s", "0s", "0s"]
+
+
 def test_description_refuses_unknown_fields() -> None:
     """The check above would find a slip of the pen."""
     run = make_run(REQUEST, choices=LAYERED_CHOICES)

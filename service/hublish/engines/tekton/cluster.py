@@ -6,33 +6,30 @@ Tekton's own client creates, gets and deletes PipelineRuns; Kubernetes' client d
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import kubernetes
 import urllib3
 from kubernetes.client.exceptions import ApiException
 from tekton_pipeline import TektonClient  # type: ignore[import-untyped]  # it is published without types
 
-from hublish.engines.tekton.faults import explain, is_refused_by_roles, status_of
+from hublish.engines.tekton.faults import explain, status_of
 from hublish.engines.tekton.kubeconfig import verify_kubeconfig
-from hublish.errors import EngineFailed, SettingsInvalid, clip
+from hublish.engines.tekton.patience import PATIENCE_SECONDS, Patience
+from hublish.engines.tekton_run import find_end
+from hublish.errors import SettingsInvalid, clip
 
-Value = TypeVar("Value")
 # These parts of the client have no types.
 _untyped: Any = kubernetes
 GROUP, VERSION, RUNS = "tekton.dev", "v1", "pipelineruns"
 _CALL_SECONDS = (5, 30)
 # A Step that says nothing for so long has its log opened anew, from where it was read to.
 _SILENCE_SECONDS = 600
-_PATIENCE_SECONDS = 120.0
-# An API server that has just begun refuses everything until it has read its roles.
-_ROLES_SECONDS = 15.0
-_PAUSE_SECONDS = 1.0
+_SECRET_TRIES = 5
 
 
 class TektonCluster:
@@ -45,12 +42,13 @@ class TektonCluster:
     """
 
     def __init__(
-        self, tekton: TektonClient, api: kubernetes.client.ApiClient, *, patience_seconds: float = _PATIENCE_SECONDS
+        self, tekton: TektonClient, api: kubernetes.client.ApiClient, *, patience_seconds: float = PATIENCE_SECONDS
     ) -> None:
-        self._tekton = tekton
+        self._tekton = _limit_calls(tekton)
         self._core = kubernetes.client.CoreV1Api(api)
         self._objects = kubernetes.client.CustomObjectsApi(api)
-        self._patience_seconds = patience_seconds
+        patience = Patience(seconds=patience_seconds)
+        self._call, self._find = patience.call, patience.find
 
     def disconnect(self) -> None:
         """Close the connections that are not in use; a later call opens new ones."""
@@ -88,25 +86,39 @@ class TektonCluster:
         self._find("delete a PipelineRun", lambda: self._tekton.delete(name, RUNS, namespace=namespace))
 
     def set_run_status(self, name: str, status: str | None, *, namespace: str) -> None:
-        """Release a pending run (None), or ask one to stop ("Cancelled"); nothing when there is none."""
+        """Release a pending run (None), or ask one to stop ("Cancelled"); nothing when there is none, or when it ended."""
         body = {"spec": {"status": status}}
-        self._find(
-            "change a PipelineRun",
-            lambda: self._objects.patch_namespaced_custom_object(
-                GROUP, VERSION, namespace, RUNS, name, body, _request_timeout=_CALL_SECONDS
-            ),
-        )
+
+        def change() -> None:
+            try:
+                self._objects.patch_namespaced_custom_object(
+                    GROUP, VERSION, namespace, RUNS, name, body, _request_timeout=_CALL_SECONDS
+                )
+            except ApiException as exc:
+                # Tekton refuses every change of a run that ended, as it may have in this moment.
+                refused = status_of(exc) == HTTPStatus.BAD_REQUEST
+                if not refused or find_end(dict(self._tekton.get(name, RUNS, namespace=namespace))) is None:
+                    raise
+
+        self._find("change a PipelineRun", change)
 
     # -- Secrets ------------------------------------------------------------------------------------------------------
 
     def replace_secret(self, secret: Mapping[str, Any], *, namespace: str) -> None:
-        """Create a Secret; one of that name that an earlier try left goes first."""
+        """Create a Secret; one of that name that an earlier try left goes first, or one that another replica has just made."""
         name = secret["metadata"]["name"]
+        body: Any = dict(secret)  # the client takes plain objects as well as its own
 
         def create() -> None:
-            self.delete_secret(name, namespace=namespace)
-            body: Any = dict(secret)  # the client takes plain objects as well as its own
-            self._core.create_namespaced_secret(namespace, body, _request_timeout=_CALL_SECONDS)
+            for left in reversed(range(_SECRET_TRIES)):
+                self.delete_secret(name, namespace=namespace)
+                try:
+                    self._core.create_namespaced_secret(namespace, body, _request_timeout=_CALL_SECONDS)
+                except ApiException as exc:
+                    if left == 0 or status_of(exc) != HTTPStatus.CONFLICT:
+                        raise
+                else:
+                    return
 
         self._call("create a Secret", create)
 
@@ -141,6 +153,20 @@ class TektonCluster:
         )
         plain = self._core.api_client.sanitize_for_serialization(listed)
         return tuple(plain["items"])
+
+    def list_warnings(self, pod: str, *, namespace: str) -> tuple[tuple[str, str], ...]:
+        """`(reason, message)` of what went wrong with a pod outside of its containers, oldest first."""
+        listed = self._call(
+            "list events",
+            lambda: self._core.list_namespaced_event(
+                namespace,
+                field_selector=f"involvedObject.kind=Pod,involvedObject.name={pod},type=Warning",
+                _request_timeout=_CALL_SECONDS,
+            ),
+        )
+        events = self._core.api_client.sanitize_for_serialization(listed)["items"]
+        events.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+        return tuple((str(event.get("reason", "")), str(event.get("message", ""))) for event in events)
 
     def list_task_runs(self, run: str, *, namespace: str) -> tuple[dict[str, Any], ...]:
         """What Tekton made of a run: one TaskRun, which has a pod or says why not."""
@@ -226,35 +252,14 @@ class TektonCluster:
                 _request_timeout=(_CALL_SECONDS[0], seconds + _CALL_SECONDS[1]),
             )
 
-    # -- failures -----------------------------------------------------------------------------------------------------
 
-    def _find(self, what: str, call: Callable[[], Value]) -> Value | None:
-        def find() -> Value | None:
-            try:
-                return call()
-            except (ApiException, RuntimeError) as exc:
-                if status_of(exc) == HTTPStatus.NOT_FOUND:
-                    return None
-                raise
-
-        return self._call(what, find)
-
-    def _call(self, what: str, call: Callable[[], Value]) -> Value:
-        """Call until it is answered, or for too long: an API server may restart under a build."""
-        began_at = time.monotonic()
-        while True:
-            try:
-                with explain(what):
-                    return call()
-            except EngineFailed as failed:
-                if time.monotonic() - began_at > self._find_patience(failed):
-                    raise
-            time.sleep(_PAUSE_SECONDS)
-
-    def _find_patience(self, failed: EngineFailed) -> float:
-        if failed.transient:
-            return self._patience_seconds
-        return min(self._patience_seconds, _ROLES_SECONDS) if is_refused_by_roles(failed) else 0.0
+def _limit_calls(tekton: TektonClient) -> TektonClient:
+    """Give the calls of Tekton's client the time-outs that it has none of: a server may take a call and never answer."""
+    api = tekton.api_instance
+    for verb in ("create", "get", "delete"):
+        name = f"{verb}_namespaced_custom_object"
+        setattr(api, name, functools.partial(getattr(api, name), _request_timeout=_CALL_SECONDS))
+    return tekton
 
 
 def _hand_on(ask: Callable[..., Any], opened: Callable[[urllib3.BaseHTTPResponse], None]) -> Callable[..., Any]:

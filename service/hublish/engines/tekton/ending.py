@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from hublish.oci.manifest import MANIFEST_TYPES, parse_manifest
 _TIMEOUTS = frozenset({"PipelineRunTimeout", "TaskRunTimeout"})
 _CANCELLATIONS = frozenset({"Cancelled", "PipelineRunCancelled", "TaskRunCancelled", "StoppedRunFinally"})
 _PUSH = "push"
+# How Tekton names the container that failed.
+_CONTAINER = re.compile(r'(?:init container failed, )?"(?:step-(?P<step>[^"]*)|[^"]*)" exited ')
 _APPLY_HINT = "The operator applies the Tasks and Pipelines: `kubectl apply --server-side -k tekton`."
 
 
@@ -30,13 +33,13 @@ class Circumstances:
         reason: Tekton's, of its one TaskRun; "" when there is none.
         message: of that.
         obstacle: what kept its pod from running when it was last looked at.
-        is_removed: its pod is gone or about to go, which Tekton does only to runs that it stopped.
+        removal: how its pod was taken away, which Tekton does only to runs that it stopped; "" when it was not.
     """
 
     reason: str = ""
     message: str = ""
     obstacle: Obstacle | None = None
-    is_removed: bool = False
+    removal: str = ""
 
 
 class StepFailed(HublishError):
@@ -126,10 +129,12 @@ def _take_tried(report: RunReport, digest: str) -> BuildSucceeded:
 
 
 def _make_failure(run: BuildRun, end: RunEnd, report: RunReport, circumstances: Circumstances) -> HublishError:
-    if end.reason in _TIMEOUTS:
+    # A TaskRun that ends by itself leaves its run with nothing but "Failed".
+    reasons = {end.reason, circumstances.reason}
+    if end.reason in _TIMEOUTS or (reasons & _TIMEOUTS and end.reason not in _CANCELLATIONS):
         return _make_timeout(run, circumstances.obstacle)
     message = redact(clip(circumstances.message or end.message))
-    if end.reason in _CANCELLATIONS:
+    if reasons & _CANCELLATIONS:
         return BuildCancelled(f"the run was cancelled in the cluster: {message}", hint="Ask again to build anew.")
     if report.stopped is not None:
         return StepFailed(report.stopped)
@@ -137,11 +142,9 @@ def _make_failure(run: BuildRun, end: RunEnd, report: RunReport, circumstances: 
     for words, make in _CAUSES.items():
         if words in f"{reason} {circumstances.message or end.message}":
             return make(message)
-    if circumstances.is_removed:
+    if circumstances.removal:
         return EngineFailed(
-            f"the pod was removed while it ran: its node was drained or is gone, or somebody deleted it ({message})",
-            hint="Ask again: the build starts anew.",
-            transient=True,
+            f"{circumstances.removal} ({message})", hint="Ask again: the build starts anew.", transient=True
         )
     return EngineFailed(
         f"the run failed ({clip(reason)}): {message}",
@@ -173,20 +176,35 @@ def _make_timeout(run: BuildRun, obstacle: Obstacle | None) -> HublishError:
     )
 
 
+def _make_out_of_memory(message: str) -> HublishError:
+    words = f"needed more memory than it may have: {message}"
+    found = _CONTAINER.match(message)
+    if found is None or found["step"] == "build":
+        hint = "The operator sets the limit under `engines.tekton.memory`."
+        return BuildFailed(f"a Step of the build {words}", hint=hint)
+    if found["step"] is not None:
+        hint = "Its limit of 1 GiB is the same for every build: lock fewer packages, or name a smaller base."
+        return BuildFailed(f"the Step {clip(found['step'])} {words}", hint=hint)
+    hint = "The operator raises the default of the namespace's LimitRange."
+    return EngineFailed(f"a container that Tekton adds to the pod {words}", hint=hint)
+
+
+def _make_out_of_disk(message: str) -> HublishError:
+    return BuildFailed(
+        f"the build needed more disk than it may have: {message}",
+        hint="Raise `limits.size` in the config file if the operator allows: a pod has four times that.",
+    )
+
+
 _CAUSES: Mapping[str, Callable[[str], HublishError]] = {
-    "OOMKilled": lambda message: BuildFailed(
-        f"a Step of the build needed more memory than it may have: {message}",
-        hint="The operator sets the limit under `engines.tekton.memory`.",
-    ),
+    "OOMKilled": _make_out_of_memory,
     "ImagePull": lambda message: EngineFailed(f"the pod's image cannot be pulled: {message}", hint=IMAGE_HINT),
     "violates PodSecurity": lambda message: EngineFailed(
         f"the cluster refuses the pod: {message}",
         hint="The operator runs `hublish doctor --cluster`, which names the setting.",
     ),
-    "exceeds the total limit of containers": lambda message: BuildFailed(
-        f"the build needed more disk than it may have: {message}",
-        hint="Raise `limits.size` in the config file if the operator allows: a pod has four times that.",
-    ),
+    "exceeds the total limit of containers": _make_out_of_disk,
+    "exceeded its local ephemeral storage limit": _make_out_of_disk,
     "ephemeral": lambda message: EngineFailed(
         f"the node ran out of disk: {message}", hint="Ask again.", transient=True
     ),

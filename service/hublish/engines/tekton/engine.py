@@ -7,7 +7,7 @@ or is gone; a cluster that is away for a while is waited for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -19,12 +19,17 @@ from hublish.engines.runs import BuildRun, BuildThreads
 from hublish.engines.tekton.attendance import Attendance
 from hublish.engines.tekton.choices import KeepRecords, MakeWheels, StepFiles, TektonChoices
 from hublish.engines.tekton.cluster import TektonCluster
-from hublish.engines.tekton.ending import Circumstances, RunReport, make_outcome
+from hublish.engines.tekton.ending import RunReport, make_outcome
 from hublish.engines.tekton.logs import LogReader
 from hublish.engines.tekton.parts import CallLog, PartRun
-from hublish.engines.tekton.pods import find_condition, is_removed
 from hublish.engines.tekton.refusals import verify_wheels
-from hublish.engines.tekton.retention import delete_secrets, remove_old_runs, remove_orphans, stop_left_runs
+from hublish.engines.tekton.retention import (
+    cancel_waiting,
+    delete_secrets,
+    remove_old_runs,
+    remove_orphans,
+    stop_left_runs,
+)
 from hublish.engines.tekton.watcher import RunWatcher
 from hublish.engines.tekton_run import (
     CANCELLED,
@@ -32,8 +37,7 @@ from hublish.engines.tekton_run import (
     START_SECONDS,
     RunEnd,
     find_end,
-    is_ours,
-    is_pending,
+    is_waiting,
     make_run,
     make_secret,
     verify_run,
@@ -169,7 +173,7 @@ class TektonEngine:
         # Tekton keeps the time of the pod; this clock is for a cluster that says nothing any more.
         patience_seconds = request.plan.time_seconds + START_SECONDS + self._choices.late_seconds
         run.deadline = self._clock() + patience_seconds
-        self._ensure_running(run, namespace)
+        uid = self._ensure_running(run, namespace)
         run.deadline = self._clock() + patience_seconds  # wheels had a time of their own
         report = RunReport(run)
         reader = self._start_reading(request.name, namespace, report)
@@ -181,15 +185,19 @@ class TektonEngine:
             grace_seconds=self._choices.grace_seconds,
             clock=self._clock,
             keep=reader.keep,
+            uid=uid,
         )
         try:
             end = attendance.await_end()
             if end is None:
                 self._stop(run, watcher, namespace)
             reader.finish(seconds=_LOG_SECONDS)
+        except EngineFailed:
+            self._clean_up(request.name, namespace, watcher)
+            raise
         finally:
             reader.stop()
-        circumstances = self._ask_circumstances(request.name, end, attendance)
+        circumstances = attendance.ask_circumstances(end)
         self._clean_up(request.name, namespace, watcher)
         if reader.failure is not None:
             run.tell_end(f"warning: the log broke off: {type(reader.failure).__name__}")
@@ -204,34 +212,26 @@ class TektonEngine:
         reader.start()
         return reader
 
-    def _ask_circumstances(self, name: str, end: RunEnd, attendance: Attendance) -> Circumstances:
-        if end.succeeded:
-            return Circumstances()
-        task_runs = self._cluster.list_task_runs(name, namespace=attendance.namespace)
-        removed = is_removed(self._cluster.list_pods(name, namespace=attendance.namespace), task_runs)
-        reason, message = next((find_condition(item) for item in task_runs), ("", ""))
-        if reason == "Succeeded":  # then it is the run itself that has something to say
-            reason, message = "", ""
-        return Circumstances(reason=reason, message=message, obstacle=attendance.obstacle, is_removed=removed)
-
-    def _ensure_running(self, run: BuildRun, namespace: str) -> None:
+    def _ensure_running(self, run: BuildRun, namespace: str) -> str:
+        """Make, release or adopt the run of a build; returns its UID."""
         request = run.request
         found = self._cluster.find_run(request.name, namespace=namespace)
         if found is not None:
             verify_run(found, request)
         try:
             # Before a run is made: what cannot be given leaves none behind.
-            files = self._make_files(self._add_wheels(run)) if found is None or _waits(found) else {}
+            files = self._make_files(self._add_wheels(run)) if found is None or is_waiting(found) else {}
             found = self._create(run, namespace, has_secrets="build" in files) if found is None else found
-            if _waits(found):
+            if is_waiting(found):
                 for step, body in files.items():
                     self._cluster.replace_secret(make_secret(found, step=step, files=body), namespace=namespace)
                 self._cluster.set_run_status(request.name, None, namespace=namespace)
+            return str(found["metadata"]["uid"])
         except HublishError:
             # Tekton never ends a run that is pending; only after a restart of the service somebody comes back for it.
-            if found is not None and _waits(found) and (self._is_over(run) or not run.should_stop()):
+            if found is not None and is_waiting(found) and (self._is_over(run) or not run.should_stop()):
                 with suppress(EngineFailed):
-                    self._cluster.set_run_status(request.name, CANCELLED, namespace=namespace)
+                    cancel_waiting(self._cluster, request.name, namespace=namespace)
             raise
 
     def _create(self, run: BuildRun, namespace: str, *, has_secrets: bool) -> dict[str, Any]:
@@ -290,8 +290,3 @@ class TektonEngine:
         except EngineFailed:
             # Owned by the run, they go with it; whoever cleans up next finds the rest.
             return
-
-
-def _waits(run: Mapping[str, Any]) -> bool:
-    """Whether a run of ours waits for its Secrets."""
-    return is_ours(run) and is_pending(run) and find_end(run) is None

@@ -7,7 +7,9 @@ process goes on where this one stopped; what a killed one had read since the fil
 from __future__ import annotations
 
 import json
+import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ _PAUSE_SECONDS = 0.3
 _MARGIN_SECONDS = 60
 _PIECE_BYTES = 1 << 16
 _LINE_BYTES = 4 << 20
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+_COMPARE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class LogReader:
         self._stored: LogCursor | None = None
         self._storing = threading.Lock()
         self._response: urllib3.BaseHTTPResponse | None = None
+        self._ahead_seconds: float | None = None
+        self._compared_at = 0.0
         self._thread = threading.Thread(target=self._read, name=f"log-{run}", daemon=True)
         self.failure: Exception | None = None
 
@@ -153,9 +159,7 @@ class LogReader:
 
     def _follow(self, pod: str, container: str, step: str) -> str | None:
         """Take the lines that are new; returns the last one where it has no end yet."""
-        since = None
-        if self._cursor.at:
-            since = int((datetime.now(UTC) - datetime.fromisoformat(self._cursor.at)).total_seconds()) + _MARGIN_SECONDS
+        since = self._find_since()
         known, skipped = (self._cursor.at, self._cursor.lines), 0
         with self._cluster.open_log(pod, container, namespace=self._namespace, since_seconds=since) as response:
             self._response = response
@@ -163,6 +167,9 @@ class LogReader:
                 if self._stop.is_set():
                     return None
                 at, _, line = raw.partition(" ")
+                if _TIME.match(at) is None:
+                    # Words of the node's own, as of a log that it cannot follow just now: no Step said them.
+                    return None
                 if at < known[0] or (at == known[0] and skipped < known[1]):
                     skipped += at == known[0]
                     continue
@@ -172,9 +179,21 @@ class LogReader:
                 self._note(at)
         return None
 
+    def _find_since(self) -> int | None:
+        """How many seconds of a log to ask for; None for all of it, where the node's clock is not known yet."""
+        if not self._cursor.at or self._ahead_seconds is None:
+            return None
+        age = self._ahead_seconds - _find_ahead(self._cursor.at)
+        return max(int(age), 0) + _MARGIN_SECONDS
+
     def _note(self, at: str) -> None:
         known = self._cursor
         self._cursor = LogCursor(step=known.step, at=at, lines=known.lines + 1 if at == known.at else 1)
+        now = time.monotonic()
+        if self._ahead_seconds is None or now - self._compared_at > _COMPARE_SECONDS:
+            # A line cannot be heard before it was written: what seems so is how far the node's clock is ahead of ours.
+            self._compared_at = now
+            self._ahead_seconds = max(self._ahead_seconds or 0.0, _find_ahead(at))
 
     def _find_container(self, step: str) -> tuple[str, str] | None:
         """`(pod, state)` of a Step's container; None when there is none."""
@@ -191,6 +210,11 @@ def find_state(pod: Mapping[str, Any], container: str) -> str | None:
         if status["name"] == container:
             return str(next(iter(status.get("state") or {"waiting": {}})))
     return None
+
+
+def _find_ahead(at: str) -> float:
+    """Seconds that a time of the node's clock is ahead of ours."""
+    return (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds()
 
 
 def _split_lines(response: urllib3.BaseHTTPResponse) -> Iterator[tuple[str, bool]]:

@@ -14,6 +14,11 @@ _DESCRIBE_HINT = "The operator sees more by `kubectl describe pod`."
 _PULL = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"})
 _CREATE = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 _QUOTA = "ExceededResourceQuota"
+# What a kubelet writes into pods that it ends, or never begins, for the node's own reasons; "OutOfcpu" and the like, too.
+_NODE_REASONS = frozenset(
+    {"NodeAffinity", "NodeLost", "NodeShutdown", "Preempting", "Terminated", "UnexpectedAdmissionError"}
+)
+_OUT_OF = "OutOf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +30,7 @@ class Obstacle:
         hint: what to do.
         fatal: waiting will not help much longer.
         transient: the same build may succeed later.
-        removal: it ran, and is being removed.
+        removal: it was there, and is being removed.
     """
 
     message: str
@@ -61,16 +66,58 @@ def find_condition(task_run: Mapping[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
-def is_removed(pods: Sequence[Mapping[str, Any]], task_runs: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the pod of a run that failed was taken away from it: Tekton itself leaves such pods where they are."""
+def find_removal(pods: Sequence[Mapping[str, Any]], task_runs: Sequence[Mapping[str, Any]]) -> str:
+    """Find how the pod of a run that failed was taken away from it; "" when it was not.
+
+    Tekton itself leaves pods that failed where they are. One that the cluster ended for its own reasons says so, and
+    may stay, too: a node that shuts down, a pod of more importance, a node that had less room than it was thought to have.
+
+    Source: Kubernetes, "Disruptions", pod disruption conditions; "Graceful node shutdown".
+    """
+    for pod in pods:
+        status = pod.get("status") or {}
+        reason, message = str(status.get("reason") or ""), str(status.get("message") or "")
+        if status.get("phase") == "Failed" and (reason in _NODE_REASONS or reason.startswith(_OUT_OF)):
+            return f"the cluster ended the pod: {clip(message or reason)}"
+        for condition in status.get("conditions") or ():
+            if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+                words = str(condition.get("message") or condition.get("reason") or "DisruptionTarget")
+                return f"the cluster ended the pod: {clip(words)}"
     left = {pod["metadata"]["name"] for pod in pods if pod["metadata"].get("deletionTimestamp") is None}
     names = ((task_run.get("status") or {}).get("podName") for task_run in task_runs)
-    return any(name and name not in left for name in names)
+    if any(name and name not in left for name in names):
+        return "the pod was removed while it ran: its node was drained or is gone, or somebody deleted it"
+    return ""
+
+
+def find_unstarted(pods: Sequence[Mapping[str, Any]]) -> str | None:
+    """Name of the pod that has a node which has not started it yet; None when there is none."""
+    for pod in pods:
+        pending = (pod.get("status") or {}).get("phase") == "Pending"
+        if pending and (pod.get("spec") or {}).get("nodeName") and pod["metadata"].get("deletionTimestamp") is None:
+            return str(pod["metadata"]["name"])
+    return None
+
+
+def make_start_obstacle(warnings: Sequence[tuple[str, str]]) -> Obstacle:
+    """What to say of a pod that its node does not start.
+
+    Args:
+        warnings: `(reason, message)` of the pod's events, oldest first.
+    """
+    reason, message = warnings[-1] if warnings else ("", "")
+    return Obstacle(
+        message=f"the node has not started the pod yet{': ' if message else ''}{clip(message)}",
+        hint=_DESCRIBE_HINT,
+        # A Secret that somebody deleted does not come back.
+        fatal=reason == "FailedMount" and "not found" in message,
+        transient=True,
+    )
 
 
 def _find_in_pod(pod: Mapping[str, Any]) -> Iterator[Obstacle]:
     status = pod.get("status") or {}
-    if pod["metadata"].get("deletionTimestamp") is not None and status.get("phase") == "Running":
+    if pod["metadata"].get("deletionTimestamp") is not None and status.get("phase") in ("Pending", "Running"):
         yield Obstacle(
             message="the pod is being removed: its node does not answer, or somebody deleted it",
             hint="Ask again: the build starts anew.",

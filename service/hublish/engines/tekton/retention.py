@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hublish.engines.tekton.cluster import TektonCluster
-from hublish.engines.tekton_run import CANCELLED, PART_OF, STEPS, find_end, is_ours
+from hublish.engines.tekton_run import CANCELLED, PART_OF, STEPS, find_end, is_ours, is_waiting
 
 READ_SECONDS = 300
 """So long whoever attends a run that ended has to read how it ended: builds of this service, or of another replica."""
@@ -71,6 +71,13 @@ def stop_left_runs(cluster: TektonCluster, name: str, *, namespace: str, selecto
         if is_ours(run) and find_end(run) is None:
             cluster.set_run_status(run["metadata"]["name"], CANCELLED, namespace=namespace)
             delete_secrets(cluster, run["metadata"]["name"], namespace=namespace)
+
+
+def cancel_waiting(cluster: TektonCluster, name: str, *, namespace: str) -> None:
+    """End a run that nobody will release; not one that another replica has released since."""
+    found = cluster.find_run(name, namespace=namespace)
+    if found is not None and is_waiting(found):
+        cluster.set_run_status(name, CANCELLED, namespace=namespace)
 
 
 def delete_secrets(cluster: TektonCluster, name: str, *, namespace: str) -> None:

@@ -71,6 +71,11 @@ class FakeCluster:
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     pods: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     task_runs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    warnings: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    away: bool = False
+    """No question about runs and pods is answered."""
+    is_mute: bool = False
+    """No watch is told of changes."""
     logs: dict[tuple[str, str], list[Line]] = field(default_factory=dict)
     ended_logs: set[tuple[str, str]] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
@@ -140,6 +145,7 @@ class FakeCluster:
 
     def find_run(self, name: str, *, namespace: str) -> dict[str, Any] | None:
         with self.changed:
+            self._verify_there()
             return copy.deepcopy(self.runs.get(name))
 
     def delete_run(self, name: str, *, namespace: str) -> None:
@@ -176,7 +182,12 @@ class FakeCluster:
 
     def list_pods(self, run: str, *, namespace: str) -> tuple[dict[str, Any], ...]:
         with self.changed:
+            self._verify_there()
             return tuple(copy.deepcopy(self.pods.get(run, [])))
+
+    def list_warnings(self, pod: str, *, namespace: str) -> tuple[tuple[str, str], ...]:
+        with self.changed:
+            return tuple(self.warnings.get(pod, ()))
 
     def list_task_runs(self, run: str, *, namespace: str) -> tuple[dict[str, Any], ...]:
         with self.changed:
@@ -217,10 +228,16 @@ class FakeCluster:
             yield from fresh
         raise EngineFailed("the watch ended", transient=True)
 
+    def _verify_there(self) -> None:
+        if self.away:
+            raise EngineFailed("the cluster did not list pods: its API does not answer", transient=True)
+
     def _now(self) -> int:
         return len(self.events)
 
     def _tell(self, kind: str, run: dict[str, Any]) -> None:
+        if self.is_mute:
+            return
         self.events.append({"type": kind, "object": copy.deepcopy(run)})
         self.changed.notify_all()
 

@@ -12,6 +12,7 @@ import kubernetes
 import pytest
 
 from hublish.engines.tekton import cluster as tekton_cluster
+from hublish.engines.tekton import patience
 from hublish.engines.tekton.cluster import TektonCluster
 from hublish.engines.tekton.watcher import RunWatcher
 from hublish.errors import EngineFailed, SettingsInvalid
@@ -71,7 +72,7 @@ def make_cluster(url: str, **options: float) -> TektonCluster:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tekton_cluster, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "_PAUSE_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("protocol", ["HTTP/1.0", "HTTP/1.1"])
@@ -106,7 +107,7 @@ def test_server_that_has_just_begun_is_asked_again() -> None:
 
 def test_account_without_rights_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal that does not pass names what the operator has to apply."""
-    monkeypatch.setattr(tekton_cluster, "_ROLES_SECONDS", 0.2)
+    monkeypatch.setattr(patience, "_ROLES_SECONDS", 0.2)
     with open_server([ROLES] * 10_000) as url, pytest.raises(EngineFailed) as caught:
         make_cluster(url).list_pods("r", namespace="n")
 
