@@ -1,20 +1,25 @@
-"""From the name of a place to the writer that puts an image there."""
+"""From the name of a place to the writer that puts an image there, and from one place to another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
 
 from hublish.adapters.layout import OCILayout
 from hublish.adapters.registry import RegistryClient
 from hublish.bootstrap.images import LAYOUT_HOST
 from hublish.builders.attachment import attach_document
+from hublish.builders.push import open_until_closed
 from hublish.core.building import BuildSucceeded, Progress, Step
 from hublish.core.output import Output, OutputKind
 from hublish.core.plan import Plan
 from hublish.core.ports import ImageWriter, ProgressSink
 from hublish.core.reference import Reference
 from hublish.core.sbom import SBOM_MEDIA_TYPE, render_sbom
-from hublish.errors import BuildCancelled, BuildFailed, StrategyUnavailable
+from hublish.errors import BuildCancelled, BuildFailed, ImageInvalid, StrategyUnavailable
+from hublish.oci.manifest import parse_manifest
 
 
 def find_target(output: Output) -> Reference:
@@ -88,3 +93,29 @@ def attach_sbom(
             output=registry,
             log=log,
         )
+
+
+def copy_image(name: Reference, *, source: Path, target: Path) -> None:
+    """Copy an image from one OCI layout into another, under its tag.
+
+    Raises:
+        ImageInvalid: it is not in `source`, or `target` is no layout.
+        DiskFull: no space is left.
+    """
+    layouts = OCILayout(source), OCILayout(target)
+    manifest = layouts[0].fetch_manifest(name)
+    if manifest is None:
+        raise ImageInvalid(f"the layout {source} holds no image of the tag {name.tag}")
+    parsed = parse_manifest(manifest.body)
+    for blob in (parsed.config, *parsed.layers):
+        layouts[1].ensure_blob(
+            name,
+            digest=blob.digest,
+            size_bytes=blob.size_bytes,
+            open_body=partial(_open_blob, layouts[0], name, blob.digest),
+        )
+    layouts[1].ensure_manifest(name, body=manifest.body, media_type=manifest.media_type)
+
+
+def _open_blob(layout: OCILayout, name: Reference, digest: str) -> BinaryIO:
+    return open_until_closed(layout.open_blob(name, digest))

@@ -142,8 +142,8 @@ def _parse_place(text: str) -> tuple[OutputKind, Path]:
 def stage_layout(output: Output) -> Iterator[Output]:
     """Give an output to write to whose layout becomes the one that was asked for only when the block succeeds.
 
-    An existing layout is written into directly: its index changes last, so that it is whole at any time. Other outputs
-    are whole or not there by themselves.
+    An existing layout is written into directly: its index changes last, so that it is whole at any time. One that another
+    build made in the meantime gets the image as well. Other outputs are whole or not there by themselves.
     """
     layout = output.path
     if output.kind is not OutputKind.LAYOUT or layout is None or layout.exists():
@@ -155,6 +155,17 @@ def stage_layout(output: Output) -> Iterator[Output]:
     try:
         yield replace(output, path=staging)
         with name_disk_errors(f"writing {layout}"):
-            staging.rename(layout)
+            _move_layout(staging, layout, name=output.reference)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _move_layout(staging: Path, layout: Path, *, name: Reference) -> None:
+    try:
+        staging.rename(layout)
+    except OSError:
+        if not layout.is_dir():
+            raise
+        from hublish.bootstrap.outputs import copy_image  # noqa: PLC0415  # start-up time
+
+        copy_image(name, source=staging, target=layout)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hublish.core.codec import render_value
+from hublish.core.codec import parse_value, render_value
 from hublish.core.github.events import NOBODY, Ignored, Listener, find_former_key, parse_event
 from hublish.core.github.installing import Installed
 from hublish.core.github.trigger import Trigger, TriggerKind
@@ -205,6 +205,8 @@ def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, arrived_at: da
         arrived_at: when its delivery came, aware UTC.
         stopping: True where that run was told to stop.
     """
+    if trigger.kind is TriggerKind.RELEASE and _was_prerelease(latest) and not trigger.prerelease:
+        return True
     if trigger.kind is TriggerKind.PULL_REQUEST and not again:
         # A head that comes back, by a forced push or when the pull request is opened again, is built after all: also
         # where what stopped it came a moment ago, as when somebody closes and opens it to have its checks made anew.
@@ -214,6 +216,11 @@ def is_new_attempt(latest: Run, trigger: Trigger, *, again: bool, arrived_at: da
     # A second press within a minute is a double click; a later one means it. By its arrival and not by the clock: after a
     # crash it is looked at again, however late, and the latest run is then its own.
     return arrived_at - latest.created_at >= DOUBLE_CLICK
+
+
+def _was_prerelease(run: Run) -> bool:
+    """Tell whether a run was of a release while it was a pre-release: skipped, or kept from the floating tags."""
+    return parse_value(Trigger, run.trigger).prerelease
 
 
 def make_listener(services: Services, event: str) -> Listener:

@@ -33,7 +33,7 @@ from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.errors import CatalogInvalid, HublishError, NotAllowed, PullRequestTaken, SourceMissing, clip
 from hublish.workflows.ownbranch import ensure_proposal
 from hublish.workflows.prepared import Delivered, Prepared
-from hublish.workflows.proposed import find_newer_proposal, find_newer_runs
+from hublish.workflows.releaseorder import find_newer_proposal, find_newer_runs
 from hublish.workflows.services import Hub, Services
 
 YAML_SUFFIXES = (".yaml", ".yml")
@@ -83,7 +83,7 @@ class Proposal:
         files = {path: text.encode() for path, text in changed.items()}
         # Two releases that end at once would take each other's commit for a person's.
         with self._services.hold(f"{make_branch(trigger.repository.full_name)} of {hub.repo}"):
-            newer = find_newer_runs(self._services.runs, trigger, prepared.ref.name)
+            newer = find_newer_runs(self._services.runs, run, prepared.ref.name)
             left = find_newer_proposal(
                 self._services.hub_repository,
                 repository,

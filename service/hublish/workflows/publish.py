@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from packaging.version import InvalidVersion, Version
-
 from hublish.core.building import BuildSucceeded
 from hublish.core.codec import parse_value
 from hublish.core.github.trigger import Trigger
@@ -20,6 +18,7 @@ from hublish.core.reference import Reference, parse_reference
 from hublish.core.repository import RefKind, Repository, ResolvedRef
 from hublish.errors import BuildFailed, NotAllowed, RegistryFailed, SourceInvalid, SourceMissing
 from hublish.workflows.prepared import Delivered, PreparedImage
+from hublish.workflows.releaseorder import compare_releases, find_newer_runs, is_prerelease
 from hublish.workflows.services import Services
 
 
@@ -63,7 +62,13 @@ def verify_ref_unmoved(services: Services, trigger: Trigger, ref: ResolvedRef) -
     """
     if ref.kind is not RefKind.TAG:
         return
-    now = services.reader.resolve_ref(trigger.repository, ref.name, kind=RefKind.TAG.value)
+    try:
+        now = services.reader.resolve_ref(trigger.repository, ref.name, kind=RefKind.TAG.value)
+    except SourceMissing as error:
+        raise SourceMissing(
+            f"the tag {ref.name} pointed at {ref.sha} when the build began and is gone now, so nothing is published",
+            hint="push the tag again and publish its release, if it was not taken back on purpose",
+        ) from error
     if now.sha != ref.sha:
         raise SourceInvalid(
             f"the tag {ref.name} pointed at {ref.sha} when the build began and points at {now.sha} now",
@@ -98,7 +103,9 @@ def publish_image(services: Services, run: Run, ref: ResolvedRef, image: Prepare
     # Between the look at a floating tag and its move no other release may do the same: the older one would win.
     with services.image_records.hold_repository(image.name):
         tags, kept = (
-            _set_tags(services, repository, image, outcome.digest, release=ref.name, prerelease=trigger.prerelease)
+            _set_tags(
+                services, repository, image, outcome.digest, run=run, release=ref.name, prerelease=trigger.prerelease
+            )
             if ref.kind is not RefKind.PULL_REQUEST
             else _set_pull_request_tags(services, trigger, ref, image, outcome.digest)
         )
@@ -153,7 +160,7 @@ def _set_pull_request_tags(
     reason = _find_reason_against(services, trigger, ref, tag, delivered_tags=image.delivered_tags)
     if reason is not None:
         return (), ((tag, reason),)
-    return _set_tags(services, parse_reference(image.name), image, digest, release="", prerelease=True)
+    return _set_tags(services, parse_reference(image.name), image, digest, run=None, release="", prerelease=True)
 
 
 def _find_reason_against(
@@ -177,7 +184,14 @@ def _find_reason_against(
 
 
 def _set_tags(
-    services: Services, repository: Reference, image: PreparedImage, digest: str, *, release: str, prerelease: bool
+    services: Services,
+    repository: Reference,
+    image: PreparedImage,
+    digest: str,
+    *,
+    run: Run | None,
+    release: str,
+    prerelease: bool,
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     manifest = services.images.fetch_manifest(repository.with_digest(digest))
     if manifest is None:
@@ -191,7 +205,7 @@ def _set_tags(
         services.output.ensure_manifest(repository.with_tag(tag), body=manifest.body, media_type=manifest.media_type)
         tags.append(tag)
     for tag in image.floating_tags:
-        reason = _find_reason_to_keep(services, repository, tag, release, prerelease=prerelease)
+        reason = _find_reason_to_keep(services, repository, tag, release, run=run, prerelease=prerelease)
         if reason is not None:
             kept.append((tag, reason))
             continue
@@ -202,18 +216,13 @@ def _set_tags(
 
 
 def _find_reason_to_keep(
-    services: Services, repository: Reference, tag: str, release: str, *, prerelease: bool
+    services: Services, repository: Reference, tag: str, release: str, *, run: Run | None, prerelease: bool
 ) -> str | None:
     """Why a floating tag stays where it is; None when it may move to this release."""
-    try:
-        version: Version | None = Version(release)
-    except InvalidVersion:
-        version = None
-    if prerelease or (version is not None and version.is_prerelease):
+    if prerelease or is_prerelease(release):
         return "a pre-release does not move it"
     current = services.image_records.find_release(repository.name, tag)
-    try:
-        newer = current is not None and version is not None and Version(current) > version
-    except InvalidVersion:
-        newer = False
+    newer = False if current is None else compare_releases(current, release)
+    if newer is None and run is not None:
+        newer = any(other.ref == current for other in find_newer_runs(services.runs, run, release))
     return f"it points at {current}, which is newer" if newer else None

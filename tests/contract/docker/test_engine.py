@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
@@ -100,8 +101,14 @@ def test_address_that_is_none_is_told():
 
 
 @contextmanager
-def serve_forgetful_engine(path: str) -> Iterator[None]:
-    """An engine that says yes to everything and has no image afterwards."""
+def serve_engine(path: str, *, image_id: str | None = None) -> Iterator[list[str]]:
+    """An engine that says yes to everything; yields the requests that change something, as `METHOD PATH`.
+
+    Args:
+        path: of its socket.
+        image_id: what an image goes by once it was loaded; None has none afterwards.
+    """
+    asked: list[str] = []
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
@@ -119,18 +126,24 @@ def serve_forgetful_engine(path: str) -> Iterator[None]:
                 headers = b"".join(iter(stream.readline, b"\r\n")).lower()
                 while b"chunked" in headers and (size := int(stream.readline(), 16)):
                     stream.read(size + 2)
+                if not request.startswith("GET "):
+                    asked.append(request.partition(" HTTP/")[0].replace("/v1.41", ""))
                 body, status = b'{"message":"no such image"}', "404 Not Found"
                 if "/version" in request:
                     body, status = b'{"ApiVersion":"1.41"}', "200 OK"
+                if image_id is not None and asked and f"/images/{image_id}/" in request:
+                    body, status = json.dumps({"Id": image_id}).encode(), "200 OK"
                 if "/load" in request:
                     body, status = b"{}", "200 OK"
+                if "/tag" in request and status == "200 OK":
+                    status = "201 Created"
                 head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
                 connection.sendall(head.encode() + b"Connection: close\r\n\r\n" + body)
 
     thread = threading.Thread(target=answer)
     thread.start()
     try:
-        yield
+        yield asked
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
@@ -142,7 +155,25 @@ def test_engine_that_loses_the_image_is_told(tmp_path: Path):
     path = os.path.join("/tmp", f"hublish-forgetful-{os.getpid()}.sock")
     image = make_image()
     try:
-        with serve_forgetful_engine(path), pytest.raises(EngineFailed, match=image.image_id):
+        with serve_engine(path), pytest.raises(EngineFailed, match=image.image_id):
             image.write(EngineWriter({"DOCKER_HOST": f"unix://{path}"}, name=NAME, progress=ignore))
     finally:
         Path(path).unlink(missing_ok=True)
+
+
+def test_engine_whose_images_containerd_keeps_takes_it(tmp_path: Path):
+    """Such an engine knows an image by its manifest's digest, and by nothing else."""
+    path = os.path.join("/tmp", f"hublish-containerd-{os.getpid()}.sock")
+    image = make_image()
+    digest = make_digest(image.manifest)
+    try:
+        with serve_engine(path, image_id=digest) as asked:
+            written = image.write(EngineWriter({"DOCKER_HOST": f"unix://{path}"}, name=NAME, progress=ignore))
+    finally:
+        Path(path).unlink(missing_ok=True)
+
+    assert written == digest
+    assert asked == [
+        "POST /images/load",
+        f"POST /images/{digest}/tag?tag=v1&repo=registry.example.org%2Fteam%2Fts&force=0",
+    ]

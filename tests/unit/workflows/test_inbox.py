@@ -118,6 +118,39 @@ def town(tmp_path: Path):
     town.engine.dispose()
 
 
+def make_promoted(release_id: int, *, prerelease: bool, action: str) -> bytes:
+    """A `release` event of a release that is a pre-release, or is one no more."""
+    payload = json.loads(make_body(release_id))
+    release = {**payload["release"], "prerelease": prerelease}
+    return json.dumps({**payload, "action": action, "release": release}).encode()
+
+
+def test_prerelease_that_becomes_a_release_is_a_new_attempt(town):
+    """GitHub says "released" and nothing else of it; in whatever order and however often it is told."""
+    for guid, prerelease, action in (
+        ("a", True, "published"),
+        ("b", False, "released"),
+        ("c", True, "published"),
+        ("d", False, "released"),
+    ):
+        town.deliver(guid, make_promoted(1, prerelease=prerelease, action=action))
+    town.inbox.take_batch()
+    town.inbox.take_batch()
+    found = [(run.id, run.attempt) for run in town.runs.list_runs(9)]
+
+    assert found == [("run-2", 2), ("run-1", 1)]
+    assert town.started == ["run-1", "run-2", "run-2", "run-2"]
+
+
+def test_release_that_is_told_as_published_and_as_released_is_one_run(town):
+    """That is how GitHub tells of every full release, in any order."""
+    town.deliver("a", make_promoted(1, prerelease=False, action="released"))
+    town.deliver("b", make_promoted(1, prerelease=False, action="published"))
+    town.inbox.take_batch()
+
+    assert [run.attempt for run in town.runs.list_runs(9)] == [1]
+
+
 def test_release_starts_a_run_and_others_are_ignored(town):
     """What nobody handles ends with its reason, what asks for a build with its run."""
     town.deliver("a", make_body(1))

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from hublish.core.building import BuildStopped, BuildSucceeded, LayerSummary, Step
+from hublish.core.github.trigger import TriggerKind
 from hublish.core.reference import parse_reference
 from hublish.core.repository import RefKind, ResolvedRef
+from hublish.core.status import RunState
 from hublish.errors import BuildFailed, NotAllowed, RegistryFailed, SourceInvalid, SourceMissing
 from hublish.workflows.prepared import Delivered, PreparedImage
 from hublish.workflows.publish import publish_image, verify_owner, verify_ref_unmoved
@@ -165,6 +167,32 @@ def test_build_without_an_image_has_no_tags(stage: Stage) -> None:
         publish(stage)
 
 
+@pytest.mark.parametrize(
+    ("kind", "seconds", "stays"),
+    [
+        (TriggerKind.RELEASE, 1, True),
+        (TriggerKind.RELEASE, -1, False),
+        (TriggerKind.COMMENT, 1, False),
+    ],
+)
+def test_tag_that_is_no_version_leaves_a_floating_tag_to_the_release_that_was_asked_for_later(
+    stage: Stage, kind: TriggerKind, seconds: int, *, stays: bool
+) -> None:
+    """Its build ended first; a command for an older release, whenever it comes, is no later release."""
+    succeed(stage)
+    trigger = dataclasses.replace(RELEASE, kind=kind, ref="autumn")
+    later = dataclasses.replace(
+        make_run(trigger), id="later", key="7:later", created_at=AT + timedelta(seconds=seconds)
+    )
+    stage.runs.ensure_run(later)
+    for state in (RunState.PLANNING, RunState.BUILDING, RunState.DELIVERING):
+        stage.runs.move_run("later", state, at=AT)
+    publish(stage, release="autumn")
+    kept = publish(stage, release="summer").kept_tags
+
+    assert kept == ((("latest", "it points at autumn, which is newer"),) if stays else ())
+
+
 def test_tag_that_moved_during_the_build_is_refused_with_both_commits(stage: Stage) -> None:
     """What was built is no longer what the tag names."""
     stage.reader.refs["v1"] = dataclasses.replace(TAG, sha="b" * 40)
@@ -179,7 +207,7 @@ def test_tag_that_moved_during_the_build_is_refused_with_both_commits(stage: Sta
 def test_tag_that_was_deleted_during_the_build_is_refused(stage: Stage) -> None:
     """A release that was taken back is not delivered."""
     del stage.reader.refs["v1"]
-    with pytest.raises(SourceMissing, match="there is no tag v1"):
+    with pytest.raises(SourceMissing, match=f"the tag v1 pointed at {TAG.sha} when the build began and is gone now"):
         verify_ref_unmoved(stage.services, RELEASE, TAG)
 
 

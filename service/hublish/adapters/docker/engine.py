@@ -1,21 +1,23 @@
 """A Docker Engine as a place for images: one request loads the whole image, or none of it.
 
 The engine's interface takes an image as one archive; it has no way to be asked for single layers, so all of it is sent
-unless the image is there already.
+unless the image is there already. An engine goes by the digest of an image's config where it keeps images itself, and by
+that of the manifest where containerd keeps them for it (the default of new engines).
 
-Source: Docker Engine API v1.41, `POST /images/load`.
+Source: Docker Engine API v1.41, `POST /images/load`; Docker's documentation, "containerd image store".
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import BinaryIO, cast
 
 import docker
 import docker.errors
 import requests
+from docker.models.images import Image
 
 from hublish.adapters.docker.stream import ArchiveStream, ByteCount
 from hublish.core.ports import BlobPush
@@ -61,21 +63,26 @@ class DockerEngine:
         """Load the image, unless the engine has it, and give it its name.
 
         Returns:
-            The manifest's digest. The engine itself goes by the config's digest, which is compared.
+            The manifest's digest. That, or the config's, is what the engine goes by, which is compared.
 
         Raises:
             EngineFailed: no engine answers, or it refuses the image.
             ImageInvalid: a blob is missing or not what the manifest says.
         """
-        image_id = parse_manifest(body).config.digest
+        digest = make_digest(body)
+        known_by = (parse_manifest(body).config.digest, digest)
         with self._call() as client:
-            if not _has_image(client, image_id):
+            image = _find_image(client, known_by)
+            if image is None:
                 # The library hands its argument on to requests, which sends what an iterator yields.
                 client.images.load(cast("bytes", self._stream.render(body)))
-                if not _has_image(client, image_id):
-                    raise EngineFailed(f"the Docker Engine took the image, but has none with the ID {image_id}")
-            client.images.get(image_id).tag(self._name.name, tag=self._name.tag)
-        return make_digest(body)
+                image = _find_image(client, known_by)
+            if image is None:
+                raise EngineFailed(
+                    f"the Docker Engine took the image, but has none with the ID {' or '.join(known_by)}"
+                )
+            image.tag(self._name.name, tag=self._name.tag)
+        return digest
 
     @contextmanager
     def _call(self) -> Iterator[docker.DockerClient]:
@@ -99,8 +106,10 @@ def _verify_socket(host: str) -> None:
             probe.connect(host.removeprefix(_UNIX))
 
 
-def _has_image(client: docker.DockerClient, image_id: str) -> bool:
-    try:
-        return client.images.get(image_id).id == image_id
-    except docker.errors.ImageNotFound:
-        return False
+def _find_image(client: docker.DockerClient, known_by: Sequence[str]) -> Image | None:
+    for image_id in known_by:
+        with suppress(docker.errors.ImageNotFound):
+            image = client.images.get(image_id)
+            if image.id in known_by:
+                return image
+    return None

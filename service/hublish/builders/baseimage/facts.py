@@ -14,7 +14,7 @@ from typing import Any
 
 from hublish.errors import BaseUnsupported
 
-FACTS_FORMAT = 2
+FACTS_FORMAT = 3
 _LINK_LIMIT = 40
 
 

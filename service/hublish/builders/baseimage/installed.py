@@ -1,7 +1,7 @@
 """The distributions that lie in a base's own site-packages, and which paths each of them is made of.
 
-Newer installers leave a `.dist-info` folder with a RECORD of every file, older ones an `.egg-info`: a folder that lists its
-files or at least its modules, or a lone file that lists nothing.
+Newer installers leave a `.dist-info` folder with a RECORD of every file, which packages of RPM leave out; older ones an
+`.egg-info`: a folder that lists its files or at least its modules, or a lone file that lists nothing.
 
 Source: PEP 376 and the RECORD specification of PyPA; pip's rules for taking away what setuptools and distutils installed.
 """
@@ -63,19 +63,14 @@ class _Site:
         return tuple(sorted(installed, key=lambda distribution: distribution.name))
 
     def _read_dist_info(self, entry: str) -> tuple[InstalledDistribution, frozenset[str]] | None:
-        body = self._scan.texts.get(f"{self._root}/{entry}/RECORD")
-        if body is None:
-            return None
-        rows = csv.reader(body.decode("utf-8", errors="replace").splitlines())
-        try:
-            paths = [row[0] for row in rows if row]
-        except csv.Error as exc:
-            raise ImageInvalid(
-                f"the base lists the files of a distribution in a way that cannot be read ({exc})"
-            ) from exc
         name, _, version = entry.removesuffix(".dist-info").rpartition("-")
-        listed = self._resolve(paths, self._root)
-        return self._make(name, version, listed), listed
+        if not name:
+            return None
+        body = self._scan.texts.get(f"{self._root}/{entry}/RECORD")
+        paths = [] if body is None else _read_record(body)
+        # What it says of itself is its own, listed or not: one file that stayed would keep it an installed distribution.
+        listed = self._resolve(paths, self._root) | frozenset(self._parts[entry])
+        return self._make(name, version, listed, is_whole=body is not None), listed
 
     def _read_egg_info(self, entry: str, taken: set[str]) -> InstalledDistribution | None:
         """Make a distribution of an `.egg-info`; what another one has listed as its own is not `taken` from it."""
@@ -139,6 +134,13 @@ class _Site:
             found.append(folder)
             folder = dirname(folder)
         return found
+
+
+def _read_record(body: bytes) -> list[str]:
+    try:
+        return [row[0] for row in csv.reader(body.decode("utf-8", errors="replace").splitlines()) if row]
+    except csv.Error as exc:
+        raise ImageInvalid(f"the base lists the files of a distribution in a way that cannot be read ({exc})") from exc
 
 
 def _read_lines(body: bytes) -> list[str]:

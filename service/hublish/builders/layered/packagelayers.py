@@ -6,8 +6,6 @@ to be lost on the way is made anew, with the same bytes.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +21,7 @@ from hublish.builders.planning.consistency import find_unmet, list_present, veri
 from hublish.builders.planning.packagechoice import choose_packages
 from hublish.builders.push import PushAhead
 from hublish.builders.sweep import note_use
+from hublish.builders.wheels.bytecode import describe_compiler
 from hublish.builders.wheels.choice import ChosenWheel, SizedWheel
 from hublish.builders.wheels.wheelbuild import WheelBuilds
 from hublish.builders.wheels.wheelhouse import Wheelhouse
@@ -246,5 +245,5 @@ def make_conflicts_key(keys: Sequence[str]) -> str:
 
 def make_recipe_key(plan: Plan, environment: TargetEnvironment) -> str:
     """Make the key of what all layers of a build have in common: builder, compressor, compiler, environment."""
-    compiler = [importlib.util.MAGIC_NUMBER.hex(), list(sys.version_info[:3])] if plan.bytecode else None
+    compiler = describe_compiler() if plan.bytecode else None
     return make_key([plan.builder, COMPRESSOR, compiler, describe_environment(environment)])

@@ -26,7 +26,19 @@ def can_compile_for(python_version: tuple[int, int]) -> bool:
 
 def name_compiler() -> str:
     """Name what compiles here, to the patch release: another one may make other byte-code of the same source."""
-    return "python-{}.{}.{}".format(*sys.version_info[:3])
+    return " ".join(("python-{}.{}.{}".format(*sys.version_info[:3]), *_list_switches()))
+
+
+def describe_compiler() -> list[object]:
+    """List everything but a source that its byte-code depends on, as plain values."""
+    return [importlib.util.MAGIC_NUMBER.hex(), list(sys.version_info[:3]), *_list_switches()]
+
+
+def _list_switches() -> tuple[str, ...]:
+    """The switches of this process that change what it compiles; nothing but compiling tells whether they are on."""
+    positions = compile("name", "", "eval").co_positions()
+    # PYTHONNODEBUGRANGES and -X no_debug_ranges leave out where in its line an expression stands.
+    return () if any(column is not None for _, _, column, _ in positions) else ("no_debug_ranges",)
 
 
 def is_worth_compiling(path: str) -> bool:

@@ -6,7 +6,6 @@ depends on, so what is found is what would be made. A build that is not the owne
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import zipfile
 import zlib
@@ -18,6 +17,7 @@ from hublish.builders.disk import replace_file
 from hublish.builders.keys import make_key
 from hublish.builders.layered.environment import TargetEnvironment
 from hublish.builders.sweep import note_use
+from hublish.builders.wheels.bytecode import describe_compiler
 
 # Raised whenever `make_bytecode` makes other bytes of the same source.
 _RECIPE = 1
@@ -64,5 +64,4 @@ class BytecodeCache:
 def make_bytecode_key(sha256: str, environment: TargetEnvironment, *, distribution: str) -> str:
     """Make the key of a wheel's byte-code: its hash, this interpreter, and where its modules go."""
     folders = sorted(environment.scheme_folders(distribution).items())
-    interpreter = [importlib.util.MAGIC_NUMBER.hex(), sys.implementation.cache_tag, list(sys.version_info[:3])]
-    return make_key([_RECIPE, sha256, interpreter, folders])
+    return make_key([_RECIPE, sha256, sys.implementation.cache_tag, describe_compiler(), folders])

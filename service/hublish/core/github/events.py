@@ -234,6 +234,8 @@ def _read_suite_press(payload: dict[str, object], listener: Listener) -> Trigger
 # Each reader returns the trigger, or the reason why there is none.
 _READERS: Mapping[tuple[str, str], Callable[[dict[str, object], Listener], Trigger | Installed | str]] = {
     ("release", "published"): _read_release,
+    # Told of a full release beside "published", as the same request; of a pre-release that becomes one it is all that is told.
+    ("release", "released"): _read_release,
     ("push", ""): _read_push,
     ("create", ""): _read_created,
     ("pull_request", "opened"): _read_pull_request,

@@ -41,6 +41,26 @@ def test_installed_distributions_list_what_hides_them():
     assert list_installed(layer) == expected
 
 
+def test_what_a_distribution_says_of_itself_goes_as_a_whole():
+    """A file beside the list that is not in it, and no list at all, as RPM has it: neither may stay an installed one."""
+    layer = {
+        f"{SITE}/alpha.py": b"",
+        f"{SITE}/alpha-1.0.dist-info/METADATA": b"",
+        f"{SITE}/alpha-1.0.dist-info/RECORD": b"alpha.py,,\nalpha-1.0.dist-info/RECORD,,\n",
+        f"{SITE}/alpha-1.0.dist-info/licenses/LICENSE": b"",
+        f"{SITE}/beta.py": b"",
+        f"{SITE}/beta-2.0.dist-info/INSTALLER": b"rpm\n",
+        f"{SITE}/beta-2.0.dist-info/METADATA": b"",
+        f"{SITE}/nameless.dist-info/METADATA": b"",
+    }
+    expected = (
+        InstalledDistribution(name="alpha", version="1.0", paths=(f"{SITE}/alpha-1.0.dist-info", f"{SITE}/alpha.py")),
+        InstalledDistribution(name="beta", version="2.0", paths=(f"{SITE}/beta-2.0.dist-info",), is_whole=False),
+    )
+
+    assert list_installed(layer) == expected
+
+
 def test_record_that_is_no_table_is_refused():
     """A base can be anybody's image."""
     with pytest.raises(ImageInvalid, match="in a way that cannot be read"):

@@ -20,7 +20,7 @@ from tests.unit.core.github.parts import BASE, COMMENT, ISSUE, QUESTION, RELEASE
     [
         ("ping", "", "a ping needs no answer"),
         ("release", "created", "only a published release starts a build"),
-        ("release", "released", "only a published release starts a build"),
+        ("release", "prereleased", "only a published release starts a build"),
         (
             "pull_request",
             "edited",

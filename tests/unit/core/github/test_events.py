@@ -68,6 +68,11 @@ def test_a_published_release_asks_for_its_tag() -> None:
     assert parse("release", "published", release=RELEASE) == RELEASED
 
 
+def test_a_full_release_is_the_same_request_however_it_is_told() -> None:
+    """GitHub tells of it twice when it is published; of a pre-release that becomes one by the second word alone."""
+    assert parse("release", "released", release=RELEASE) == RELEASED
+
+
 def test_a_prerelease_is_marked() -> None:
     """Whether prereleases count is the config's question, so the trigger says it is one."""
     expected = replace(RELEASED, prerelease=True)

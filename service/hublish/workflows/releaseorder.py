@@ -1,7 +1,8 @@
-"""What the open pull request of a repository to a hub proposes: a newer release is not given up for an older one.
+"""Which of two releases counts where there is room for one: a floating tag, the open pull request to a hub.
 
-An older release may end its build last, or be published later on a branch of its own; the pull request holds one release.
-Only what came by itself gives way: whoever asks by a command gets what they ask for. Reads only.
+An older release may end its build last, or be published later on a branch of its own. The higher version counts; where a
+tag is no version, the release that was asked for later. Only what came by itself gives way: whoever asks by a command gets
+what they ask for. Reads only.
 """
 
 from __future__ import annotations
@@ -22,19 +23,35 @@ LOOKS_AT = 200
 """Runs that are looked at: a pull request that is older than so many deliveries of its repository is not looked for."""
 
 
-def find_newer_runs(runs: RunRecords, trigger: Trigger, release: str) -> tuple[Run, ...]:
+def find_newer_runs(runs: RunRecords, run: Run, release: str) -> tuple[Run, ...]:
     """The runs that delivered a newer release of a repository; none for what was asked for by a command.
 
     Args:
         runs: what was asked before.
-        trigger: what is proposed.
+        run: that delivers a release.
         release: its tag.
     """
-    version = _parse(release)
-    if version is None or trigger.kind not in GIVES_WAY:
+    trigger = parse_value(Trigger, run.trigger)
+    if trigger.kind not in GIVES_WAY:
         return ()
     listed = runs.list_repository_runs(trigger.repository.id, limit=LOOKS_AT, states=DELIVERS)
-    return tuple(run for run in listed if _is_newer(run, version))
+    return tuple(other for other in listed if _is_newer(other, run, release))
+
+
+def compare_releases(one: str, other: str) -> bool | None:
+    """Tell whether the first of two tags is the higher version; None where one of them is no version."""
+    try:
+        return Version(one) > Version(other)
+    except InvalidVersion:
+        return None
+
+
+def is_prerelease(tag: str) -> bool:
+    """Tell whether a tag is the version of a pre-release, such as v2.0rc1."""
+    try:
+        return Version(tag).is_prerelease
+    except InvalidVersion:
+        return False
 
 
 def find_newer_proposal(
@@ -69,13 +86,12 @@ def find_newer_proposal(
     return HubReport(hub=hub, url=open_one.url, number=open_one.number, detail=detail, ok=True)
 
 
-def _is_newer(run: Run, version: Version) -> bool:
-    other = _parse(run.ref)
-    return other is not None and other > version and parse_value(Trigger, run.trigger).ref_kind is not RefKind.BRANCH
-
-
-def _parse(text: str) -> Version | None:
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return None
+def _is_newer(other: Run, run: Run, release: str) -> bool:
+    trigger = parse_value(Trigger, other.trigger)
+    if trigger.ref_kind is RefKind.BRANCH or not trigger.builds:
+        return False
+    newer = compare_releases(other.ref, release)
+    if newer is None:
+        # By a command the same release may be asked for at any time.
+        return trigger.kind in GIVES_WAY and other.created_at > run.created_at
+    return newer
