@@ -11,7 +11,7 @@ from hublish.engines.buildah.confinement import Ended
 from hublish.engines.controlgroup import Limits
 from hublish.errors import BuildFailed, clip
 
-_STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP (?P<done>\d+)/(?P<total>\d+): (?P<text>.*)")
+_STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP (?P<done>\d{1,6})/(?P<total>\d{1,6}): (?P<text>.*)")
 _ERROR = re.compile(r"(?i)(?:error: |level=error msg=)(?P<text>.*)")
 _AT_STEP = re.compile(r"(?i)building at STEP \".*\": ")
 

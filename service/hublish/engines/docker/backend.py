@@ -122,9 +122,10 @@ class DockerBackend:
         with self._call() as client, self._limit(client, job.image.tag or "build") as group:
             if self._choices.network != NO_NETWORK:
                 ensure_network(client, self._choices.network)
-            build = BuildCall(job=job, limits=self._choices.limits)
+            parameters = self._make_parameters(job, group)
+            build = BuildCall(job=job, limits=self._choices.limits, parent=parameters.get("cgroupparent"))
             try:
-                build.run(client, self._make_parameters(job, group))
+                build.run(client, parameters)
             except docker.errors.APIError as exc:
                 raise BuildFailed(f"the engine refused the build: {clip(job.clean(str(exc.explanation)))}") from exc
             finally:

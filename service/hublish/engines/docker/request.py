@@ -29,15 +29,23 @@ _POLL_SECONDS = 0.2
 _QUEUE_MESSAGES = 256
 _LINE_CHARACTERS = 1 << 14
 _KILLED = 137
-_STEP = re.compile(r"Step (?P<done>\d+)/(?P<total>\d+) : (?P<text>.*)")
+_STEP = re.compile(r"Step (?P<done>\d{1,6})/(?P<total>\d{1,6}) : (?P<text>.*)")
 _RUNNING = re.compile(r" ---> Running in (?P<id>[0-9a-f]{12,64})")
 
 
 class BuildCall:
     """One request to the builder, read in a thread, so that the build can be stopped while the engine is silent."""
 
-    def __init__(self, *, job: ContainerJob, limits: Limits) -> None:
+    def __init__(self, *, job: ContainerJob, limits: Limits, parent: str | None) -> None:
+        """Nothing is sent here.
+
+        Args:
+            job: what to build.
+            limits: of the build.
+            parent: control group around its containers, and around no other's; None when it has none.
+        """
         self._job = job
+        self._parent = parent
         self._limits = limits
         self._messages: queue.Queue[dict[str, Any] | Exception | None] = queue.Queue(_QUEUE_MESSAGES)
         self._stream: CancellableStream[dict[str, Any]] | None = None
@@ -66,18 +74,28 @@ class BuildCall:
             self._tell(self._rest)
 
     def end(self, client: docker.DockerClient) -> None:
-        """Close the connection, which ends the build, and see that its container is gone."""
+        """Close the connection, which ends the build, and see that its container is gone.
+
+        The line that named it may be one that a RUN printed: only a container that is known for this build's is removed,
+        of another the engine's own end of the build has to do.
+        """
         self._stopped.set()
         if self._stream is not None:
             self._stream.close()
         deadline = time.monotonic() + _END_SECONDS
         while self._container and time.monotonic() < deadline:
             try:
-                client.containers.get(self._container).remove(force=True)
+                found = client.containers.get(self._container)
+                if self._parent is not None and found.attrs["HostConfig"].get("CgroupParent") != self._parent:
+                    break
+                if self._parent is not None:
+                    found.remove(force=True)
+                    continue
             except docker.errors.NotFound:
                 break
             except docker.errors.APIError:
-                time.sleep(_POLL_SECONDS)  # its removal is in progress
+                pass  # its removal is in progress
+            time.sleep(_POLL_SECONDS)
 
     def make_error(self, memory_kills: int) -> BuildFailed:
         """What went wrong, in words for people."""

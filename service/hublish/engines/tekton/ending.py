@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hublish.core.building import BuildStopped, BuildSucceeded, LayerSummary, Progress
 from hublish.core.podlines import LayerRecords, parse_message
@@ -20,6 +20,8 @@ from hublish.oci.manifest import MANIFEST_TYPES, parse_manifest
 _TIMEOUTS = frozenset({"PipelineRunTimeout", "TaskRunTimeout"})
 _CANCELLATIONS = frozenset({"Cancelled", "PipelineRunCancelled", "TaskRunCancelled", "StoppedRunFinally"})
 _PUSH = "push"
+_HINT_LIMIT = 1000
+_CODE = re.compile(r"[A-Z][A-Za-z]{0,63}")
 # How Tekton names the container that failed.
 _CONTAINER = re.compile(r'(?:init container failed, )?"(?:step-(?P<step>[^"]*)|[^"]*)" exited ')
 _APPLY_HINT = "The operator applies the Tasks and Pipelines: `kubectl apply --server-side -k tekton`."
@@ -46,8 +48,9 @@ class StepFailed(HublishError):
     """A Step ended with a reason of its own; code and words are those that it gave."""
 
     def __init__(self, stopped: BuildStopped) -> None:
-        super().__init__(stopped.message, hint=stopped.hint, transient=stopped.transient)
-        self._code = stopped.code
+        # In the Step that builds it may be a RUN that said so; `BuildRun.make_stopped` clips the message.
+        super().__init__(stopped.message, hint=clip(stopped.hint, limit=_HINT_LIMIT), transient=stopped.transient)
+        self._code = stopped.code if _CODE.fullmatch(stopped.code) else BuildFailed.__name__
 
     @property
     def code(self) -> str:
@@ -68,10 +71,10 @@ class RunReport:
         """Take a line of a Step's log; success and records are believed of the Step that pushes alone."""
         match parse_message(line):
             case Progress() as progress:
-                self._run.advance(progress)
+                self._run.advance(replace(progress, label=clip(progress.label)))
             case BuildStopped() as stopped:
                 self.stopped = stopped
-                self._run.advance(Progress(step=stopped.step, done=0, total=None, label=stopped.label))
+                self._run.advance(Progress(step=stopped.step, done=0, total=None, label=clip(stopped.label)))
             case BuildSucceeded() as succeeded if step == _PUSH:
                 self.succeeded = succeeded
             case LayerRecords() as records if step == _PUSH:

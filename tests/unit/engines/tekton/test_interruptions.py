@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from hublish.core.building import BuildStopped, BuildSucceeded
+from hublish.core.building import BuildStopped, BuildSucceeded, Step
+from hublish.core.podlines import render_message
 from hublish.engines.tekton import attendance
 from tests.fakes import FakeLog
 from tests.golden.tekton_runs import REQUEST
-from tests.unit.engines.tekton.fakes import make_pod
+from tests.unit.engines.tekton.fakes import make_pod, make_time
 from tests.unit.engines.tekton.parts import NAME, POD, push_image, wait_for, wait_for_outcome
 
 NAMESPACE = "hublish-builds"
@@ -131,6 +132,25 @@ def test_limit_names_who_ran_into_it(engine, cluster, message, words, code) -> N
     assert outcome.message.startswith(words)
     assert (outcome.code, outcome.transient) == (code, False)
     assert ("engines.tekton.memory" in outcome.hint) is ("step-build" in message and "OOM" in message)
+
+
+def test_reason_that_a_run_printed_is_clipped(engine, cluster) -> None:
+    """In the Step that builds, code of the repository may have said it: no code of its own, and no more than fits."""
+    start(engine, cluster)
+    said = BuildStopped(code="x\u202e\n", message="m" * 9000, hint="h" * 9000, step=Step.BUILD, label="l" * 9000)
+    cluster.set_pods(NAME, make_pod(POD, fetch="terminated", build="terminated"))
+    cluster.write_log(POD, "fetch", ended=True)
+    cluster.write_log(POD, "build", (make_time(1), render_message(said)), ended=True)
+    cluster.end_run(NAME, succeeded=False, reason="Failed")
+    outcome = wait_for_outcome(engine)
+
+    assert isinstance(outcome, BuildStopped)
+    assert (outcome.code, len(outcome.message), len(outcome.hint), len(outcome.label)) == (
+        "BuildFailed",
+        4000,
+        1000,
+        256,
+    )
 
 
 @pytest.mark.parametrize(
