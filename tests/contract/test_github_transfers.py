@@ -6,7 +6,7 @@ import pytest
 
 from hublish.adapters.github import GitHubConversation, GitHubReader
 from hublish.core.github.ports import Thread
-from hublish.errors import HublishError
+from hublish.errors import HublishError, NotAllowed
 from tests.contract.github_parts import Scene
 
 pytestmark = pytest.mark.github
@@ -52,3 +52,25 @@ def test_owner_of_a_repository_is_who_has_it_now(scene: Scene) -> None:
 
     assert before == scene.repository.owner_id
     assert reader.fetch_owner_id(scene.repository) != before
+
+
+def test_app_that_was_installed_again_goes_on(scene: Scene) -> None:
+    """By the new installation of the same owner; while there is none, its absence is the answer."""
+    reader = GitHubReader(scene.app)
+    scene.github.uninstall_app("org")
+    with pytest.raises(NotAllowed, match="not installed here any more"):
+        reader.resolve_ref(scene.repository, "main")
+    scene.github.install_app("org")
+
+    assert reader.resolve_ref(scene.repository, "main").sha == scene.head
+    assert reader.find_installation(scene.name) != scene.repository.installation_id
+
+
+def test_app_that_another_owner_installed_reads_nothing(scene: Scene) -> None:
+    """What was asked for was the earlier owner's."""
+    reader = GitHubReader(scene.app)
+    scene.github.create_user("carol")
+    scene.github.transfer_repo(scene.name, "carol")
+    scene.github.uninstall_app("org")
+    with pytest.raises(NotAllowed, match="not installed here any more"):
+        reader.resolve_ref(scene.repository, "main")

@@ -76,6 +76,18 @@ def test_loss_in_the_middle_ends_the_run_with_its_reason(shared_town: Town, tag:
     assert (after["state"], len(find_runs(town, tag))) == ("delivered", 1)
 
 
+def test_app_that_is_installed_again_in_the_middle_delivers(shared_town: Town) -> None:
+    """People do that to mend it; its new installation goes on with what the old one was asked."""
+    town = shared_town
+    gate, _ = start_held(town, "v1.3")
+    uninstall(town)
+    install(town)
+    gate.set()
+    (run,) = wait_for_ref(town, "v1.3")
+
+    assert run["state"] == "delivered"
+
+
 def test_renamed_and_private_repository_is_answered_under_its_new_name(shared_town: Town) -> None:
     """The old name leads to the new one: the build ends and its answer stands on the commit."""
     town = shared_town

@@ -24,9 +24,10 @@ from jwt import PyJWTError
 from hublish.adapters.github.connection import make_requester_class
 from hublish.adapters.github.failures import explain_refused_token, is_suspended, make_suspended
 from hublish.adapters.github.permissions import Scope
+from hublish.adapters.github.reinstalled import find_reinstalled, is_removed
 from hublish.adapters.github.session import Reply, Session, make_path
 from hublish.core.repository import Repository
-from hublish.errors import GitHubFailed, SettingsInvalid
+from hublish.errors import GitHubFailed, NotAllowed, SettingsInvalid
 from hublish.network import Network, Pools
 
 ResultT = TypeVar("ResultT")
@@ -160,7 +161,13 @@ class GitHubApp:
         Raises:
             HublishError: what the operation raised, or the last failure.
         """
-        return self._run_with_key(_TokenKey(repository.installation_id, repository.id, scope), operation)
+        try:
+            return self._run_with_key(_TokenKey(repository.installation_id, repository.id, scope), operation)
+        except NotAllowed as refused:
+            again = self.run_as_app(lambda app: find_reinstalled(app, repository)) if is_removed(refused) else None
+            if again is None:
+                raise
+            return self._run_with_key(_TokenKey(again, repository.id, scope), operation)
 
     def run_named(
         self, installation_id: int, name: str, scope: Scope, operation: Callable[[Session], ResultT]

@@ -28,6 +28,10 @@ class LayerTree:
         self._resolved: dict[str, str] = {}
         self._ready: set[str] = set()
 
+    def holds(self, located: str) -> bool:
+        """Tell whether the layer has a file or folder at a place that `locate` gave."""
+        return located in self._writer
+
     def locate(self, path: str) -> str:
         """Where an absolute path really lies once the base's links to folders are followed."""
         folder, _, name = path.rpartition("/")

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from hublish.builders.baseimage.facts import BaseFacts
 from hublish.builders.layerindex.contents import WheelContents
-from hublish.builders.wheels.claims import CONFLICT_HINT, make_conflict
+from hublish.builders.wheels.claims import make_conflict, make_folder_conflict
 from hublish.core.locks.lock import LockedPackage
 from hublish.core.plan import Environment
 from hublish.errors import BuildFailed, clip
@@ -109,7 +109,4 @@ def verify_no_conflicts(contents: Iterable[WheelContents]) -> None:
                 folders[folder] = entry.wheel
                 folder = dirname(folder)
     for path in sorted(owners.keys() & folders.keys()):
-        raise BuildFailed(
-            f"{owners[path][0]} brings {clip(path)} as a file, {folders[path]} brings files in a folder of that name",
-            hint=CONFLICT_HINT,
-        )
+        raise make_folder_conflict(path, owners[path][0], folders[path])

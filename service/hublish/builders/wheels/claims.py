@@ -29,7 +29,25 @@ class Claims:
             raise make_conflict(path, earlier[0], wheel)
         return False
 
+    def verify_no_folder(self, path: str, *, wheel: str) -> None:
+        """Verify that no wheel brought files in a folder of this name.
+
+        Raises:
+            BuildFailed: one did.
+        """
+        for taken, (first, _) in self.taken.items():
+            if taken.startswith(f"{path}/"):
+                raise make_folder_conflict(path, wheel, first)
+
 
 def make_conflict(path: str, first: str, second: str) -> BuildFailed:
     """Make the error for one path that two wheels bring with different bytes."""
     return BuildFailed(f"{first} and {second} both bring {clip(path)}, with different bytes", hint=CONFLICT_HINT)
+
+
+def make_folder_conflict(path: str, file_of: str, folder_of: str) -> BuildFailed:
+    """Make the error for one path that is a file of one wheel and a folder of another."""
+    return BuildFailed(
+        f"{file_of} brings {clip(path)} as a file, {folder_of} brings files in a folder of that name",
+        hint=CONFLICT_HINT,
+    )

@@ -128,6 +128,7 @@ class WheelInstallation:
 
     def _install(self, member: WheelMember) -> None:
         place = self._find_place(member.path)
+        self._verify_free(place)
         if not member.fits_memory:
             self._put_large(place, member)
             return
@@ -177,19 +178,25 @@ class WheelInstallation:
             yield stream, plain
 
     def _put_body(self, place: _Place, body: bytes, *, executable: bool = False) -> None:
+        self._verify_free(place)
         digest = hashlib.sha256(body).digest()
         self._note(place, digest, size_bytes=len(body))
         if self._claim(place.full, digest):
             self._tree.add_file(place.full, (body,), size_bytes=len(body), mode=self._mode(executable=executable))
+
+    def _verify_free(self, place: _Place) -> None:
+        located, reserved = self._tree.locate(place.full), self._environment.reserved
+        if place.full in reserved or located in reserved:
+            raise BuildFailed(f"{self._name} brings {clip(place.full)}, which the environment itself needs to start")
+        # Claims are looked through only where the layer has something at the place that no wheel brought as a file.
+        if self._tree.holds(located) and located not in self._claims.taken:
+            self._claims.verify_no_folder(located, wheel=self._name)
 
     def _mode(self, *, executable: bool) -> int:
         return self._environment.executable_mode if executable else self._environment.file_mode
 
     def _claim(self, full: str, digest: bytes) -> bool:
         located = self._tree.locate(full)
-        reserved = self._environment.reserved
-        if full in reserved or located in reserved:
-            raise BuildFailed(f"{self._name} brings {clip(full)}, which the environment itself needs to start")
         fingerprint = digest.hex()[:_FINGERPRINT_DIGITS]
         self.files[located] = fingerprint
         return self._claims.take(located, wheel=self._name, fingerprint=fingerprint)

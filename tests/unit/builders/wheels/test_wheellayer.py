@@ -245,3 +245,23 @@ def test_large_files_that_conflict_are_refused(tmp_path, environment, monkeypatc
 
     with pytest.raises(BuildFailed, match=r"both bring .*/a\.bin"):
         install(tmp_path, environment, first, second)
+
+
+def test_file_in_place_of_a_folder_is_refused_with_both_wheels(tmp_path, environment):
+    """Both lie in one layer, the folder first: whoever has to choose learns between which two."""
+    folder = make_wheel("alpha", "1.0", {"thing/a.py": "x = 1\n"})
+    message = (
+        f"^beta-1.0-py3-none-any.whl brings {SITE}/thing as a file, "
+        "alpha-1.0-py3-none-any.whl brings files in a folder of that name$"
+    )
+
+    for path in ("thing", "beta-1.0.data/data/lib/python3.11/site-packages/thing"):
+        with pytest.raises(BuildFailed, match=message):
+            install(tmp_path, environment, folder, make_wheel("beta", "1.0", {path: "file"}))
+    with pytest.raises(BuildFailed, match=f"brings {VENV}/bin/run as a file, alpha-1.0"):
+        install(
+            tmp_path,
+            environment,
+            make_wheel("alpha", "1.0", {"alpha-1.0.data/scripts/run/x": "x"}),
+            make_wheel("beta", "1.0", {"beta.py": ""}, scripts={"run": "beta:main"}),
+        )
