@@ -40,6 +40,8 @@ OUTAGES: dict[str, tuple[dict[str, Any], ...]] = {
         {"path_regex": r"/reactions$", "drop": True},
         {"path_regex": r"/octocat/ts/git/ref/tags/", "status": 500, "times": 2},
         {"path_regex": r"/octocat/ts/tarball/", "drop": True},
+        # A machine of GitHub's that does not know the new tag yet.
+        {"path_regex": r"/octocat/ts/git/ref/tags/", "status": 404},
         {"method": "POST", "path_regex": r"/check-runs$", "status": 500, "after": True},
     ),
     "answering": (

@@ -5,6 +5,8 @@ Reads from GitHub only. The rules themselves are `hublish.core.github.triggers`.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from hublish.core.answers.report import Failure
 from hublish.core.config.file import (
     CONFIG_PATHS,
@@ -19,14 +21,18 @@ from hublish.core.github.commands import CommandName
 from hublish.core.github.heads import check_fork
 from hublish.core.github.trigger import Trigger, TriggerKind
 from hublish.core.github.triggers import Deny, Skip, check_label
+from hublish.core.records import Run
 from hublish.core.repository import Permission, RefKind, Repository, ResolvedRef
 from hublish.core.status import RunState
-from hublish.errors import NotAllowed, SourceMissing
+from hublish.errors import HublishError, NotAllowed, SourceMissing
 from hublish.workflows.prepared import Prepared
 from hublish.workflows.services import Services
 
 EMPTY_CONFIG = ParsedConfig(config=None, findings=())
 """What stands for a config file that is not there."""
+
+KNOWN_AFTER = timedelta(seconds=10)
+"""How long after a release was told of its tag may not be known yet."""
 
 UNASKED = frozenset({TriggerKind.PULL_REQUEST, TriggerKind.PUSH, TriggerKind.TAG, TriggerKind.SCHEDULE})
 """Kinds that end without a word where there is no config."""
@@ -59,6 +65,15 @@ def resolve_trigger(services: Services, trigger: Trigger) -> ResolvedRef | None:
         if trigger.kind is TriggerKind.TAG:
             return None
         raise
+
+
+def expect_soon(error: HublishError, run: Run, trigger: Trigger, *, now: datetime) -> None:
+    """Let a release's tag that is missing be asked for again while the release is new; any other error stays as it is.
+
+    GitHub tells of a release a moment before each of its machines knows the tag.
+    """
+    new = trigger.kind is TriggerKind.RELEASE and now < run.created_at + KNOWN_AFTER
+    error.transient = error.transient or (new and isinstance(error, SourceMissing))
 
 
 def read_publish_config(services: Services, trigger: Trigger, ref: ResolvedRef | None) -> ParsedConfig:

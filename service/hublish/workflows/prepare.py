@@ -35,6 +35,7 @@ from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
 from hublish.workflows.asked import (
     choose_deployed,
     choose_images,
+    expect_soon,
     find_silence,
     make_refusal,
     read_default_config,
@@ -102,6 +103,8 @@ class Preparation:
         except FindingsError as error:
             prepared = _fail(error, findings=error.findings)
         except HublishError as error:
+            if not self._looks_only:
+                expect_soon(error, run, trigger, now=services.now())
             if error.transient:
                 raise
             prepared = _fail(error)

@@ -13,7 +13,8 @@ from hublish.core.plan import Strategy
 from hublish.core.ports import Engine
 from hublish.core.reference import parse_reference
 from hublish.core.status import RunState
-from hublish.errors import GitHubFailed
+from hublish.errors import GitHubFailed, SourceMissing
+from hublish.workflows.asked import KNOWN_AFTER
 from hublish.workflows.prepared import Prepared
 from tests.fakes import TINY_BASE, FakeSource, make_tar
 from tests.unit.builders.samples import BASE
@@ -119,11 +120,15 @@ def test_engine_that_can_build_it_gets_the_plan(stage: Stage) -> None:
 
 
 def test_tag_that_does_not_exist_is_a_failure_without_a_commit(stage: Stage) -> None:
-    """The answer says which."""
+    """The answer says which, once the release is so old that all of GitHub would know its tag."""
     del stage.reader.refs["v1"]
+    with pytest.raises(SourceMissing) as early:
+        prepare(stage)
+    stage.services = dataclasses.replace(stage.services, now=lambda: AT + KNOWN_AFTER)
     prepared = prepare(stage)
     expected = Failure(code="SourceMissing", message="there is no tag v1 in octo/ts", hint="")
 
+    assert early.value.transient
     assert prepared == Prepared(state=RunState.FAILED, failure=expected, ref=None)
 
 
