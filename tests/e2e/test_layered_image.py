@@ -41,10 +41,14 @@ class Container:
     name: str
 
     def run(self, *arguments: str, user: str | None = None) -> str:
-        """Run a command; returns its output."""
+        """Run a command; returns its output.
+
+        The shell waits: buildah's chroot ends with its process and, on a busy machine, drops what that said last.
+        """
         as_user = () if user is None else ("--user", user)
+        lingering = ("sh", "-c", '"$@"; code=$?; sleep 0.3; exit $code', "sh")
         done = subprocess.run(
-            [*self.command, "run", "--isolation", "chroot", *as_user, self.name, "--", *arguments],
+            [*self.command, "run", "--isolation", "chroot", *as_user, self.name, "--", *lingering, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -145,7 +145,9 @@ class LayerWriter:
     def add_whiteout(self, path: str) -> None:
         """Hide a file or a whole folder of the layers below."""
         folder, _, name = path.rpartition("/")
-        self._write_header(f"{folder}/{WHITEOUT_PREFIX}{name}", kind=tarfile.REGTYPE, mode=0o644, owner=ROOT)
+        hidden = f"{folder}/{WHITEOUT_PREFIX}{name}"
+        self._claim(hidden)
+        self._write(render_tar_header(hidden, kind=tarfile.REGTYPE, mode=0o644, user_id=0, group_id=0))
 
     def finish(self) -> LayerBlob:
         """End the stream. The writer must not be used after it."""
@@ -161,6 +163,9 @@ class LayerWriter:
     def _write_header(
         self, path: str, *, kind: bytes, mode: int, owner: Owner, size_bytes: int = 0, target: str = ""
     ) -> None:
+        if path.rpartition("/")[2].startswith(WHITEOUT_PREFIX):
+            # Whoever unpacks the layer would remove what lies below instead.
+            raise ImageInvalid(f"{clip(path)}: a name that begins with {WHITEOUT_PREFIX} cannot stand in a layer")
         self._claim(path)
         self._write(
             render_tar_header(

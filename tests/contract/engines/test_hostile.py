@@ -36,7 +36,7 @@ def test_arguments_of_shell_syntax_are_words(yard, engine, kind) -> None:
     """No shell and no template of ours reads a build argument: the step has it letter by letter."""
     log, name = FakeLog(), f"syntax-{kind}"
     block = DockerfileConfig(args=(("WORD", SYNTAX),))
-    request = yard.ask('FROM BASE\nARG WORD\nRUN printf "%s\\n" "$WORD"\n', name=name, block=block)
+    request = yard.ask('FROM BASE\nARG WORD\nRUN printf "%s\\n" "$WORD"; sleep 1\n', name=name, block=block)
     succeed(engine, request, log)
 
     assert SYNTAX in log.lines
@@ -136,7 +136,7 @@ def test_what_docker_cannot_do_goes_to_the_next_engine(yard, docker_place, build
         )
         for kind, place in places.items()
     ]
-    text = "FROM BASE\nRUN --mount=type=secret,id=token,required=true grep -c hunter2 /run/secrets/token\n"
+    text = "FROM BASE\nRUN --mount=type=secret,id=token,required=true grep -c hunter2 /run/secrets/token && sleep 1\n"
     request, log = yard.ask(text, name="next-engine"), FakeLog()
     dispatcher = EngineDispatcher(engines)
     dispatcher.verify_plan(request.plan)

@@ -98,7 +98,7 @@ def test_secret_reaches_the_run_that_mounts_it_and_nothing_else(pod: StepPod) ->
     text = (
         "FROM BASE\n"
         "COPY search /search\n"
-        "RUN --mount=type=secret,id=mine cat /run/secrets/mine; sha256sum </run/secrets/mine; sh /search other mine\n"
+        "RUN --mount=type=secret,id=mine cat /run/secrets/mine; sha256sum </run/secrets/mine; sh /search other mine && sleep 1\n"
         "RUN --mount=type=secret,id=other sh /search mine other\n"
         "RUN sh /search mine none && sh /search other none && test ! -s /run/secrets/mine\n"
     )

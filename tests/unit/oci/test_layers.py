@@ -75,6 +75,18 @@ def test_path_that_is_not_plainly_absolute_is_refused(path):
         LayerWriter(io.BytesIO()).add_directory(path, mode=0o755)
 
 
+def test_name_that_reads_as_a_removal_is_refused():
+    """Only `add_whiteout` may hide what lies below; a file, folder or link of such a name cannot stand in a layer."""
+    writer = LayerWriter(io.BytesIO())
+
+    with pytest.raises(ImageInvalid, match=r"^/a/\.wh\.b: a name that begins with \.wh\. cannot stand in a layer$"):
+        writer.add_file("/a/.wh.b", (), size_bytes=0)
+    with pytest.raises(ImageInvalid, match=r"^/\.wh\.\.wh\.\.opq: "):
+        writer.add_directory("/.wh..wh..opq", mode=0o755)
+    with pytest.raises(ImageInvalid, match=r"^/\.wh\.x: "):
+        writer.add_symlink("/.wh.x", "x")
+
+
 def test_path_twice_is_refused():
     """A layer names a path once."""
     writer = LayerWriter(io.BytesIO())

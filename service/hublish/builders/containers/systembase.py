@@ -24,7 +24,7 @@ from hublish.core.redact import redact
 from hublish.core.reference import Reference
 from hublish.errors import BaseUnsupported, BuildFailed, HublishError, StrategyUnavailable, clip
 
-BUILDER = "system-1"
+BUILDER = "system-2"
 LISTING = "/usr/share/hublish/system-packages"
 """File in the image: each package that was added or changed, as `name version`."""
 BUILD_SECONDS = 1800
@@ -33,7 +33,9 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)
 _ERROR, _INSTALLED, _EXIT = "E: ", "installed: ", "exit status "
 # apt says much; of a failure the end is shown, else what was installed.
 _LINES_SHOWN = 30
+# A step that fails waits: on a busy machine buildah ends with it and drops what it said last.
 _SCRIPT = f"""\
+trap 'test $? = 0 || sleep 1' EXIT
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 list() {{ dpkg-query -W -f '${{binary:Package}} ${{Version}}\\n' | sort; }}
 mkdir -p {LISTING.rpartition("/")[0]}

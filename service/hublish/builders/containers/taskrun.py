@@ -39,13 +39,14 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _END = ".end"
 """Beside the result, so that there is always one: not every engine knows an image of nothing."""
 _MARK = "the script of the task failed"
-# The files go before the result is taken, so that the engine does not keep them with the step's layer.
+# The files go before the result is taken, so that the engine does not keep them with the step's layer. A step that fails
+# waits: on a busy machine buildah ends with it and drops what it said last.
 _DOCKERFILE = """\
 FROM {base} AS work
 USER 0:0
 WORKDIR /hublish
 COPY . /hublish/
-RUN ["/bin/sh", "-c", "mkdir -p files out; /bin/sh -eu run.sh || {{ echo '{mark}'; exit 1; }}; rm -rf out/.end files home tmp src tool work run.sh; : > out/.end"]
+RUN ["/bin/sh", "-c", "mkdir -p files out; /bin/sh -eu run.sh || {{ echo '{mark}'; sleep 1; exit 1; }}; rm -rf out/.end files home tmp src tool work run.sh; : > out/.end"]
 FROM scratch
 COPY --from=work /hublish/out/ /
 """

@@ -31,6 +31,7 @@ from installer.sources import WheelFile
 from hublish.errors import ImageInvalid, WheelInvalid, clip
 from hublish.oci.deflate_stream import inflate_exactly
 from hublish.oci.gzip_members import SPLICE_FROM_BYTES
+from hublish.oci.layers import WHITEOUT_PREFIX
 
 FILE_COUNT_LIMIT = 200_000
 UNPACKED_LIMIT_BYTES = 16 << 30
@@ -242,6 +243,8 @@ def _verify_member(name: str, member: zipfile.ZipInfo) -> None:
     parts = path.removesuffix("/").split("/")
     if path.startswith("/") or "\\" in path or "\0" in path or {"", ".", ".."} & set(parts):
         raise WheelInvalid(f"{name}: the path {clip(path)!r} leaves its place")
+    if any(part.startswith(WHITEOUT_PREFIX) for part in parts):
+        raise WheelInvalid(f"{name}: {clip(path)!r} would remove files of others: so it reads in a layer")
     if member.flag_bits & _REFUSED_FLAGS:
         raise WheelInvalid(f"{name}: {clip(path)!r} is encrypted")
     kind = stat.S_IFMT(member.external_attr >> 16)

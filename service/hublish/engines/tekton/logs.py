@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,24 +34,40 @@ _COMPARE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LogCursor:
-    """How far the logs of a run were read: the Step, the time of the last line, how many lines had that time."""
+    """How far the logs of a run were read: the Step, the time of the last line, how many lines had that time; whose logs."""
 
     step: int = 0
     at: str = ""
     lines: int = 0
+    pod: str = ""
 
     @classmethod
     def load(cls, path: Path) -> LogCursor:
         """As it was stored; the beginning when it was not."""
         try:
-            step, at, lines = json.loads(path.read_text())
-            return cls(int(step), str(at), int(lines))
+            step, at, lines, pod = json.loads(path.read_text())
+            return cls(int(step), str(at), int(lines), str(pod))
         except (OSError, ValueError, TypeError):
             return cls()
 
     def store(self, path: Path) -> None:
         """Store it."""
-        write_file(path, json.dumps([self.step, self.at, self.lines]).encode())
+        write_file(path, json.dumps([self.step, self.at, self.lines, self.pod]).encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Container:
+    """Where the log of a Step is.
+
+    Attributes:
+        pod: its name, which another pod may have had before.
+        pod_uid: which no other pod has.
+        state: waiting, running or terminated.
+    """
+
+    pod: str
+    pod_uid: str
+    state: str
 
 
 class LogReader:
@@ -122,7 +138,7 @@ class LogReader:
         try:
             while self._cursor.step < len(STEPS) and not self._stop.is_set():
                 if self._read_step(STEPS[self._cursor.step]):
-                    self._cursor = LogCursor(step=self._cursor.step + 1)
+                    self._cursor = LogCursor(step=self._cursor.step + 1, pod=self._cursor.pod)
                     self.keep()
                 elif self._ended.is_set() and not self._find_container(STEPS[self._cursor.step]):
                     return
@@ -139,10 +155,12 @@ class LogReader:
         """
         try:
             found = self._find_container(step)
-            if found is None or found[1] == "waiting":
+            if found is not None and self._is_anew(found.pod_uid):
+                return False
+            if found is None or found.state == "waiting":
                 # A Step after one that failed is never begun, and one that was skipped says nothing.
                 return found is not None and self._ended.is_set()
-            pod, state = found
+            pod, state = found.pod, found.state
             before = self._cursor
             try:
                 rest = self._follow(pod, f"step-{step}", step)
@@ -188,19 +206,29 @@ class LogReader:
 
     def _note(self, at: str) -> None:
         known = self._cursor
-        self._cursor = LogCursor(step=known.step, at=at, lines=known.lines + 1 if at == known.at else 1)
+        self._cursor = replace(known, at=at, lines=known.lines + 1 if at == known.at else 1)
         now = time.monotonic()
         if self._ahead_seconds is None or now - self._compared_at > _COMPARE_SECONDS:
             # A line cannot be heard before it was written: what seems so is how far the node's clock is ahead of ours.
             self._compared_at = now
             self._ahead_seconds = max(self._ahead_seconds or 0.0, _find_ahead(at))
 
-    def _find_container(self, step: str) -> tuple[str, str] | None:
-        """`(pod, state)` of a Step's container; None when there is none."""
-        for pod in self._cluster.list_pods(self._run, namespace=self._namespace):
+    def _is_anew(self, pod_uid: str) -> bool:
+        """Whether Tekton has made another pod in place of one that vanished: its Steps begin anew, and so do their logs."""
+        known = self._cursor
+        if known.pod == pod_uid:
+            return False
+        self._cursor = LogCursor(pod=pod_uid) if known.pod else replace(known, pod=pod_uid)
+        return self._cursor.step != known.step
+
+    def _find_container(self, step: str) -> _Container | None:
+        """A Step's container, of a pod that stays rather than of one that goes; None when there is none."""
+        pods = self._cluster.list_pods(self._run, namespace=self._namespace)
+        for pod in sorted(pods, key=lambda pod: pod["metadata"].get("deletionTimestamp") is not None):
             state = find_state(pod, f"step-{step}")
             if state is not None:
-                return pod["metadata"]["name"], state
+                metadata = pod["metadata"]
+                return _Container(pod=metadata["name"], pod_uid=str(metadata.get("uid", "")), state=state)
         return None
 
 

@@ -265,3 +265,13 @@ def test_file_in_place_of_a_folder_is_refused_with_both_wheels(tmp_path, environ
             make_wheel("alpha", "1.0", {"alpha-1.0.data/scripts/run/x": "x"}),
             make_wheel("beta", "1.0", {"beta.py": ""}, scripts={"run": "beta:main"}),
         )
+
+
+def test_script_that_a_layer_would_read_as_a_removal_is_refused(tmp_path, environment):
+    """The names of scripts are in no path of the archive."""
+    wheel = make_wheel("alpha", "1.0", scripts={".wh.python": "alpha:main"})
+
+    with pytest.raises(
+        ImageInvalid, match=rf"{VENV}/bin/\.wh\.python: a name that begins with \.wh\. cannot stand in a"
+    ):
+        install(tmp_path, environment, wheel)

@@ -1,4 +1,4 @@
-"""Logs of nodes whose clock is not the service's, or who speak for themselves: no line of a Step is lost over either."""
+"""Logs of nodes whose clock is another or who speak for themselves, and of pods made anew: no line of a Step is lost."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from hublish.engines.tekton import logs
 from hublish.engines.tekton.logs import LogReader
 from hublish.errors import EngineFailed
-from tests.unit.engines.tekton.fakes import FakeCluster, make_pod
+from tests.unit.engines.tekton.fakes import FakeCluster, make_pod, make_time
+from tests.unit.engines.tekton.parts import wait_for
 
 STEPS = ("fetch", "build", "push")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at logs follow each other at once."""
+    monkeypatch.setattr(logs, "_PAUSE_SECONDS", 0.01)
 
 
 class Body:
@@ -85,3 +93,26 @@ def test_words_of_the_node_are_no_line_of_a_step(cluster, tmp_path, monkeypatch)
     monkeypatch.setattr(cluster, "open_log", open_log)
 
     assert read_all(cluster, tmp_path) == [("fetch", "one")]
+
+
+def test_pod_that_is_made_anew_is_read_from_its_first_step(cluster, tmp_path) -> None:
+    """What the Step fetch of the second one says may be why the build fails; the first one is seen to go for a while."""
+    first, second = make_pod("p1", fetch="terminated", build="running"), make_pod("p2", fetch="terminated")
+    first["metadata"]["uid"], second["metadata"]["uid"] = "1", "2"
+    told: list[tuple[str, str]] = []
+    reader = LogReader(
+        cluster, run="r", namespace="n", take=lambda step, line: told.append((step, line)), cursor=tmp_path / "cursor"
+    )
+    cluster.set_pods("r", first)
+    cluster.write_log("p1", "fetch", (make_time(1), "fetch 1"), ended=True)
+    cluster.write_log("p1", "build", (make_time(2), "build 1"))
+    reader.start()
+    wait_for(lambda: ("build", "build 1") in told, what="the first pod's Step build")
+    first["metadata"]["deletionTimestamp"] = "2026-11-21T10:00:00Z"
+    cluster.write_log("p2", "fetch", (make_time(1), "fetch 2"), ended=True)
+    cluster.set_pods("r", first, second)
+    cluster.write_log("p1", "build", ended=True)
+    reader.finish(seconds=10)
+
+    assert reader.failure is None
+    assert told == [("fetch", "fetch 1"), ("build", "build 1"), ("fetch", "fetch 2")]

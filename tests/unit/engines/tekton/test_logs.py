@@ -73,7 +73,7 @@ def test_another_process_goes_on_where_one_stopped(cluster, tmp_path) -> None:
     cluster.ended_logs |= {("p", "step-build"), ("p", "step-push")}
 
     assert read_all(cluster, tmp_path) == [("fetch", "two"), ("fetch", "three")]
-    assert json.loads((tmp_path / "cursor").read_text()) == [3, "", 0]
+    assert json.loads((tmp_path / "cursor").read_text()) == [3, "", 0, ""]
 
 
 def test_killed_process_repeats_no_line_that_was_kept(cluster, tmp_path) -> None:
@@ -93,7 +93,7 @@ def test_killed_process_repeats_no_line_that_was_kept(cluster, tmp_path) -> None
     kept = (tmp_path / "cursor").read_text()
     killed.stop()
 
-    assert json.loads(kept) == [0, make_time(1), 1]
+    assert json.loads(kept) == [0, make_time(1), 1, ""]
 
 
 def test_log_is_read_where_nothing_can_be_kept(cluster, tmp_path) -> None:
