@@ -72,9 +72,8 @@ def clean_hub(town: Town) -> None:
 
 def redeliver_missed(town: Town) -> None:
     """Ask for what the service missed while it was dead; GitHub never delivers again by itself."""
-    deliveries = [
-        item for item in town.github.deliveries() if (item["event"], item["action"]) == ("release", "published")
-    ]
+    told = {("release", "published"), ("release", "released")}
+    deliveries = [item for item in town.github.deliveries() if (item["event"], item["action"]) in told]
     taken = {item["guid"] for item in deliveries if item["status_code"] == 202}
     for missed in {item["guid"]: item["id"] for item in deliveries if item["guid"] not in taken}.values():
         town.github.redeliver(missed)
