@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from tests.e2e.answers import publish
+from tests.e2e.test_commands import Conversation
+from tests.e2e.test_crashes import clean_hub
 from tests.sandbox.town import HUB_FOLDER, HUB_REPO, SOURCE_REPO, Town
 from tests.sandbox.wheels import NOTEBOOK_PACKAGES
 
@@ -26,20 +28,32 @@ def commit_overlays(town: Town, packages: dict[str, str]) -> None:
     town.github.commit_files(SOURCE_REPO, files, message="overlays", delete=["Pipfile", "Pipfile.lock"])
 
 
+def list_proposed(town: Town) -> set[str]:
+    """The files of the hub's list that its one pull request changes."""
+    (pull_request,) = town.github.pull_requests(HUB_REPO)
+    files = [file["filename"] for file in town.github.pull_request_files(HUB_REPO, pull_request["number"])]
+    return {name.removeprefix(f"{HUB_FOLDER}/") for name in files}
+
+
 def test_release_makes_every_overlay_in_one_run(town: Town) -> None:
-    """Each image has its own packages; one answer names both, and one pull request lists both."""
+    """Each image has its own packages; one answer names both, one pull request lists both, `/deploy` also one alone."""
     commit_overlays(town, {"tqdm": "4.66.0"})
     answer = publish(town, "v1.0")
     sha = str(town.github.ref_sha(SOURCE_REPO, "tags/v1.0"))
-    (pull_request,) = town.github.pull_requests(HUB_REPO)
-    files = {file["filename"] for file in town.github.pull_request_files(HUB_REPO, pull_request["number"])}
+    files = list_proposed(town)
+    clean_hub(town)
+    deployed = Conversation(town).ask("/deploy small")
+    alone = list_proposed(town)
     checks = {check["name"]: check["conclusion"] for check in town.github.check_runs(SOURCE_REPO, sha)}
 
     assert answer.startswith("**Delivered:** `v1.0`")
     assert f"`{town.registry.host}/team/small:v1.0`" in answer
     assert f"`{town.registry.host}/team/large:v1.0`" in answer
     assert town.registry.manifest_bytes("team/small", "v1.0") != town.registry.manifest_bytes("team/large", "v1.0")
-    assert files == {f"{HUB_FOLDER}/{name}" for name in ("kustomization.yaml", "small.yaml", "large.yaml")}
+    assert files == {"kustomization.yaml", "small.yaml", "large.yaml"}
+    assert alone == {"kustomization.yaml", "small.yaml"}
+    assert deployed.startswith("**Delivered:** `v1.0`")
+    assert "team/large" not in deployed
     assert checks == {"hublish / small": "success", "hublish / large": "success"}
 
 

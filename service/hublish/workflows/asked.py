@@ -5,6 +5,7 @@ Reads from GitHub only. The rules themselves are `hublish.core.github.triggers`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hublish.core.answers.report import Failure
@@ -148,7 +149,31 @@ def choose_images(trigger: Trigger, config: Config) -> tuple[ImageConfig, ...]:
     return tuple(image for image in config.images if not trigger.images or image.title in trigger.images)
 
 
-def choose_deployed(trigger: Trigger, hubs: tuple[str, ...], config: Config) -> tuple[str, ...]:
+def name_deployed(trigger: Trigger, config: Config | None) -> Trigger:
+    """Take the one word after `/deploy` for the image of the config that it names, unless a hub has that name, too."""
+    if config is None or trigger.command is not CommandName.DEPLOY or trigger.images or trigger.hub in config.hubs:
+        return trigger
+    named = tuple(image.title for image in config.images if image.title == trigger.hub)
+    return replace(trigger, images=named, hub="") if named else trigger
+
+
+def choose_changed(
+    trigger: Trigger, ref: ResolvedRef, hubs: tuple[str, ...], config: Config
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The hubs that are changed, of those that the config means; and a note where none is.
+
+    Raises:
+        NotAllowed: see `_choose_deployed`.
+    """
+    wanted = _choose_deployed(trigger, hubs, config)
+    whole = not trigger.images or trigger.command is CommandName.DEPLOY
+    if not wanted or (whole and ref.kind is RefKind.TAG):
+        return wanted, ()
+    what = "only a tag goes" if whole else "only all images together go"
+    return (), (f"No hub is changed: {what} the whole way.",)
+
+
+def _choose_deployed(trigger: Trigger, hubs: tuple[str, ...], config: Config) -> tuple[str, ...]:
     """The hubs of `/deploy`, of those that the config means; for any other trigger all of them.
 
     Raises:

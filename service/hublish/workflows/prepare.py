@@ -33,11 +33,12 @@ from hublish.core.repository import Permission, RefKind, ResolvedRef
 from hublish.core.status import RunState
 from hublish.errors import FindingsError, HublishError, NotAllowed, RunCancelled
 from hublish.workflows.asked import (
-    choose_deployed,
+    choose_changed,
     choose_images,
     expect_soon,
     find_silence,
     make_refusal,
+    name_deployed,
     read_default_config,
     read_publish_config,
     resolve_trigger,
@@ -140,6 +141,7 @@ class Preparation:
     def _decide(self, trigger: Trigger, permission: Permission | None, decided: Decided) -> Prepared:
         ref = resolve_trigger(self._services, trigger)
         publish = read_publish_config(self._services, trigger, ref)
+        trigger = name_deployed(trigger, publish.config)
         decision = decide(
             trigger,
             config=publish.config,
@@ -184,10 +186,8 @@ class Preparation:
             )
             return Prepared(state=RunState.FAILED, failure=failure, ref=ref, findings=findings)
         images: list[PreparedImage] = []
-        notes = list(describe_move(services.runs, trigger, ref))
         wanted = choose_hubs(config, {name: hub.repo for name, hub in services.policy.hubs.items()})
-        wanted = choose_deployed(trigger, wanted, config)
-        hubs = wanted if ref.kind is RefKind.TAG and not trigger.images else ()
+        hubs, unchanged = choose_changed(trigger, ref, wanted, config)
         for hub in hubs:
             find_hub(services.policy.hubs, hub)
         for image in choose_images(trigger, config):
@@ -198,9 +198,6 @@ class Preparation:
                 raise PlanRefused(join_findings(findings, error.findings), among=among) from error
             images.append(prepared)
             findings = join_findings(findings, more)
-        if wanted and not hubs:
-            what = "only all images together go" if trigger.images else "only a tag goes"
-            notes.append(f"No hub is changed: {what} the whole way.")
         return Prepared(
             state=RunState.BUILDING,
             failure=None,
@@ -208,7 +205,7 @@ class Preparation:
             images=tuple(images),
             hubs=hubs,
             findings=findings,
-            notes=tuple(notes),
+            notes=(*describe_move(services.runs, trigger, ref), *unchanged),
         )
 
     def _open_layers(self, trigger: Trigger, target: Reference, *, trust: Trust) -> LayerIndex:

@@ -187,6 +187,28 @@ def test_release_is_deployed_to_all_hubs_or_to_one(stage: Stage, hub: str, hubs:
 
 
 @pytest.mark.parametrize(
+    ("words", "titles", "hubs"),
+    [
+        (((), "small"), ("small",), ("demo", "large")),
+        (((), "large"), ("small", "large"), ("large",)),
+        ((("large",), "demo"), ("large",), ("demo",)),
+    ],
+)
+def test_image_is_deployed_alone_where_it_is_named(stage: Stage, words, titles, hubs) -> None:
+    """To all hubs or to one; a single word that names an image and a hub is the hub."""
+    config = "version: 1\nimages: [{name: registry.example.org/team/small}, {name: registry.example.org/team/large}]\n"
+    use_config(stage, f"{config}hubs: [demo, large]\n")
+    known = {"demo": HUB, "large": dataclasses.replace(HUB, name="large")}
+    stage.services = dataclasses.replace(stage.services, policy=dataclasses.replace(stage.services.policy, hubs=known))
+    images, hub = words
+    trigger = dataclasses.replace(COMMENT, command=CommandName.DEPLOY, ref="v1", ref_kind=RefKind.TAG)
+    prepared = prepare(stage, dataclasses.replace(trigger, images=images, hub=hub))
+
+    assert (prepared.failure, prepared.titles, prepared.hubs) == (None, titles, hubs)
+    assert tuple(image.title for image in prepared.images) == titles
+
+
+@pytest.mark.parametrize(
     ("hub", "hubs", "reason"),
     [
         ("moon", "[demo]", "does not name the hub moon; it names demo"),

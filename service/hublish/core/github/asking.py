@@ -82,7 +82,9 @@ def _add_named(trigger: Trigger, command: Command) -> Trigger:
     if command.name is CommandName.RETEST and trigger.pull_request_number is not None:
         return replace(trigger, ref=str(trigger.pull_request_number), ref_kind=RefKind.PULL_REQUEST)
     if command.name is CommandName.DEPLOY:
-        return replace(trigger, hub=command.words[0]) if command.words else trigger
+        # One word may be an image as well, which the config tells.
+        *images, hub = command.words or ("",)
+        return replace(trigger, images=tuple(images), hub=hub)
     if command.name is CommandName.LOCK:
         # A lock is of a branch: there is nothing to merge a new one into elsewhere.
         branch = command.words[0] if command.words else trigger.repository.default_branch

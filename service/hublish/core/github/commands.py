@@ -80,6 +80,7 @@ class CommandRule:
         words: what may follow, in this order; all of it may be left out.
         required: True when `words` may not be left out.
         many: True when the last of `words` may stand several times.
+        alone: True when the last of `words` may stand without those before it.
         force: True when `--force` may follow.
         needs: the least permission on the repository.
         help: what it does, for people.
@@ -89,6 +90,7 @@ class CommandRule:
     words: tuple[Word, ...] = ()
     required: bool = False
     many: bool = False
+    alone: bool = False
     force: bool = False
     needs: Permission = Permission.WRITE
     help: str
@@ -147,10 +149,11 @@ COMMAND_RULES: tuple[CommandRule, ...] = (
     ),
     CommandRule(
         name=CommandName.DEPLOY,
-        words=(Word.HUB,),
+        words=(Word.IMAGE, Word.HUB),
+        alone=True,
         help=(
-            "Propose the images of the last delivered release again, to all hubs of the config or to one of them. Nothing is "
-            "built again."
+            "Propose the images of the last delivered release again, or one of them alone, to all hubs of the config or to one "
+            "of them. A single word that names both is the hub. Nothing is built again."
         ),
     ),
     CommandRule(
@@ -263,7 +266,8 @@ def _find_problem(rule: CommandRule, words: tuple[str, ...]) -> str | None:
         return f"Expected `{rule.usage}`, but no {rule.words[len(words)].value} follows the command."
     if len(words) > len(rule.words) and not rule.many:
         return f"Expected `{rule.usage}`, but {len(words)} words follow the command."
-    for kind, word in zip(_repeat_last(rule.words), words, strict=False):
+    kinds = rule.words[-1:] if rule.alone and len(words) == 1 else rule.words
+    for kind, word in zip(_repeat_last(kinds), words, strict=False):
         if not kind.accepts(word):
             shown = clip(word, limit=_SHOWN_CHARACTERS)
             return f'Expected `{rule.usage}`, but "{shown}" cannot be {kind.title}.'

@@ -200,6 +200,11 @@ def test_a_build_issue_without_a_tag_carries_the_problem() -> None:
         ),
         (QUESTION, "/deploy", {"command": CommandName.DEPLOY, "ref": None, "ref_kind": None}),
         (QUESTION, "/deploy demo", {"command": CommandName.DEPLOY, "ref": None, "ref_kind": None, "hub": "demo"}),
+        (
+            QUESTION,
+            "/deploy ts demo",
+            {"command": CommandName.DEPLOY, "ref": None, "ref_kind": None, "images": ("ts",), "hub": "demo"},
+        ),
         (QUESTION, "/retry", {"command": CommandName.RETRY, "ref": None, "ref_kind": None}),
         (QUESTION, "/retest", {"command": CommandName.RETEST, "ref": None, "ref_kind": None}),
         (QUESTION, "/cancel", {"command": CommandName.CANCEL, "ref": None, "ref_kind": None}),
