@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from hublish.builders.disk import write_file
 from hublish.core.locks.lock import IndexSource
 from hublish.core.locks.locker import LockRequest
 from hublish.core.ports import BlobPush, IndexFile, Manifest
@@ -244,8 +245,7 @@ class FakeIndex:
         if file.filename in self.gone:
             raise WheelMissing(f"{file.filename} is gone from the index")
         path = self.folder / str(file.sha256) / file.filename
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.wheels[file.filename])
+        write_file(path, self.wheels[file.filename])  # whole at once, as the real cache has it
         return path
 
     def find_file(self, file: IndexFile) -> Path | None:

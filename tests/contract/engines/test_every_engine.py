@@ -116,7 +116,7 @@ def test_two_builds_run_at_once(subject) -> None:
             engine.start(subject.ask(name), FakeLog())
         outcomes = [wait(engine, name) for name in ("one", "other")]
 
-    assert [type(outcome) for outcome in outcomes] == [BuildSucceeded, BuildSucceeded]
+    assert [type(outcome) for outcome in outcomes] == [BuildSucceeded, BuildSucceeded], outcomes
     assert outcomes[0].digest == outcomes[1].digest
 
 
