@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hublish.builders.disk import replace_file, write_file
+from hublish.builders.disk import hash_file, replace_file, write_file
 from hublish.core.ports import BlobPush, Manifest
 from hublish.core.reference import Reference
 from hublish.errors import ImageInvalid, clip
@@ -260,8 +260,7 @@ def _is_intact(path: Path, *, digest: str, size_bytes: int) -> bool:
     try:
         if path.stat().st_size != size_bytes:
             return False
-        with path.open("rb") as stream:
-            return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest() == digest
+        return "sha256:" + hash_file(path) == digest
     except FileNotFoundError:
         return False
 

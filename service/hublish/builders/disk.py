@@ -6,6 +6,7 @@ A full disk is worth another try, anything else is not.
 from __future__ import annotations
 
 import errno
+import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -78,3 +79,9 @@ def write_file(path: Path, body: bytes) -> None:
     """Write a whole file by `replace_file`. Raises DiskFull."""
     with replace_file(path) as stream:
         stream.write(body)
+
+
+def hash_file(path: Path) -> str:
+    """Hash a file: its SHA-256 in hex. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

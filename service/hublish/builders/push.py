@@ -6,7 +6,6 @@ registries collect; never more of them than the plan allows the image to be.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
+from hublish.builders.disk import hash_file
 from hublish.builders.layered.assembly import BuiltLayer, Image
 from hublish.builders.pushcounter import PushCounter
 from hublish.builders.wheels.choice import map_in_threads
@@ -162,8 +162,7 @@ def _is_whole(path: Path, blob: LayerBlob) -> bool:
     try:
         if path.stat().st_size != blob.size_bytes:
             return False
-        with path.open("rb") as stream:
-            return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest() == blob.digest
+        return "sha256:" + hash_file(path) == blob.digest
     except OSError:
         return False
 

@@ -254,7 +254,8 @@ class DeliverWorkflow(DBOSConfiguredInstance):
 
     def _claim(self, run_id: str, image: PreparedImage) -> str:
         self._cancelling.verify_wanted(run_id)
-        enter_queue(self._services, build := join_image_build(self._services, image, run_id=run_id))
+        build = join_image_build(self._services, image, run_id=run_id)
+        enter_queue(self._services, build)
         self._wake()
         self._note(run_id, f"build {image.title}", "running", "")
         return build.name

@@ -163,10 +163,10 @@ class Inbox:
     def _ensure_run(self, trigger: Trigger, delivery: Delivery) -> Run:
         latest = find_latest(self._services.runs, trigger, arrived_at=delivery.received_at)
         again = delivery.times > 1
-        if latest is not None:
-            stopping = is_stopping(self._services, latest, trigger)
-            if not is_new_attempt(latest, trigger, again=again, arrived_at=delivery.received_at, stopping=stopping):
-                return latest
+        if latest is not None and answers_already(
+            self._services, latest, trigger, again=again, arrived_at=delivery.received_at
+        ):
+            return latest
         return self._services.runs.ensure_run(make_run(self._services, trigger, latest))
 
 
@@ -188,6 +188,12 @@ def find_latest(runs: RunRecords, trigger: Trigger, *, arrived_at: datetime | No
     latest = runs.find_latest_run(make_run_key(replace(trigger, semantic_key=former)))
     older = latest is not None and arrived_at is not None and latest.created_at < arrived_at - CLOCKS
     return None if older else latest
+
+
+def answers_already(services: Services, latest: Run, trigger: Trigger, *, again: bool, arrived_at: datetime) -> bool:
+    """Tell whether the latest run of a trigger's key is the answer to it; see `is_new_attempt`."""
+    stopping = is_stopping(services, latest, trigger)
+    return not is_new_attempt(latest, trigger, again=again, arrived_at=arrived_at, stopping=stopping)
 
 
 def is_stopping(services: Services, latest: Run, trigger: Trigger) -> bool:

@@ -81,18 +81,16 @@ class Proposal:
             return HubReport(hub=hub.name, url=None, number=None, detail="lists this image already", ok=True)
         report = self._make_report(run_id, trigger, prepared.ref, tuple(listed))
         files = {path: text.encode() for path, text in changed.items()}
+        branch = make_branch(trigger.repository.full_name)
         # Two releases that end at once would take each other's commit for a person's.
-        with self._services.hold(f"{make_branch(trigger.repository.full_name)} of {hub.repo}"):
+        with self._services.hold(f"{branch} of {hub.repo}"):
             newer = find_newer_runs(self._services.runs, run, prepared.ref.name)
             left = find_newer_proposal(
-                self._services.hub_repository,
-                repository,
-                newer,
-                hub=hub.name,
-                branch=make_branch(trigger.repository.full_name),
-                base=hub.branch,
+                self._services.hub_repository, repository, newer, hub=hub.name, branch=branch, base=hub.branch
             )
-            return left or self._ensure_pull_request(hub, repository, head=head, files=files, report=report)
+            return left or self._ensure_pull_request(
+                hub, repository, branch=branch, head=head, files=files, report=report
+            )
 
     def _open_repository(self, hub: Hub) -> Repository:
         installation = self._services.reader.find_installation(hub.repo)
@@ -173,9 +171,15 @@ class Proposal:
         return reference if manifest is None else replace(reference, digest=manifest.digest)
 
     def _ensure_pull_request(
-        self, hub: Hub, repository: Repository, *, head: str, files: dict[str, bytes], report: PullRequestReport
+        self,
+        hub: Hub,
+        repository: Repository,
+        *,
+        branch: str,
+        head: str,
+        files: dict[str, bytes],
+        report: PullRequestReport,
     ) -> HubReport:
-        branch = make_branch(report.source_repo)
         pull_request = ensure_proposal(
             self._services.hub_repository,
             repository,

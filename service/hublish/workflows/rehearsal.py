@@ -27,7 +27,7 @@ from hublish.errors import HublishError, NotAllowed, join_hint
 from hublish.workflows.answer import Answering
 from hublish.workflows.configcheck import ConfigCheck
 from hublish.workflows.ending import make_answer
-from hublish.workflows.inbox import find_latest, is_new_attempt, is_stopping, make_listener, make_run
+from hublish.workflows.inbox import answers_already, find_latest, make_listener, make_run
 from hublish.workflows.onboarding_rehearsal import rehearse_newcomers
 from hublish.workflows.prepare import Preparation
 from hublish.workflows.prepared import Prepared
@@ -109,10 +109,7 @@ def rehearse(services: Services, *, event: str, body: bytes, again: bool) -> Reh
         return _play_onboarding(services, asked)
     asked = complete_trigger(services.runs, asked)
     latest = find_latest(services.runs, asked, arrived_at=None if again else services.now())
-    stopping = latest is not None and is_stopping(services, latest, asked)
-    if latest is not None and not is_new_attempt(
-        latest, asked, again=again, arrived_at=services.now(), stopping=stopping
-    ):
+    if latest is not None and answers_already(services, latest, asked, again=again, arrived_at=services.now()):
         reason = f"the run {latest.id} answers this already; it is {latest.state.value}"
         return Rehearsal(decision="joined", reason=reason, trigger=asked)
     return _play(services, asked, make_run(services, asked, latest))

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from hublish.builders.disk import write_file
+from hublish.builders.disk import hash_file, write_file
 from hublish.builders.sweep import note_use
 
 
@@ -63,9 +63,8 @@ def find_file(folder: Path, filename: str, sha256: str) -> Path | None:
     path = file_path(folder, sha256, filename)
     note_use(path)
     try:
-        with path.open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() == sha256:
-                return path
+        if hash_file(path) == sha256:
+            return path
     except FileNotFoundError:
         return None
     path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from hublish.builders.disk import hash_file
 from hublish.core.finding import Finding, Severity
 from hublish.core.source import FileMode, SourceFile, SourceTree
 from hublish.core.source_rules import find_file, make_tree
@@ -92,5 +93,4 @@ def _parse_tree(document: dict[str, Any], name: str) -> SourceTree:
 def _is_intact(folder: Path, file: SourceFile) -> bool:
     if file.link is not None:
         return hashlib.sha256(file.link.encode()).hexdigest() == file.sha256
-    with (folder / file.sha256).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+    return hash_file(folder / file.sha256) == file.sha256

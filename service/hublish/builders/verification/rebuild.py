@@ -5,7 +5,6 @@ Only downloads may be kept: each is verified by its hash in the lock before a by
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from hublish.builders.baseimage.image import BaseImage, read_base_image
+from hublish.builders.disk import hash_file
 from hublish.builders.layered.build import build_layered
 from hublish.builders.verification.comparison import Comparison, Side
 from hublish.builders.verification.verdict import OpenedImage, Verdict, Verification, find_plan_doubt
@@ -167,8 +167,7 @@ class _HashedIndex:
 
 
 def _is_intact(path: Path, file: IndexFile) -> bool:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+    return hash_file(path) == file.sha256
 
 
 class _WithoutBase:

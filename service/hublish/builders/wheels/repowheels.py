@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
-from hublish.builders.disk import name_disk_errors, replace_file
+from hublish.builders.disk import hash_file, name_disk_errors, replace_file
 from hublish.builders.sweep import note_use
 from hublish.core.finding import Finding, Severity
 from hublish.core.locks.lock import IndexSource, LockedPackage, PackageOrigin
@@ -129,8 +129,7 @@ class _RepositoryWheels:
 
 def _has_hash(path: Path, sha256: str | None) -> bool:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+        return hash_file(path) == sha256
     except OSError:
         # What is wrong with the place shows when the file is written.
         return False

@@ -8,7 +8,6 @@ or the commit, the Python, the platform and the base.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from hublish.builders.baseimage.facts import BaseFacts
+from hublish.builders.disk import hash_file
 from hublish.builders.keys import make_key
 from hublish.builders.layerindex.index import LayerIndex
 from hublish.builders.sweep import note_use
@@ -152,7 +152,7 @@ class WheelBuilds:
         package = self._packages[file.url]
         path = self.folder / (file.sha256 or "") / file.filename
         note_use(path)
-        if path.is_file() and _hash(path) == file.sha256:
+        if path.is_file() and hash_file(path) == file.sha256:
             return path
         made = self._build(package)
         if made is None:
@@ -244,7 +244,7 @@ class WheelBuilds:
                 f"the wheel of {title}: expected one wheel of that name and version, its build left {names}"
             )
         key = self._key(package)
-        sha256 = _hash(made[0])
+        sha256 = hash_file(made[0])
         # By its own hash: what another owner's build makes of the same source must never take its place.
         path = self.folder / sha256 / made[0].name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -287,8 +287,3 @@ def _is_wheel_of(package: LockedPackage, filename: str) -> bool:
     except InvalidWheelFilename:
         return False
     return name == package.name and (package.version == "" or version == Version(package.version))
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

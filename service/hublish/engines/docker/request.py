@@ -86,9 +86,9 @@ class BuildCall:
         while self._container and time.monotonic() < deadline:
             try:
                 found = client.containers.get(self._container)
-                if self._parent is not None and found.attrs["HostConfig"].get("CgroupParent") != self._parent:
-                    break
                 if self._parent is not None:
+                    if found.attrs["HostConfig"].get("CgroupParent") != self._parent:
+                        break
                     found.remove(force=True)
                     continue
             except docker.errors.NotFound:

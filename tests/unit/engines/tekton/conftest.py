@@ -9,6 +9,7 @@ import pytest
 
 from hublish.core.plan import Strategy
 from hublish.core.podlines import LayerRecords
+from hublish.engines.tekton import attendance
 from hublish.engines.tekton.engine import TektonChoices, TektonEngine
 from hublish.errors import BuildFailed
 from tests.fakes import FakeImages
@@ -20,6 +21,13 @@ def _verify_given(files: dict[str, dict[str, bytes]]) -> dict[str, dict[str, byt
     if not files:
         raise BuildFailed("the Dockerfile needs a secret that it is not given")
     return files
+
+
+@pytest.fixture
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at pods follow each other as fast as polls."""
+    monkeypatch.setattr(attendance, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(attendance, "POLL_SECONDS", 0.02)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from hublish.core.building import BuildStopped, BuildSucceeded
 from hublish.core.reference import Reference
 from hublish.engines.tekton.engine import TektonEngine
-from tests.fakes import FakeImages, make_tar
+from tests.fakes import FakeImages, FakeLog, make_tar
 from tests.golden.tekton_runs import REQUEST
+from tests.unit.engines.tekton.fakes import FakeCluster
 
 NAME = REQUEST.name
 POD = f"{NAME}-build-pod"
@@ -35,3 +36,28 @@ def push_image(images: FakeImages) -> str:
     target: Reference = REQUEST.target
     images.add_image(target, [make_tar({"/a": b"1"})])
     return images.fetch_manifest(target).digest
+
+
+def start(engine: TektonEngine, cluster: FakeCluster) -> FakeLog:
+    """Start the build and wait until its run may go."""
+    log = FakeLog()
+    engine.start(REQUEST, log)
+    wait_for(lambda: f"status {NAME} None" in cluster.calls, what="the release of the run")
+    return log
+
+
+def make_task_run(reason: str, message: str, **status: object) -> dict:
+    """What Tekton says last of a TaskRun that did not succeed."""
+    condition = {"type": "Succeeded", "status": "False", "reason": reason, "message": message}
+    return {"status": {"conditions": [condition], **status}}
+
+
+def fail_run(
+    engine: TektonEngine, cluster: FakeCluster, message: str, *, reason: str = "Failed", said: str = ""
+) -> BuildStopped:
+    """End the run as one whose TaskRun, which has a pod, ended for a reason; returns the outcome, which is no image."""
+    cluster.task_runs[NAME] = [make_task_run(reason, message, podName=POD)]
+    cluster.end_run(NAME, succeeded=False, reason="Failed", message=said)
+    outcome = wait_for_outcome(engine)
+    assert isinstance(outcome, BuildStopped), outcome
+    return outcome

@@ -10,7 +10,6 @@ from hublish.core.building import BuildStopped, PodPart, Step
 from hublish.core.plan import Trust
 from hublish.core.podlines import render_message
 from hublish.engines.runs import BuildRun
-from hublish.engines.tekton import attendance
 from hublish.engines.tekton.ending import Circumstances, RunReport, make_outcome
 from hublish.engines.tekton.pods import find_obstacle
 from hublish.engines.tekton_run import RunEnd
@@ -19,29 +18,21 @@ from tests.fakes import FakeLog
 from tests.golden.tekton_runs import PART as SCRIPT
 from tests.golden.tekton_runs import REQUEST
 from tests.unit.engines.tekton.fakes import make_pod, make_time
-from tests.unit.engines.tekton.parts import NAME, POD, push_image, wait_for, wait_for_outcome
+from tests.unit.engines.tekton.parts import (
+    NAME,
+    POD,
+    fail_run,
+    make_task_run,
+    push_image,
+    start,
+    wait_for,
+    wait_for_outcome,
+)
+
+pytestmark = pytest.mark.usefixtures("quick_looks")
 
 PART = PodPart(script=replace(SCRIPT.script, hint="look at the compiler"))
 MISSING_DIGEST = "sha256:" + "e" * 64
-
-
-@pytest.fixture(autouse=True)
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks at pods follow each other as fast as polls."""
-    monkeypatch.setattr(attendance, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(attendance, "POLL_SECONDS", 0.02)
-
-
-def start(engine, cluster) -> FakeLog:
-    """Start the build and wait until its run may go."""
-    log = FakeLog()
-    engine.start(REQUEST, log)
-    wait_for(lambda: f"status {NAME} None" in cluster.calls, what="the release of the run")
-    return log
-
-
-def make_task_run(reason: str, message: str) -> dict:
-    return {"status": {"conditions": [{"type": "Succeeded", "status": "False", "reason": reason, "message": message}]}}
 
 
 FORBIDDEN = 'pods "x" is forbidden: violates PodSecurity "restricted:latest"'
@@ -162,14 +153,9 @@ def test_pod_that_was_taken_away_is_no_fault_of_the_build(engine, cluster, pods)
     for pod in pods:
         pod["metadata"]["deletionTimestamp"] = "2026-11-21T10:00:00Z"
     start(engine, cluster)
-    failed = make_task_run("Failed", '"step-fetch" exited with code 143: Error')
-    failed["status"]["podName"] = POD
-    cluster.task_runs[NAME] = [failed]
     cluster.set_pods(NAME, *pods)
-    cluster.end_run(NAME, succeeded=False, reason="Failed")
-    outcome = wait_for_outcome(engine)
+    outcome = fail_run(engine, cluster, '"step-fetch" exited with code 143: Error')
 
-    assert isinstance(outcome, BuildStopped)
     assert outcome.message == (
         "the pod was removed while it ran: its node was drained or is gone, or somebody deleted it "
         '("step-fetch" exited with code 143: Error)'

@@ -8,35 +8,15 @@ import pytest
 
 from hublish.core.building import BuildStopped, BuildSucceeded, Step
 from hublish.core.podlines import render_message
-from hublish.engines.tekton import attendance
 from tests.fakes import FakeLog
 from tests.golden.tekton_runs import REQUEST
 from tests.unit.engines.tekton.fakes import make_pod, make_time
-from tests.unit.engines.tekton.parts import NAME, POD, push_image, wait_for, wait_for_outcome
+from tests.unit.engines.tekton.parts import NAME, POD, fail_run, push_image, start, wait_for, wait_for_outcome
+
+pytestmark = pytest.mark.usefixtures("quick_looks")
 
 NAMESPACE = "hublish-builds"
 ENDED_BY_NODE = "Pod was terminated in response to imminent node shutdown."
-
-
-@pytest.fixture(autouse=True)
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks at pods follow each other as fast as polls."""
-    monkeypatch.setattr(attendance, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(attendance, "POLL_SECONDS", 0.02)
-
-
-def start(engine, cluster) -> FakeLog:
-    """Start the build and wait until its run may go."""
-    log = FakeLog()
-    engine.start(REQUEST, log)
-    wait_for(lambda: f"status {NAME} None" in cluster.calls, what="the release of the run")
-    return log
-
-
-def fail_task_run(cluster, message: str, *, reason: str = "Failed") -> None:
-    """What Tekton says of the TaskRun when its pod failed."""
-    condition = {"type": "Succeeded", "status": "False", "reason": reason, "message": message}
-    cluster.task_runs[NAME] = [{"status": {"conditions": [condition], "podName": POD}}]
 
 
 def make_pending(**metadata: object) -> dict:
@@ -71,11 +51,8 @@ def test_pod_that_its_node_ended_is_no_fault_of_the_build(engine, cluster, statu
     """It stays where it was, with a Step's exit code, unlike one that was drained; the build may be asked for again."""
     start(engine, cluster)
     cluster.set_pods(NAME, {"metadata": {"name": POD}, "status": status})
-    fail_task_run(cluster, '"step-build" exited with code 143: Error')
-    cluster.end_run(NAME, succeeded=False, reason="Failed")
-    outcome = wait_for_outcome(engine)
+    outcome = fail_run(engine, cluster, '"step-build" exited with code 143: Error')
 
-    assert isinstance(outcome, BuildStopped)
     assert outcome.message == f'the cluster ended the pod: {words} ("step-build" exited with code 143: Error)'
     assert (outcome.code, outcome.transient) == ("EngineFailed", True)
 
@@ -88,11 +65,8 @@ def test_pod_that_failed_by_itself_is_the_builds_own_fault(engine, cluster, stat
     """Asking again would end the same way."""
     start(engine, cluster)
     cluster.set_pods(NAME, {"metadata": {"name": POD}, "status": status})
-    fail_task_run(cluster, '"step-build" exited with code 1: Error')
-    cluster.end_run(NAME, succeeded=False, reason="Failed")
-    outcome = wait_for_outcome(engine)
+    outcome = fail_run(engine, cluster, '"step-build" exited with code 1: Error')
 
-    assert isinstance(outcome, BuildStopped)
     assert (outcome.message, outcome.transient) == (
         'the run failed (Failed): "step-build" exited with code 1: Error',
         False,
@@ -124,11 +98,8 @@ def test_pod_that_failed_by_itself_is_the_builds_own_fault(engine, cluster, stat
 def test_limit_names_who_ran_into_it(engine, cluster, message, words, code) -> None:
     """Memory of the Step build is the operator's setting, that of others is not; its disk is not the node's."""
     start(engine, cluster)
-    fail_task_run(cluster, message)
-    cluster.end_run(NAME, succeeded=False, reason="Failed")
-    outcome = wait_for_outcome(engine)
+    outcome = fail_run(engine, cluster, message)
 
-    assert isinstance(outcome, BuildStopped)
     assert outcome.message.startswith(words)
     assert (outcome.code, outcome.transient) == (code, False)
     assert ("engines.tekton.memory" in outcome.hint) is ("step-build" in message and "OOM" in message)
@@ -163,11 +134,8 @@ def test_reason_that_a_run_printed_is_clipped(engine, cluster) -> None:
 def test_end_of_a_task_run_alone_is_told_by_its_reason(engine, cluster, reason, words, cancelled) -> None:
     """Its run has failed and no more, and Tekton took its pod away: that looks as if a node had gone."""
     start(engine, cluster)
-    fail_task_run(cluster, "why", reason=reason)
-    cluster.end_run(NAME, succeeded=False, reason="Failed", message="Tasks Completed: 1 (Failed: 1)")
-    outcome = wait_for_outcome(engine)
+    outcome = fail_run(engine, cluster, "why", reason=reason, said="Tasks Completed: 1 (Failed: 1)")
 
-    assert isinstance(outcome, BuildStopped)
     assert (outcome.message, outcome.cancelled, outcome.transient) == (words, cancelled, False)
 
 
